@@ -1,0 +1,322 @@
+package caseforms
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Bind ties the definitions to the case record and to the named rules, once, by whoever loads them. What does not fit (a fact that does
+// not exist, a condition on an answer that cannot be given, a rule without Go) comes back with its place in the definition.
+func (d *Definitions) Bind() []Problem {
+	b := &binder{d: d}
+	used := map[string]bool{}
+	d.shape = d.shapeOf(reflect.TypeFor[Case](), "", used)
+	for _, name := range slices.Sorted(maps.Keys(d.Facts)) {
+		if !used[name] {
+			b.add("facts.yaml", d.Facts[name].Line, name, "the case record has no such fact", "")
+		}
+	}
+	b.needOptions(d.shape, "")
+	forms := &Shape{Kind: KindRecord}
+	for _, f := range d.Forms {
+		f.fields, f.asked = map[string]*Field{}, map[string]*Field{}
+		own := &Shape{Kind: KindRecord}
+		for _, s := range f.Sections {
+			for _, q := range s.Fields {
+				if f.fields[q.Key] != nil {
+					b.add(f.File, q.Line, q.Key, "this key stands twice in the form", "")
+				}
+				f.fields[q.Key] = q
+				if k, ok := ownShape(q); ok {
+					own.Keys = append(own.Keys, k)
+				}
+			}
+		}
+		forms.Keys = append(forms.Keys, ShapeKey{f.ID, own})
+	}
+	d.shape.Keys = append(d.shape.Keys, ShapeKey{"forms", forms})
+	for _, f := range d.Forms {
+		b.form(f, forms.key(f.ID))
+	}
+	for _, r := range d.Rules {
+		b.rule(&Form{File: "facts.yaml"}, r, nil)
+	}
+	return b.problems
+}
+
+type binder struct {
+	d        *Definitions
+	problems []Problem
+}
+
+func (b *binder) add(file string, line int, key, msg, hint string) {
+	b.problems = append(b.problems, Problem{Severity: Blocking, File: file, Line: line, Column: 1, Key: key, Msg: msg, Hint: hint})
+}
+
+func (b *binder) needOptions(s *Shape, path string) {
+	if (s.Kind == KindChoice || s.Kind == KindChecks) && s.Options == nil {
+		b.add("facts.yaml", 1, path, "this fact needs options", "")
+	}
+	if s.Item != nil {
+		b.needOptions(s.Item, path)
+	}
+	for _, k := range s.Keys {
+		b.needOptions(k.Shape, join(path, k.Name))
+	}
+}
+
+func (b *binder) form(f *Form, own *Shape) {
+	if f.Addressee != "" && f.Addressee != "childrens_services" {
+		b.add(f.File, 1, "addressee", "only childrens_services can be the addressee", "")
+	}
+	for _, s := range f.Sections {
+		b.cond(f, s.When, own, nil)
+		for _, q := range s.Fields {
+			b.field(f, q, own, nil)
+		}
+		if s.Layout == LayoutLetter {
+			b.letter(f, s)
+		}
+	}
+	if q := f.fields[f.DatedBy]; f.DatedBy != "" && (q == nil || q.shapeKind != KindDate && q.shapeKind != KindDateTime) {
+		b.add(f.File, 1, "dated_by", "this must be a question with a date", "")
+	}
+	if f.Urgent != nil {
+		b.cond(f, f.Urgent.When, own, nil)
+		for _, k := range f.Urgent.Needs {
+			if f.fields[k] == nil {
+				b.add(f.File, 1, "urgent.needs", "there is no question "+quoteKey(k), "")
+			}
+		}
+	}
+	for _, r := range f.Rules {
+		b.rule(f, r, own)
+	}
+}
+
+var placeholder = regexp.MustCompile(`\{([^}]*)\}`)
+
+func (b *binder) letter(f *Form, s *Section) {
+	text := b.d.say(s.Text)
+	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
+		if !slices.ContainsFunc(s.Fields, func(q *Field) bool { return q.Key == m[1] }) {
+			b.add(f.File, s.Line, s.Key, "the text has {"+m[1]+"}, but there is no such question in the section and no such setting", "")
+		}
+	}
+	for _, q := range s.Fields {
+		if strings.Count(text, "{"+q.Key+"}") != 1 {
+			b.add(f.File, q.Line, q.Key, "the text of the letter must have {"+q.Key+"} once", "")
+		}
+	}
+}
+
+// source is the shape a path leads to, from the item, the form's own answers or the case.
+func (b *binder) source(f *Form, path string, own, item *Shape) *Shape {
+	if item != nil {
+		return item.at(path)
+	}
+	if own != nil {
+		if s := own.at(path); s != nil {
+			return s
+		}
+	}
+	if rest, ok := strings.CutPrefix(path, "addressee."); ok && f.Addressee != "" {
+		return b.d.shape.at(f.Addressee + "." + rest)
+	}
+	return b.d.shape.at(path)
+}
+
+func (b *binder) field(f *Form, q *Field, own, item *Shape) {
+	if q.Label.IsZero() {
+		b.add(f.File, q.Line, q.Key, "a question needs a label", "")
+	}
+	given := 0
+	for _, is := range []bool{q.Kind != "", len(q.From) > 0, q.Computed != "", !q.Fixed.IsZero()} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		b.add(f.File, q.Line, q.Key, "a question has exactly one of kind, from, fixed and computed", "")
+		return
+	}
+	switch {
+	case q.Computed != "":
+		if computations[q.Computed] == nil {
+			b.add(f.File, q.Line, q.Key, "there is no computation "+quoteKey(q.Computed), known(computations))
+		}
+	case !q.Fixed.IsZero():
+	case q.Kind != "":
+		b.ownField(f, q, own, item)
+	default:
+		b.sharedField(f, q, own, item)
+		if q.As != "" && presenters[q.As] == nil {
+			b.add(f.File, q.Line, q.Key, "there is no way to print called "+quoteKey(q.As), known(presenters))
+		}
+	}
+	for _, n := range []*Need{q.Required, q.Warn} {
+		if n != nil {
+			b.cond(f, n.When, own, item)
+			if n.Rule != "" && rules[n.Rule] == nil {
+				b.add(f.File, q.Line, q.Key, "there is no rule "+quoteKey(n.Rule), known(rules))
+			}
+		}
+	}
+	b.cond(f, q.When, own, item)
+}
+
+func (b *binder) ownField(f *Form, q *Field, own, item *Shape) {
+	from := own
+	if item != nil {
+		from = item
+	}
+	s := from.key(q.Key)
+	if s == nil {
+		b.add(f.File, q.Line, q.Key, "a question of the form's own cannot stand in a list of shared facts", "use from")
+		return
+	}
+	q.shapeKind, q.options = q.Kind, q.Options
+	switch q.Kind {
+	case KindList:
+		if len(q.Fields) == 0 {
+			b.add(f.File, q.Line, q.Key, "a list needs fields", "")
+		}
+	case KindAddress:
+	case KindChoice, KindChecks:
+		if len(q.Options) == 0 {
+			b.add(f.File, q.Line, q.Key, "a choice needs options", "")
+		}
+	default:
+		if newLeaf(q.Kind) == nil {
+			b.add(f.File, q.Line, q.Key, "there is no kind "+quoteKey(string(q.Kind)), "")
+		}
+	}
+	f.asked["forms."+f.ID+"."+q.Key] = q
+	b.columns(f, q, own, s, "forms."+f.ID+"."+q.Key)
+}
+
+func (b *binder) sharedField(f *Form, q *Field, own, item *Shape) {
+	for _, path := range q.From {
+		s := b.source(f, path, own, item)
+		if s == nil {
+			b.add(f.File, q.Line, q.Key, "the case record has no fact "+quoteKey(path), "caseforms new prints every fact")
+			return
+		}
+		opts := s.Options
+		one := s
+		if s.Kind == KindList {
+			one = s.Item
+			opts = one.Options
+		}
+		if one.Kind == KindRecord && one.Printed == nil && q.Fields == nil {
+			b.add(f.File, q.Line, q.Key, quoteKey(path)+" is a record and does not print as one answer", "name the facts in it")
+		}
+		q.partOptions = append(q.partOptions, opts)
+		if item == nil {
+			f.asked[strings.Replace(path, "addressee.", f.Addressee+".", 1)] = q
+		}
+		if len(q.From) == 1 && q.As == "" {
+			q.shapeKind, q.options = s.Kind, opts
+			b.cond(f, q.Only, own, s.Item)
+			b.columns(f, q, own, s, path)
+		}
+	}
+}
+
+func (b *binder) columns(f *Form, q *Field, own, s *Shape, base string) {
+	if q.Fields == nil {
+		return
+	}
+	if s.Kind != KindList {
+		b.add(f.File, q.Line, q.Key, "only a list has fields", "")
+		return
+	}
+	seen := map[string]bool{}
+	for _, c := range q.Fields {
+		if seen[c.Key] {
+			b.add(f.File, c.Line, c.Key, "this key stands twice in the list", "")
+		}
+		seen[c.Key] = true
+		b.field(f, c, own, s.Item)
+		for _, p := range c.From {
+			f.asked[base+"."+p] = c
+		}
+		if c.Kind != "" {
+			f.asked[base+"."+c.Key] = c
+		}
+	}
+	for _, h := range append(slices.Clone(q.Heading), q.Theirs) {
+		if h != "" && s.Item.at(h) == nil {
+			b.add(f.File, q.Line, q.Key, "the items have no "+quoteKey(h), "")
+		}
+	}
+}
+
+func (b *binder) cond(f *Form, c *Cond, own, item *Shape) {
+	if c == nil {
+		return
+	}
+	var s *Shape
+	if item != nil {
+		s = item.at(c.Field)
+	}
+	if s == nil {
+		s = b.source(f, c.Field, own, nil)
+	}
+	if q := f.fields[c.Field]; s == nil && q != nil && len(q.From) == 1 {
+		s = b.source(f, q.From[0], own, nil)
+	}
+	if s == nil {
+		b.add(f.File, c.Line, c.Field, "a condition looks at something that is not there", "")
+		return
+	}
+	for _, v := range c.Is {
+		_, state := statedBy(v)
+		ok := v == "" || state
+		switch s.Kind {
+		case KindChoice, KindChecks:
+			ok = ok || s.has(v)
+		case KindYesNo, KindYesNoUnknown:
+			ok = ok || v == "yes" || v == "no"
+		default:
+			ok = true
+		}
+		if !ok {
+			b.add(f.File, c.Line, c.Field, "a condition waits for "+quoteKey(v)+", which cannot be answered", s.mayBe(v))
+		}
+	}
+}
+
+func (b *binder) rule(f *Form, r *Rule, own *Shape) {
+	if rules[r.Rule] == nil {
+		b.add(f.File, r.Line, r.Rule, "there is no rule of this name", known(rules))
+	}
+	for _, p := range r.Of {
+		if b.source(f, p, own, nil) == nil {
+			b.add(f.File, r.Line, r.Rule, "the case record has no fact "+quoteKey(p), "")
+		}
+	}
+	if own != nil && f.fields[r.At] == nil {
+		b.add(f.File, r.Line, r.Rule, "there is no question "+quoteKey(r.At), "")
+	}
+	if r.Say.IsZero() {
+		b.add(f.File, r.Line, r.Rule, "a rule needs words: say", "")
+	}
+}
+
+func known[T any](m map[string]T) string {
+	return "there are: " + strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+}
+
+var indexes = regexp.MustCompile(`\[\d+\]`)
+
+// asks finds the question that prints a fact, by its key path with or without indexes.
+func (f *Form) asks(path string) *Field { return f.asked[indexes.ReplaceAllString(path, "")] }
+
+// itemLabel tells which item of a list is meant, in words: "Child 2".
+func itemLabel(list string, i int) string { return fmt.Sprintf("%s %s", list, strconv.Itoa(i+1)) }

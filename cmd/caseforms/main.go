@@ -1,0 +1,195 @@
+// Command caseforms fills the forms that probation owes other agencies from one case record. See docs and caseforms --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+	_ "time/tzdata" // Europe/London on machines that have no zone data
+
+	"github.com/spf13/pflag"
+
+	"caseforms"
+	"caseforms/templates"
+)
+
+// Exit codes, part of the command line's contract (docs/cli.md).
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// command is one command of the program. Its flags are registered on a set of its own and may stand anywhere.
+type command struct {
+	name    string
+	args    string
+	does    string
+	example string
+	flags   func(*invocation)
+	run     func(context.Context, *invocation) error
+}
+
+func commands() []*command {
+	return []*command{formsCommand, newCommand, schemaCommand, checkCommand, fillCommand}
+}
+
+// invocation is one call of a command: its words, its streams, the flags it shares with others, and its own in opt.
+type invocation struct {
+	cmd    *command
+	set    *pflag.FlagSet
+	args   []string
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	now    func() time.Time
+
+	json bool
+	area string
+	opt  options
+}
+
+// options are the flags of single commands.
+type options struct {
+	output, format, copy, profile, passwordFile, authority string
+	draft, blank, force                                    bool
+}
+
+// errUsage is a call that was worded wrongly.
+type errUsage struct{ msg string }
+
+func (e errUsage) Error() string { return e.msg }
+
+// errReported ends a command that has already told what was wrong.
+var errReported = errors.New("reported")
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	inv := &invocation{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	err := inv.dispatch(ctx, args)
+	var usage errUsage
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil:
+		inv.complain(&caseforms.Error{Kind: caseforms.Unavailable, Msg: "interrupted; no file was written"})
+		return exitInterrupted
+	case errors.As(err, &usage):
+		hint := "caseforms --help"
+		if inv.cmd != nil {
+			hint = "caseforms " + inv.cmd.name + " --help"
+		}
+		inv.complain(&caseforms.Error{Kind: caseforms.Invalid, Msg: usage.msg, Hint: hint})
+		return exitUsage
+	case errors.Is(err, errReported):
+	default:
+		inv.complain(err)
+	}
+	return exitFailed
+}
+
+func (inv *invocation) dispatch(ctx context.Context, args []string) error {
+	var name string
+	rest := make([]string, 0, len(args))
+	for i, a := range args {
+		if !strings.HasPrefix(a, "-") {
+			name = a
+			rest = append(append(rest, args[:i]...), args[i+1:]...)
+			break
+		}
+	}
+	if name == "" || name == "help" {
+		for _, a := range args {
+			if a == "--json" {
+				inv.json = true
+			}
+		}
+		if name == "" && len(args) > 0 && args[0] != "--help" && args[0] != "-h" {
+			return errUsage{"there is no command"}
+		}
+		return inv.help()
+	}
+	for _, c := range commands() {
+		if c.name != name {
+			continue
+		}
+		inv.cmd = c
+		inv.set = pflag.NewFlagSet(name, pflag.ContinueOnError)
+		inv.set.SetOutput(io.Discard)
+		inv.set.SortFlags = false
+		c.flags(inv)
+		inv.set.BoolVar(&inv.json, "json", false, "results and problems as one JSON object a line")
+		inv.set.String("data", "", "folder of the store (this command uses none)")
+		inv.set.String("config", "", "configuration file (this command uses none)")
+		if err := inv.set.Parse(rest); err != nil {
+			if errors.Is(err, pflag.ErrHelp) {
+				return inv.commandHelp()
+			}
+			return errUsage{err.Error()}
+		}
+		inv.args = inv.set.Args()
+		return c.run(ctx, inv)
+	}
+	return errUsage{"there is no command " + quoted(name)}
+}
+
+func quoted(s string) string {
+	if len(s) > 40 {
+		s = strings.ToValidUTF8(s[:40], "") + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+func (inv *invocation) help() error {
+	var b strings.Builder
+	b.WriteString("caseforms: one case record fills every form.\n\n  caseforms fill cp1 samples/cases/01-simple.json -o cp1.pdf\n\nCommands:\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-22s %s\n", c.name+" "+c.args, c.does)
+	}
+	b.WriteString("\nA CASE is a JSON file; - is standard input. caseforms COMMAND --help says more.\n")
+	_, err := io.WriteString(inv.stdout, b.String())
+	return err
+}
+
+func (inv *invocation) commandHelp() error {
+	_, err := fmt.Fprintf(inv.stdout, "  %s\n\ncaseforms %s %s\n%s\n\nOptions:\n%s", inv.cmd.example, inv.cmd.name, inv.cmd.args, inv.cmd.does, inv.set.FlagUsages())
+	return err
+}
+
+func (inv *invocation) areaFlag() {
+	inv.set.StringVar(&inv.area, "area", "", "area whose forms and words are used ("+strings.Join(templates.Areas(), ", ")+")")
+}
+
+func (inv *invocation) definitions() (*caseforms.Definitions, error) { return templates.Load(inv.area) }
+
+// want checks the number of words behind the command.
+func (inv *invocation) want(least, most int) error {
+	switch n := len(inv.args); {
+	case n < least:
+		return errUsage{"too few words: " + inv.cmd.name + " " + inv.cmd.args}
+	case n > most:
+		return errUsage{"too many words: " + inv.cmd.name + " " + inv.cmd.args}
+	}
+	return nil
+}
+
+// today is the day in London, which the forms go by.
+func (inv *invocation) today() caseforms.Date {
+	t := inv.now()
+	if loc, err := time.LoadLocation("Europe/London"); err == nil {
+		t = t.In(loc)
+	}
+	return caseforms.DateOf(t)
+}

@@ -1,0 +1,681 @@
+package caseforms
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// FillOptions say which document is made of a case.
+type FillOptions struct {
+	Today     Date   // used for ages when the form's own date is not answered
+	Authority string // which of the authorities concerned it is for; "" is the first
+	Ref       string
+	Copy      string // "" is full
+	Draft     bool
+	Blank     bool // the empty printable form; the case is not looked at and may be nil
+}
+
+// Fill prints a form's answers from a case. It does not judge them: see [Definitions.Check].
+func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
+	if o.Copy == "" {
+		o.Copy = "full"
+	}
+	if !slices.Contains(f.Copies, o.Copy) {
+		return nil, &Error{Kind: Invalid, Msg: fmt.Sprintf("%s has no copy called %s", f.ID, quoteKey(o.Copy)), Hint: "it has: " + strings.Join(f.Copies, ", ")}
+	}
+	if c == nil {
+		c = d.NewCase()
+	}
+	x, err := d.filler(f, c, o)
+	if err != nil {
+		return nil, err
+	}
+	doc := &Document{
+		Form: f.ID, Version: f.Version, Area: d.Area, Lang: "en-GB", Title: d.say(f.Title), Subtitle: d.say(f.Subtitle),
+		Marking: f.Marking, Ref: o.Ref, Copy: o.Copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
+	}
+	if d.Lang == "cy" {
+		doc.Lang = "cy"
+	}
+	if o.Blank {
+		doc.Marking = f.MarkingBlank
+	}
+	for _, s := range f.Sections {
+		if x.asked(s.When, nil) || x.blank || x.anyAnswered(s) {
+			doc.Sections = append(doc.Sections, x.section(s))
+		}
+	}
+	return doc, nil
+}
+
+// Word is a fixed word in the language of the definitions.
+func (d *Definitions) Word(key string) string {
+	t, ok := d.Words[key]
+	if !ok {
+		return "⟨" + key + "⟩" // the loader checks that every word is there, so this is seen only while writing a new one
+	}
+	return t.In(d.Lang)
+}
+
+// say puts the settings into a text: {organisation} and the like.
+func (d *Definitions) say(t Text) string {
+	s := t.In(d.Lang)
+	for {
+		i := strings.IndexByte(s, '{')
+		if i < 0 {
+			return s
+		}
+		n := strings.IndexByte(s[i:], '}')
+		if n < 0 {
+			return s
+		}
+		v, ok := d.Settings[s[i+1:i+n]]
+		if !ok {
+			return s // a letter's own answer: see letter
+		}
+		s = s[:i] + v.In(d.Lang) + s[i+n+1:]
+	}
+}
+
+// filler is one form being filled from one case.
+type filler struct {
+	d         *Definitions
+	form      *Form
+	c         *Case
+	own       Group
+	addressee *ChildrensServices
+	others    int // further authorities concerned
+	on        Date
+	urgent    bool
+	blank     bool
+}
+
+func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
+	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank, addressee: new(ChildrensServices)}
+	if n := len(c.ChildrensServices.Items); f.Addressee != "" && n > 0 {
+		x.addressee, x.others = &c.ChildrensServices.Items[0], n-1
+		if o.Authority != "" {
+			i := slices.IndexFunc(c.ChildrensServices.Items, func(s ChildrensServices) bool {
+				return strings.EqualFold(string(s.Authority.Value), o.Authority)
+			})
+			if i < 0 {
+				return nil, &Error{Kind: Invalid, Msg: "the case names no such local authority", Hint: "the name must be one of childrens_services[].authority"}
+			}
+			x.addressee = &c.ChildrensServices.Items[i]
+		}
+	} else if o.Authority != "" {
+		return nil, &Error{Kind: Invalid, Msg: "the case names no such local authority", Hint: "add it to childrens_services"}
+	}
+	if x.own == nil {
+		x.own = Group{}
+	}
+	if f.DatedBy != "" {
+		switch v := x.find(f.DatedBy, nil).(type) {
+		case *Of[Date]:
+			if v.Known() {
+				x.on = v.Value
+			}
+		case *Of[Moment]:
+			if v.Known() {
+				x.on = v.Value.Date
+			}
+		}
+	}
+	if f.Urgent != nil && !x.blank {
+		x.urgent = x.asked(f.Urgent.When, nil)
+	}
+	return x, nil
+}
+
+// find resolves a key: of the item, of the form, or the path of a shared fact.
+func (x *filler) find(path string, item any) any {
+	if item != nil {
+		if v := walk(item, path); v != nil {
+			return v
+		}
+	}
+	if v := walk(x.own, path); v != nil {
+		return v
+	}
+	if rest, ok := strings.CutPrefix(path, "addressee."); ok {
+		return walk(x.addressee, rest)
+	}
+	if q := x.form.Field(path); q != nil && item == nil && len(q.From) == 1 && q.From[0] != path {
+		return x.find(q.From[0], nil)
+	}
+	return walk(x.c, path)
+}
+
+// values are the values a condition looks at: of a list, those of every item.
+func (x *filler) values(path string, item any) []string {
+	v := x.find(path, item)
+	if v == nil {
+		// list.key: any item
+		if i := strings.LastIndexByte(path, '.'); i > 0 {
+			if l, ok := x.find(path[:i], nil).(list); ok {
+				var all []string
+				for i2 := range l.Len() {
+					if lf, ok := walk(l.item(i2), path[i+1:]).(leaf); ok {
+						all = append(all, valueOf(lf))
+					}
+				}
+				return all
+			}
+		}
+		return nil
+	}
+	switch v := v.(type) {
+	case leaf:
+		return strings.Split(valueOf(v), "\n")
+	case list:
+		if st, _ := v.state(); v.Len() == 0 && st == NotAnswered {
+			return []string{""}
+		} else if v.Len() == 0 {
+			return []string{st.String()}
+		}
+	}
+	return nil
+}
+
+// valueOf is what a condition compares: the value, the name of a state, "" for not answered.
+func valueOf(l leaf) string {
+	switch f := l.fact(); f.State {
+	case Answered:
+		return f.Value
+	case NotAnswered:
+		return ""
+	default:
+		return f.State.String()
+	}
+}
+
+// asked tells whether a condition holds; without one it does.
+func (x *filler) asked(c *Cond, item any) bool {
+	if c == nil {
+		return true
+	}
+	for _, v := range x.values(c.Field, item) {
+		if slices.Contains(c.Is, v) {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *filler) anyAnswered(s *Section) bool {
+	return slices.ContainsFunc(s.Fields, func(q *Field) bool { return x.answered(q, nil) })
+}
+
+func (x *filler) answered(q *Field, item any) bool {
+	a := x.answer(q, item, "")
+	return a.State != NotAnswered
+}
+
+func (x *filler) section(s *Section) DocSection {
+	out := DocSection{Key: s.Key, Title: x.d.say(s.Title), Intro: x.d.say(s.Intro), Layout: s.Layout}
+	if s.Layout == LayoutLetter {
+		out.Parts = append(out.Parts, Part{Letter: x.letter(s)})
+		return out
+	}
+	for _, q := range s.Fields {
+		if q.Internal {
+			continue
+		}
+		if q.Fields != nil {
+			if t := x.table(q); t != nil {
+				if t.None != nil && x.folds(q, t.None, s.Layout) {
+					out.Folded = append(out.Folded, *t.None)
+				} else {
+					out.Parts = append(out.Parts, Part{Table: t})
+				}
+			}
+			continue
+		}
+		a := x.answer(q, nil, "")
+		if !x.blank && a.State == NotAnswered && !x.asked(q.When, nil) {
+			continue
+		}
+		if s.Layout == LayoutReply {
+			x.open(&a)
+		}
+		if x.folds(q, &a, s.Layout) {
+			out.Folded = append(out.Folded, a)
+			continue
+		}
+		out.Parts = append(out.Parts, Part{Answer: &a})
+	}
+	return out
+}
+
+// open leaves an unanswered question of a reply block to the recipient.
+func (x *filler) open(a *Answer) {
+	if a.State == NotAnswered {
+		a.Open, a.Text = true, ""
+	}
+}
+
+// folds tells whether an unanswered question is named in the closing line of its section instead of having a row.
+func (x *filler) folds(q *Field, a *Answer, l Layout) bool {
+	if !x.form.FoldBlanks || x.blank || a.State != NotAnswered || l == LayoutReply || l == LayoutSignature {
+		return false
+	}
+	return x.urgent || q.Required == nil && q.Warn == nil
+}
+
+func (x *filler) letter(s *Section) []Run {
+	text := x.d.say(s.Text)
+	var runs []Run
+	for text != "" {
+		i := strings.IndexByte(text, '{')
+		n := strings.IndexByte(text, '}')
+		if i < 0 || n < i {
+			runs = append(runs, Run{Text: text})
+			break
+		}
+		if i > 0 {
+			runs = append(runs, Run{Text: text[:i]})
+		}
+		for _, q := range s.Fields {
+			if q.Key == text[i+1:n] {
+				a := x.answer(q, nil, "")
+				runs = append(runs, Run{Answer: &a})
+			}
+		}
+		text = text[n+1:]
+	}
+	return runs
+}
+
+// list is the list a field prints at the top of a form.
+func (x *filler) list(q *Field) list {
+	path := q.Key
+	if len(q.From) > 0 {
+		path = q.From[0]
+	}
+	l, _ := x.find(path, nil).(list)
+	return l
+}
+
+// items are the places of the items that the field prints of a list.
+func (x *filler) items(q *Field, l list) (index []int) {
+	if l == nil {
+		return nil
+	}
+	for i := range l.Len() {
+		item := l.item(i)
+		if q.Only != nil && !x.asked(q.Only, item) || !x.theirs(q, item) {
+			continue
+		}
+		index = append(index, i)
+		if q.First {
+			break
+		}
+	}
+	return index
+}
+
+// theirs tells whether an item belongs in a document for this addressee. An item of unknown authority does: leaving a child out of a
+// referral is the greater danger.
+func (x *filler) theirs(q *Field, item any) bool {
+	if q.Theirs == "" || !x.addressee.Authority.Known() {
+		return true
+	}
+	v, ok := walk(item, q.Theirs).(*Of[Line])
+	return !ok || !v.Known() || strings.EqualFold(string(v.Value), string(x.addressee.Authority.Value))
+}
+
+func (x *filler) table(q *Field) *Table {
+	t := &Table{Key: q.Key, Label: x.d.say(q.Label), Hint: x.d.say(q.Hint), Layout: q.Layout}
+	for _, c := range q.Fields {
+		if !c.Internal {
+			t.Columns = append(t.Columns, Column{Key: c.Key, Label: x.d.say(c.Label), Kind: c.shapeKind, Boxes: x.boxes(c, nil), Width: max(1, c.Width)})
+		}
+	}
+	if x.blank {
+		for i := range max(1, q.Rows) {
+			row := Row{Key: fmt.Sprintf("%s[%d]", q.Key, i), Heading: x.cardTitle(q, i, nil)}
+			for _, c := range q.Fields {
+				if !c.Internal {
+					row.Cells = append(row.Cells, x.answer(c, Group{}, row.Key+"."))
+				}
+			}
+			t.Rows = append(t.Rows, row)
+		}
+		return t
+	}
+	l := x.list(q)
+	index := x.items(q, l)
+	if len(index) == 0 {
+		st, why := NotAnswered, ""
+		if l != nil && l.Len() == 0 {
+			st, why = l.state()
+		}
+		if st == NotAnswered && !x.asked(q.When, nil) {
+			return nil
+		}
+		a := Answer{Key: q.Key, Label: t.Label, Kind: KindList, State: st, Layout: q.Layout, Text: x.stateText(st, why)}
+		t.None = &a
+		return t
+	}
+	base := q.Key
+	if len(q.From) > 0 {
+		base = q.From[0]
+	}
+	for n, i := range index {
+		item := l.item(i)
+		row := Row{Key: fmt.Sprintf("%s[%d]", base, i), Heading: x.cardTitle(q, n, item)}
+		for _, c := range q.Fields {
+			if c.Internal {
+				continue
+			}
+			a := x.answer(c, item, q.Key+"["+strconv.Itoa(i)+"].")
+			if a.State == NotAnswered && !x.asked(c.When, item) && q.Layout == LayoutCards {
+				continue
+			}
+			if q.Layout == LayoutCards && x.folds(c, &a, LayoutRows) {
+				row.Folded = append(row.Folded, a)
+				continue
+			}
+			row.Cells = append(row.Cells, a)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// cardTitle heads a card: the label with a number, and what the definition takes as its name.
+func (x *filler) cardTitle(q *Field, n int, item any) string {
+	if q.Layout != LayoutCards {
+		return ""
+	}
+	title := itemLabel(x.d.say(q.itemName()), n)
+	for _, k := range q.Heading {
+		if lf, ok := walk(item, k).(leaf); ok && lf.fact().State == Answered {
+			return title + ": " + lf.fact().Value
+		}
+	}
+	return title
+}
+
+// boxes are the options of a question as boxes, ticked where ticked says so.
+func (x *filler) boxes(q *Field, ticked []string) []Box {
+	opts := q.options
+	if opts == nil {
+		switch q.shapeKind {
+		case KindYesNo:
+			opts = []Option{{Value: "yes", Label: x.d.Words["yes"]}, {Value: "no", Label: x.d.Words["no"]}}
+		case KindYesNoUnknown:
+			opts = []Option{{Value: "yes", Label: x.d.Words["yes"]}, {Value: "no", Label: x.d.Words["no"]}, {Value: "not_known", Label: x.d.Words["not_known"]}}
+		default:
+			return nil
+		}
+	}
+	out := make([]Box, len(opts))
+	for i, o := range opts {
+		out[i] = Box{Label: x.d.say(o.Label), Ticked: slices.Contains(ticked, o.Value)}
+	}
+	return out
+}
+
+// answer prints one question. The item is the one of the list it stands in, nil outside lists.
+func (x *filler) answer(q *Field, item any, prefix string) Answer {
+	a := Answer{
+		Key: prefix + q.Key, Label: x.d.say(q.Label), Hint: x.d.say(q.Hint), Kind: q.shapeKind, Layout: q.Layout, Column: q.Column, Rows: q.Rows,
+	}
+	if !q.Fixed.IsZero() {
+		a.State, a.Text = Answered, x.d.say(q.Fixed)
+		return a
+	}
+	if x.blank {
+		a.Boxes = x.boxes(q, nil)
+		return a
+	}
+	var values []string
+	switch {
+	case q.Computed != "":
+		a.State, a.Text = computations[q.Computed](x)
+	case q.As != "":
+		a.State, a.Text = presenters[q.As](x, item)
+	case len(q.From) > 1:
+		a.State, a.Text = x.joined(q, item)
+	default:
+		path := q.Key
+		if len(q.From) == 1 {
+			path = q.From[0]
+		}
+		var why string
+		v := x.find(path, item)
+		if l, ok := v.(list); ok {
+			a.State, a.Text, why = x.printList(q, l)
+		} else {
+			a.State, a.Text, why = x.print(v, q.options)
+		}
+		if lf, ok := v.(leaf); ok && a.State == Answered {
+			a.Value = lf.fact().Value
+			values = strings.Split(a.Value, "\n")
+		} else if a.State == NotKnown {
+			values = []string{"not_known"}
+		}
+		if a.State != Answered {
+			a.Text = x.stateText(a.State, why)
+		}
+	}
+	if a.State == NotAnswered {
+		a.Text = x.stateText(NotAnswered, "")
+	}
+	a.Boxes = x.boxes(q, values)
+	return a
+}
+
+// stateText is what is printed where there is no value.
+func (x *filler) stateText(s State, why string) string {
+	if s == NotAnswered && x.urgent {
+		return x.d.say(x.form.Urgent.Blank)
+	}
+	text := x.d.Word(s.String())
+	if why != "" {
+		text += ": " + why
+	}
+	return text
+}
+
+// joined prints several facts as one answer. When none has a value they print their common state.
+func (x *filler) joined(q *Field, item any) (State, string) {
+	var parts []string
+	best := NotAnswered
+	common := true
+	first := true
+	var why string
+	for i, path := range q.From {
+		var opts []Option
+		if i < len(q.partOptions) {
+			opts = q.partOptions[i]
+		}
+		st, text, w := x.print(x.find(path, item), opts)
+		if first {
+			best, why, first = st, w, false
+		} else if st != best {
+			common = false
+			best = max(best, st)
+		}
+		before := ""
+		if i < len(q.Before) {
+			before = x.d.say(q.Before[i])
+		}
+		switch st {
+		case Answered:
+			parts = append(parts, before+text)
+		case NotAnswered:
+		default:
+			if before != "" {
+				parts = append(parts, before+strings.ToLower(x.d.Word(st.String())))
+			} else {
+				parts = append(parts, x.stateText(st, w))
+			}
+		}
+	}
+	if common && best != Answered {
+		return best, x.stateText(best, why)
+	}
+	return Answered, strings.Join(parts, q.Join)
+}
+
+func (x *filler) printList(q *Field, l list) (State, string, string) {
+	var parts []string
+	for _, i := range x.items(q, l) {
+		st, text, why := x.print(l.item(i), q.options)
+		if st == NotAnswered {
+			continue
+		}
+		if st != Answered {
+			text = x.stateText(st, why)
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) == 0 {
+		st, why := l.state()
+		if st == Answered {
+			st = NotAnswered // there are items, but none the question asks for
+		}
+		return st, "", why
+	}
+	sep := "\n"
+	if q.Join != "" {
+		sep = q.Join
+	}
+	return Answered, strings.Join(parts, sep), ""
+}
+
+// The records that print as one answer, and the keys they print.
+func (*Address) printed() []string {
+	return []string{"lines", "postcode", "no_fixed_abode", "closest_area"}
+}
+func (*PersonAddress) printed() []string { return []string{"address", "address_confidential"} }
+func (*Professional) printed() []string  { return []string{"name", "role", "agency", "phone", "email"} }
+func (*Offence) printed() []string       { return []string{"description", "offence_date"} }
+
+// print is the printed text of a fact or of a record that prints as one, with its state.
+func (x *filler) print(v any, opts []Option) (State, string, string) {
+	switch v := v.(type) {
+	case leaf:
+		f := v.fact()
+		if f.State != Answered {
+			return f.State, "", f.Why
+		}
+		return Answered, x.printLeaf(v, f.Value, opts), ""
+	case *Address:
+		return x.printAddress(v)
+	case *PersonAddress:
+		st, text, why := x.printAddress(&v.Address)
+		if st == Answered && v.AddressConfidential.Known() && bool(v.AddressConfidential.Value) {
+			text += " " + x.d.Word("confidential_address")
+		}
+		return st, text, why
+	case *Professional:
+		return x.printParts(&v.Name, &v.Role, &v.Agency, &v.Phone, &v.Email)
+	case *Offence:
+		st, text, why := x.print(&v.Description, nil)
+		if dst, date, _ := x.print(&v.OffenceDate, nil); dst == Answered {
+			if st != Answered {
+				text = x.stateText(st, why)
+			}
+			return Answered, text + " (" + date + ")", ""
+		}
+		return st, text, why
+	}
+	return NotAnswered, "", ""
+}
+
+func (x *filler) printParts(facts ...leaf) (State, string, string) {
+	var parts []string
+	st, why := NotAnswered, ""
+	for _, l := range facts {
+		s, text, w := x.print(l, nil)
+		if s == Answered {
+			parts = append(parts, text)
+		} else if st == NotAnswered {
+			st, why = s, w
+		}
+	}
+	if parts != nil {
+		return Answered, strings.Join(parts, ", "), ""
+	}
+	return st, "", why
+}
+
+func (x *filler) printAddress(a *Address) (State, string, string) {
+	if a.NoFixedAbode.Known() && bool(a.NoFixedAbode.Value) {
+		text := x.d.Word("no_fixed_abode")
+		if st, area, _ := x.print(&a.ClosestArea, nil); st == Answered {
+			text += "; " + x.d.Word("closest_area") + " " + area
+		}
+		if st, lines, _ := x.addressLines(a); st == Answered {
+			text += "; " + lines
+		}
+		return Answered, text, ""
+	}
+	return x.addressLines(a)
+}
+
+func (x *filler) addressLines(a *Address) (State, string, string) {
+	var parts []string
+	for i := range a.Lines.Items {
+		if st, text, _ := x.print(&a.Lines.Items[i], nil); st == Answered {
+			parts = append(parts, strings.TrimRight(text, ", "))
+		}
+	}
+	if st, text, _ := x.print(&a.Postcode, nil); st == Answered {
+		parts = append(parts, text)
+	}
+	if parts != nil {
+		return Answered, strings.Join(parts, ", "), ""
+	}
+	if st, why := a.Lines.state(); st != NotAnswered {
+		return st, "", why
+	}
+	return a.Postcode.State, "", a.Postcode.Why
+}
+
+func (x *filler) printLeaf(l leaf, value string, opts []Option) string {
+	switch v := l.(type) {
+	case *Of[Date]:
+		return x.longDate(v.Value)
+	case *Of[PartialDate]:
+		return x.partialDate(v.Value)
+	case *Of[Moment]:
+		if v.Value.HasTime {
+			return x.longDate(v.Value.Date) + ", " + v.Value.Time.String()
+		}
+		return x.longDate(v.Value.Date)
+	case *Of[YesNo], *Of[YesNoUnknown]:
+		return x.d.Word(value)
+	case *Of[Choice], *Of[Choices]:
+		var labels []string
+		for _, o := range opts {
+			if slices.Contains(strings.Split(value, "\n"), o.Value) {
+				labels = append(labels, x.d.say(o.Label))
+			}
+		}
+		return strings.Join(labels, "\n")
+	}
+	return value
+}
+
+func (x *filler) longDate(d Date) string {
+	return strconv.Itoa(d.Day) + " " + x.d.Word("month_"+strconv.Itoa(d.Month)) + " " + fmt.Sprintf("%04d", d.Year)
+}
+
+func (x *filler) partialDate(p PartialDate) string {
+	if d, ok := p.Date(); ok {
+		return x.longDate(d)
+	}
+	switch {
+	case p.Month > 0:
+		return x.d.Word("month_"+strconv.Itoa(p.Month)) + " " + strconv.Itoa(p.Year)
+	case p.Year > 0:
+		return strconv.Itoa(p.Year)
+	}
+	return p.Typed
+}

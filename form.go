@@ -1,0 +1,167 @@
+package caseforms
+
+// Definitions are the forms and words in effect for one area. They are loaded once (see package templates) and never change after.
+type Definitions struct {
+	Area     string
+	Lang     string // "en" or "cy"
+	Forms    []*Form
+	Facts    map[string]*FactWords // by key path without indexes, such as children.status
+	Rules    []*Rule               // about shared facts: they hold for every form that uses the facts they are about
+	Words    Words
+	Settings map[string]Text // organisation names and the like, filled in where a text says {name}
+
+	shape *Shape
+}
+
+// FactWords are the words for one shared fact.
+type FactWords struct {
+	Label   Text
+	Options []Option
+	Line    int
+}
+
+// Form is one version of one form: what it asks, where the answers come from, what must be there, how it is laid out.
+type Form struct {
+	ID           string
+	Version      string
+	Title        Text
+	Subtitle     Text
+	GoesTo       Text // for people: who receives it
+	Source       string
+	Marking      string // of a filled form, in capitals at the top and bottom of every page (E.2)
+	MarkingBlank string
+	Copies       []string // which of full, disclosable and annex there are
+	DatedBy      string   // key of the field whose date is the document's date: ages are told on that day
+	Addressee    string   // shared list of which each document is for one entry, with its children only (0.4 point 9)
+	FoldBlanks   bool     // optional questions without an answer print as one line that names them (0.4 point 21)
+	Urgent       *Urgent
+	Sections     []*Section
+	Rules        []*Rule
+	File         string
+
+	fields map[string]*Field // by key, columns excluded
+	asked  map[string]*Field // by the path of the fact that is printed, without indexes
+}
+
+// Urgent says when only a few answers are required and everything else is a warning (0.4 point 1).
+type Urgent struct {
+	When  *Cond
+	Needs []string
+	Blank Text // printed for what is not answered
+}
+
+// Section is a titled part of a form.
+type Section struct {
+	Key    string
+	Title  Text
+	Intro  Text
+	Layout Layout
+	Text   Text // of a letter: fixed words with {key} where the section's answers go
+	When   *Cond
+	Fields []*Field
+	Line   int
+}
+
+// Layout is a meaning, never a position: how the answers of a section belong together.
+type Layout string
+
+const (
+	LayoutRows      Layout = "rows"      // label beside answer
+	LayoutPairs     Layout = "pairs"     // two columns of label and answer: sender and recipient side by side
+	LayoutGrid      Layout = "grid"      // short answers side by side under their labels
+	LayoutLetter    Layout = "letter"    // running text with the answers in it
+	LayoutSignature Layout = "signature" // who signs, and when
+	LayoutReply     Layout = "reply"     // filled in by the recipient
+	LayoutTable     Layout = "table"     // of a list: one row an item
+	LayoutCards     Layout = "cards"     // of a list: one block an item
+	LayoutBanner    Layout = "banner"    // what must be seen first
+	LayoutTicks     Layout = "ticks"     // boxes side by side
+	LayoutNarrative Layout = "narrative" // label above, text across the page
+)
+
+// Field is one question. It prints a shared fact (From), or it is the form's own (Kind).
+type Field struct {
+	Key      string
+	Label    Text
+	Item     Text // of a list: what one item is called; else the label
+	Hint     Text
+	Kind     Kind
+	From     []string // shared facts it prints, joined by Join
+	Join     string
+	Before   []Text // words before each part of From
+	As       string // a named way to print, see presenters
+	Only     *Cond  // of a list: which items
+	First    bool   // of a list: only the first of them
+	Theirs   string // of a list: the item's key that names its authority; only the addressee's items are printed
+	Options  []Option
+	Required *Need
+	Warn     *Need
+	When     *Cond // the question is asked only if
+	Layout   Layout
+	Column   int // in pairs: 1 or 2
+	Width    int // of a column in a table: its share
+	Rows     int // empty rows or lines on the printed blank form
+	Internal bool
+	Fixed    Text   // printed as the answer whatever the case says, such as the sender's organisation
+	Computed string // a named computation, see computations
+	Fields   []*Field
+	Heading  []string // of cards: the item's keys that make its heading
+	Source   string
+	Line     int
+
+	shapeKind   Kind       // of the one fact it prints; empty when it prints several
+	options     []Option   // of the fact it prints
+	partOptions [][]Option // of the facts it joins
+}
+
+func (q *Field) itemName() Text {
+	if q.Item.IsZero() {
+		return q.Label
+	}
+	return q.Item
+}
+
+// Need says that an answer is wanted: always, or when a condition holds.
+type Need struct {
+	Always bool
+	When   *Cond
+	Rule   string // a named rule
+}
+
+// Cond is a condition on another answer: equal to one of Is. Field is a key of the form, of the item, or the path of a shared fact.
+type Cond struct {
+	Field string
+	Is    []string
+	Line  int
+}
+
+// Rule is something that must hold between answers. What it tests is named Go (see rules); when and what it says are data.
+type Rule struct {
+	Rule   string
+	Of     []string // shared facts or keys it looks at
+	At     string   // the key whose place and label the problem gets
+	Level  Severity
+	Say    Text
+	Hint   Text
+	Source string
+	Line   int
+}
+
+// Form finds a form by its id.
+func (d *Definitions) Form(id string) (*Form, error) {
+	var known []string
+	for _, f := range d.Forms {
+		if f.ID == id {
+			return f, nil
+		}
+		known = append(known, f.ID)
+	}
+	hint := "caseforms forms lists them"
+	if n := nearest(id, known); n != "" {
+		hint = "did you mean " + n + "? caseforms forms lists them all"
+	}
+	return nil, &Error{Kind: NotFound, Msg: "there is no form " + quoteKey(id), Hint: hint}
+}
+
+// Field finds one of the form's questions by its key.
+func (f *Form) Field(key string) *Field { return f.fields[key] }

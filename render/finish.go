@@ -1,0 +1,384 @@
+package render
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf16"
+	"unsafe"
+
+	"github.com/go-pdf/fpdf"
+	"github.com/klauspost/compress/zlib"
+)
+
+// producer names the program in the file. It has no version, so that a new build of the same renderer writes the same bytes.
+const producer = "caseforms"
+
+// fpdf writes the pages; it knows nothing of tags and its embedded fonts are mapped wrongly, so its file is not kept. finish reads the
+// page contents back from it and writes them into a file of its own: structure tree, fonts, metadata, identifier, object streams.
+func (s *sheet) finish(w io.Writer) error {
+	f := finishers.Get().(*finisher)
+	defer finishers.Put(f)
+	f.reset()
+	if err := s.writePages(&f.base); err != nil {
+		return err
+	}
+	streams, err := pageStreams(f.base.Bytes(), f.streams[:0])
+	if err != nil {
+		return err
+	}
+	f.streams = streams
+	digest := s.digest(streams)
+
+	f.out = append(f.out, "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)
+	catalog, pages, info, meta, resources := f.alloc(), f.alloc(), f.alloc(), f.alloc(), f.alloc()
+	f.put(resources, "<</Font<<"+f.fonts(s)+">>>>")
+	first := f.next
+	f.next += 2 * len(streams)
+	var kids strings.Builder
+	for i, data := range streams {
+		fmt.Fprintf(&kids, "%d 0 R ", first+2*i)
+		f.begin(first + 2*i)
+		f.str("<</Type/Page/Parent ").ref(pages).str("/MediaBox[0 0 595.28 841.89]/Resources ").ref(resources).str("/Contents ").ref(first + 2*i + 1)
+		f.str("/Tabs/S/StructParents ").int(i).str(">>")
+		f.end()
+		f.deflate(first+2*i+1, "", data)
+	}
+	f.put(pages, "<</Type/Pages/Kids["+kids.String()+"]/Count "+strconv.Itoa(len(streams))+">>")
+	tree := f.structure(s, first)
+	title := s.doc.Title
+	f.put(info, "<</Title "+textString(title)+"/Producer "+textString(producer)+">>")
+	f.stream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp(title)))
+	f.put(catalog, fmt.Sprintf("<</Type/Catalog/Pages %d 0 R/Metadata %d 0 R/Lang(%s)/ViewerPreferences<</DisplayDocTitle true>>/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R>>",
+		pages, meta, s.doc.Lang, tree))
+	f.trailer(catalog, info, digest[:16])
+	_, err = w.Write(f.out)
+	return err
+}
+
+// writePages lets fpdf write the pages. Everything that could differ from one run to the next is fixed.
+func (s *sheet) writePages(w io.Writer) error {
+	p := fpdf.New("P", "pt", "A4", "")
+	p.SetCompression(false)
+	p.SetAutoPageBreak(false, 0)
+	p.SetCatalogSort(true)
+	p.SetCreationDate(time.Unix(0, 0).UTC())
+	p.SetModificationDate(time.Unix(0, 0).UTC())
+	for _, c := range s.pages {
+		p.AddPage()
+		p.RawWriteStr(unsafe.String(unsafe.SliceData(c), len(c))) // fpdf copies it at once
+	}
+	return p.Output(w)
+}
+
+// digest identifies the contents; the file's /ID follows from it.
+func (s *sheet) digest(streams [][]byte) [32]byte {
+	h := sha256.New()
+	for _, b := range streams {
+		h.Write(b)
+	}
+	for i := range s.elems {
+		if a := s.elems[i].actual; a != "" {
+			io.WriteString(h, a)
+		}
+	}
+	io.WriteString(h, s.doc.Form+"\x00"+s.doc.Version+"\x00"+s.doc.Lang+"\x00"+s.doc.Title)
+	return [32]byte(h.Sum(nil))
+}
+
+var errFpdf = errors.New("fpdf wrote a file that cannot be read back")
+
+// pageStreams finds the page contents in the file fpdf wrote, by its cross-reference table.
+func pageStreams(b []byte, dst [][]byte) ([][]byte, error) {
+	i := bytes.LastIndex(b, []byte("startxref\n"))
+	if i < 0 {
+		return nil, errFpdf
+	}
+	start, err := strconv.Atoi(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(b[i+10:]), []byte("%%EOF")))))
+	if err != nil || start >= len(b) {
+		return nil, errFpdf
+	}
+	x := b[start:]
+	head, rest, ok1 := bytes.Cut(x, []byte("\n"))
+	count, table, ok2 := bytes.Cut(rest, []byte("\n"))
+	n, err := strconv.Atoi(string(bytes.TrimSpace(bytes.TrimPrefix(count, []byte("0 ")))))
+	if !ok1 || !ok2 || err != nil || string(head) != "xref" || len(table) < 20*n {
+		return nil, errFpdf
+	}
+	object := func(k int) []byte {
+		o, err := strconv.Atoi(string(table[k*20 : k*20+10]))
+		if err != nil || o >= len(b) {
+			return nil
+		}
+		_, body, _ := bytes.Cut(b[o:], []byte("\n"))
+		return body
+	}
+	for k := 1; k+1 < n; k++ {
+		if !bytes.HasPrefix(object(k), []byte("<</Type /Page\n")) {
+			continue
+		}
+		dict, body, ok := bytes.Cut(object(k+1), []byte("\nstream\n"))
+		length, err := strconv.Atoi(string(bytes.TrimSuffix(bytes.TrimPrefix(dict, []byte("<</Length ")), []byte(">>"))))
+		if !ok || err != nil || length > len(body) {
+			return nil, errFpdf
+		}
+		dst = append(dst, body[:length])
+	}
+	return dst, nil
+}
+
+// finisher writes the objects of a file: streams straight to out, everything else into one object stream.
+type finisher struct {
+	base    bytes.Buffer
+	streams [][]byte
+	out     []byte
+	offsets []int // by object number: > 0 the place in out, < 0 minus the place in the object stream (from 1), 0 unset
+	objects []byte
+	numbers []int // objects in the object stream
+	places  []int
+	ids     []int32
+	next    int
+	z       bytes.Buffer
+	zw      *zlib.Writer
+}
+
+var finishers = sync.Pool{New: func() any {
+	zw, err := zlib.NewWriterLevel(io.Discard, zlib.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return &finisher{zw: zw}
+}}
+
+func (f *finisher) reset() {
+	f.base.Reset()
+	f.out, f.offsets, f.objects = f.out[:0], f.offsets[:0], f.objects[:0]
+	f.numbers, f.places, f.next = f.numbers[:0], f.places[:0], 1
+}
+
+func (f *finisher) alloc() int { f.next++; return f.next - 1 }
+
+func (f *finisher) set(n, v int) {
+	for len(f.offsets) <= n {
+		f.offsets = append(f.offsets, 0)
+	}
+	f.offsets[n] = v
+}
+
+func (f *finisher) begin(n int) {
+	f.numbers = append(f.numbers, n)
+	f.places = append(f.places, len(f.objects))
+	f.set(n, -len(f.numbers))
+}
+
+func (f *finisher) end() { f.objects = append(f.objects, '\n') }
+
+func (f *finisher) str(s string) *finisher { f.objects = append(f.objects, s...); return f }
+
+func (f *finisher) int(n int) *finisher {
+	f.objects = strconv.AppendInt(f.objects, int64(n), 10)
+	return f
+}
+
+func (f *finisher) ref(n int) *finisher { return f.int(n).str(" 0 R") }
+
+func (f *finisher) put(n int, body string) {
+	f.begin(n)
+	f.str(body)
+	f.end()
+}
+
+func (f *finisher) stream(n int, dict string, data []byte) {
+	f.set(n, len(f.out))
+	f.out = strconv.AppendInt(f.out, int64(n), 10)
+	f.out = append(append(f.out, " 0 obj\n<<"...), dict...)
+	f.out = strconv.AppendInt(append(f.out, "/Length "...), int64(len(data)), 10)
+	f.out = append(append(append(f.out, ">>stream\n"...), data...), "\nendstream\nendobj\n"...)
+}
+
+func (f *finisher) deflate(n int, dict string, data []byte) {
+	f.z.Reset()
+	f.zw.Reset(&f.z)
+	f.zw.Write(data) // a bytes.Buffer does not fail
+	f.zw.Close()
+	f.stream(n, dict+"/Filter/FlateDecode", f.z.Bytes())
+}
+
+func (f *finisher) fonts(s *sheet) string {
+	var b strings.Builder
+	for i, fc := range s.faces {
+		fmt.Fprintf(&b, "/%s %d 0 R", fc.name, f.font(fc.simple()))
+		if s.usedWide[i] {
+			fmt.Fprintf(&b, "/%sW %d 0 R", fc.name, f.font(fc.compose()))
+		}
+	}
+	if s.usedBox {
+		fmt.Fprintf(&b, "/FB %d 0 R", f.font(boxes()))
+	}
+	return b.String()
+}
+
+var boxes = sync.OnceValue(boxFont)
+
+// font writes a font's objects and gives the number of its dictionary.
+func (f *finisher) font(o fontObj) int {
+	base := f.next
+	f.next += len(o)
+	for i, b := range o {
+		if b.data != nil {
+			f.stream(base+i, b.dict+"/Filter/FlateDecode", b.data)
+			continue
+		}
+		f.begin(base + i)
+		for rest := b.dict; ; {
+			before, after, found := strings.Cut(rest, "@")
+			f.str(before)
+			if !found {
+				break
+			}
+			f.ref(base + int(after[0]-'0'))
+			rest = after[1:]
+		}
+		f.end()
+	}
+	return base
+}
+
+// structure writes the structure tree (ISO 32000-1, 14.7) and gives the number of its root. The page with index i is object first+2i.
+func (f *finisher) structure(s *sheet, first int) int {
+	root, parents := f.alloc(), f.alloc()
+	ids := f.ids[:0]
+	for i := range s.elems {
+		ids = append(ids, 0)
+		if s.elems[i].role != roleContent {
+			ids[i] = int32(f.alloc())
+		}
+	}
+	f.ids = ids
+	f.begin(root)
+	f.str("<</Type/StructTreeRoot/K ").ref(int(ids[0])).str("/ParentTree ").ref(parents).str("/ParentTreeNextKey ").int(len(s.tagged)).str(">>")
+	f.end()
+	f.begin(parents)
+	f.str("<</Nums[")
+	for page, marks := range s.tagged {
+		f.int(page).str("[")
+		for _, e := range marks {
+			f.ref(int(ids[e])).str(" ")
+		}
+		f.str("]")
+	}
+	f.str("]>>")
+	f.end()
+	for i := range s.elems {
+		e := &s.elems[i]
+		if e.role == roleContent {
+			continue
+		}
+		f.begin(int(ids[i]))
+		f.str("<</S/").str(roleNames[e.role]).str("/P ")
+		if e.parent < 0 {
+			f.ref(root)
+		} else {
+			f.ref(int(ids[e.parent]))
+		}
+		switch e.scope {
+		case scopeRow:
+			f.str("/A<</O/Table/Scope/Row>>")
+		case scopeColumn:
+			f.str("/A<</O/Table/Scope/Column>>")
+		}
+		if e.actual != "" {
+			f.str("/ActualText").str(textString(e.actual))
+		}
+		f.kids(s, e, ids, first)
+		f.str(">>")
+		f.end()
+	}
+	return root
+}
+
+// kids writes the children of an element. Content on the page of the first piece is given by its number alone.
+func (f *finisher) kids(s *sheet, e *element, ids []int32, first int) {
+	if e.first < 0 {
+		return
+	}
+	page := int32(-1)
+	for c := e.first; c >= 0; c = s.elems[c].next {
+		if s.elems[c].role == roleContent {
+			page = s.elems[c].page
+			f.str("/Pg ").ref(first + 2*int(page))
+			break
+		}
+	}
+	f.str("/K[")
+	for c := e.first; c >= 0; c = s.elems[c].next {
+		switch k := &s.elems[c]; {
+		case k.role != roleContent:
+			f.ref(int(ids[c]))
+		case k.page == page:
+			f.int(int(k.id))
+		default:
+			f.str("<</Type/MCR/Pg ").ref(first + 2*int(k.page)).str("/MCID ").int(int(k.id)).str(">>")
+		}
+		f.str(" ")
+	}
+	f.str("]")
+}
+
+// trailer writes the object stream and the cross-reference stream that ends the file (ISO 32000-1, 7.5.7 and 7.5.8).
+func (f *finisher) trailer(catalog, info int, id []byte) {
+	objStm, xref := f.alloc(), f.alloc()
+	var head []byte
+	for i, n := range f.numbers {
+		head = strconv.AppendInt(head, int64(n), 10)
+		head = strconv.AppendInt(append(head, ' '), int64(f.places[i]), 10)
+		head = append(head, ' ')
+	}
+	f.deflate(objStm, fmt.Sprintf("/Type/ObjStm/N %d/First %d", len(f.numbers), len(head)), append(head, f.objects...))
+	start := len(f.out)
+	f.set(xref, start)
+	var x []byte
+	for n, v := range f.offsets {
+		switch {
+		case n == 0 || v == 0:
+			x = append(x, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
+		case v > 0:
+			x = append(x, 1, byte(v>>24), byte(v>>16), byte(v>>8), byte(v), 0, 0, 0)
+		default:
+			k := -v - 1
+			x = append(x, 2, byte(objStm>>24), byte(objStm>>16), byte(objStm>>8), byte(objStm), byte(k>>16), byte(k>>8), byte(k))
+		}
+	}
+	f.deflate(xref, fmt.Sprintf("/Type/XRef/Size %d/W[1 4 3]/Root %d 0 R/Info %d 0 R/ID[<%x><%x>]", len(f.offsets), catalog, info, id, id), x)
+	f.out = append(f.out, "startxref\n"...)
+	f.out = strconv.AppendInt(f.out, int64(start), 10)
+	f.out = append(f.out, "\n%%EOF\n"...)
+}
+
+// textString is a PDF text string (ISO 32000-1, 7.9.2.2).
+func textString(s string) string {
+	for i := range len(s) {
+		if s[i] >= 0x80 || s[i] < 0x20 {
+			var b strings.Builder
+			b.WriteString("<FEFF")
+			for _, u := range utf16.Encode([]rune(s)) {
+				fmt.Fprintf(&b, "%04X", u)
+			}
+			return b.String() + ">"
+		}
+	}
+	return "(" + strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`).Replace(s) + ")"
+}
+
+func xmp(title string) string {
+	esc := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(title)
+	return "<?xpacket begin=\"\ufeff\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">" +
+		`<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/"><dc:title><rdf:Alt><rdf:li xml:lang="x-default">` +
+		esc + `</rdf:li></rdf:Alt></dc:title><pdf:Producer>` + producer + "</pdf:Producer></rdf:Description></rdf:RDF></x:xmpmeta>\n<?xpacket end=\"r\"?>"
+}

@@ -1,0 +1,879 @@
+package render
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"caseforms"
+)
+
+// Measures in points, from the top left corner of an A4 page.
+const (
+	pageWidth  = 595.28
+	pageHeight = 841.89
+	left       = 48.0
+	right      = pageWidth - 48
+	textWidth  = right - left
+	top        = 78.0
+	bottom     = pageHeight - 58
+
+	bodySize  = 11.0
+	bodyLead  = 14.5
+	smallSize = 9.0
+	padX      = 6.0
+	padY      = 4.0
+	labelPart = 0.34 // of a row
+)
+
+// The one accent colour is dark enough for text (contrast 9:1 on white) and prints as a dark grey.
+const accentR, accentG, accentB = 0.10, 0.26, 0.38
+
+// tint is the ground of labels and column heads; black on it has a contrast of 17:1.
+const tint = 0.935
+
+// sheet is a document being laid out as pages.
+type sheet struct {
+	canvas
+	doc *caseforms.Document
+	y   float64
+}
+
+var sheets = sync.Pool{New: func() any { return new(sheet) }}
+
+// PDF writes the document as a tagged PDF on A4, with embedded fonts.
+func PDF(w io.Writer, doc *caseforms.Document) (Report, error) {
+	fs, err := faces()
+	if err != nil {
+		return Report{}, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the fonts cannot be read", Err: err}
+	}
+	s := sheets.Get().(*sheet)
+	defer sheets.Put(s)
+	s.faces, s.doc = fs, doc
+	s.reset()
+	s.y = top
+	s.title()
+	all := blocks(doc)
+	for i := range all {
+		s.block(&all[i], all[i+1:])
+	}
+	s.endPage()
+	s.furniture()
+	rep := Report{Pages: len(s.pages), Missing: s.missing}
+	if err := s.finish(w); err != nil {
+		return rep, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the file cannot be written", Err: err}
+	}
+	return rep, nil
+}
+
+// furniture puts marking, title, reference and page number on every page. It comes last because only now is the number of pages known,
+// and stands first in each page's content so that the text of the page follows on from it unbroken.
+func (s *sheet) furniture() {
+	d := s.doc
+	ref := d.Ref
+	if ref == "" {
+		ref = d.Words("not_issued")
+	}
+	if d.Blank {
+		ref = ""
+	} else {
+		ref = d.Words("reference") + ": " + ref
+	}
+	name := d.Title + ", " + d.Words("version") + " " + d.Version
+	for i, body := range s.pages {
+		s.startPage()
+		s.buf = append(s.buf, "/Artifact<</Type/Pagination>>BDC\n"...)
+		if d.Draft {
+			s.watermark(d.Words("draft"))
+		}
+		s.centred(bold, bodySize, 26, d.Marking)
+		head := d.Marking
+		_ = head
+		s.text(regular, smallSize, left, 46, s.fit(regular, smallSize, name, textWidth-s.wide(regular, smallSize, ref)-20))
+		s.rightAligned(regular, smallSize, 46, ref)
+		s.line(left, 52, right, 52, 0.75, 0.35)
+		if d.Draft {
+			s.centred(bold, bodySize, 66, d.Words("draft_notice"))
+		}
+		s.line(left, pageHeight-46, right, pageHeight-46, 0.75, 0.35)
+		s.centred(bold, bodySize, pageHeight-22, d.Marking)
+		s.text(regular, smallSize, left, pageHeight-34, s.fit(regular, smallSize, name, textWidth/2))
+		s.rightAligned(regular, smallSize, pageHeight-34, d.Words("page")+" "+strconv.Itoa(i+1)+" "+d.Words("of")+" "+strconv.Itoa(len(s.pages)))
+		s.buf = append(s.buf, "EMC\n"...)
+		s.pages[i] = append(s.buf, body...)
+	}
+}
+
+func (s *sheet) wide(f int, size float64, t string) float64 { return width(s.shape(f, t), size) }
+
+// fit shortens the repeated title of a page, never an answer: the whole title stands at the head of the document.
+func (s *sheet) fit(f int, size float64, t string, w float64) string {
+	if s.wide(f, size, t) <= w {
+		return t
+	}
+	r := []rune(t)
+	for len(r) > 0 && s.wide(f, size, string(r)+"…") > w {
+		r = r[:len(r)-1]
+	}
+	return string(r) + "…"
+}
+
+func (s *sheet) centred(f int, size, y float64, t string) {
+	g := s.shape(f, t)
+	s.draw(f, size, (pageWidth-width(g, size))/2, y, g)
+}
+
+func (s *sheet) rightAligned(f int, size, y float64, t string) {
+	g := s.shape(f, t)
+	s.draw(f, size, right-width(g, size), y, g)
+}
+
+// watermark lies under the text, light enough to read everything on it and dark enough to survive a copier.
+func (s *sheet) watermark(word string) {
+	g := s.shape(bold, word)
+	size := 150.0
+	s.op("q")
+	s.op("g", 0.88)
+	const cos, sin = 0.5736, 0.8192 // 55 degrees, along the page's diagonal
+	s.op("cm", cos, sin, -sin, cos, pageWidth/2, pageHeight/2)
+	s.draw(bold, size, -width(g, size)/2, pageHeight+size*0.35, g)
+	s.op("Q")
+	s.font = -1
+}
+
+func (s *sheet) newPage() {
+	open := s.open
+	if open {
+		s.end()
+	}
+	s.endPage()
+	s.startPage()
+	s.y = top
+	if open {
+		s.begin()
+	}
+}
+
+// need starts a new page unless h points are left on this one.
+func (s *sheet) need(h float64) {
+	if s.y+h > bottom && s.y > top {
+		s.newPage()
+	}
+}
+
+func (s *sheet) title() {
+	s.key = ""
+	s.push(roleH1)
+	s.begin()
+	s.lines(bold, 18, 23, left, textWidth, s.doc.Title)
+	s.end()
+	s.pop()
+	if s.doc.Subtitle != "" {
+		s.push(roleP)
+		s.begin()
+		s.lines(regular, bodySize, bodyLead, left, textWidth, s.doc.Subtitle)
+		s.end()
+		s.pop()
+	}
+	s.y += 4
+}
+
+// lines sets text in lines from s.y down, going on over pages; it stays in the element that is open.
+func (s *sheet) lines(f int, size, lead, x, w float64, t string) {
+	for para := range strings.SplitSeq(clean(t), "\n") {
+		g := s.shape(f, para)
+		if len(g) == 0 {
+			s.y += lead * 0.6
+			continue
+		}
+		limit := lineLimit(w, size)
+		s.glyphs = nil // a page break shapes other text
+		for len(g) > 0 {
+			n, skip := nextLine(g, limit)
+			if s.y+lead > bottom {
+				s.newPage()
+			}
+			s.draw(f, size, x, s.y+size*1.02, g[:n])
+			s.y += lead
+			g = g[n+skip:]
+		}
+	}
+}
+
+// lineLimit is the width of a line in 1/1000 em.
+func lineLimit(w, size float64) int { return int(w * 1000 / size) }
+
+// height is what lines would take.
+func (s *sheet) height(f int, size, lead, w float64, t string) float64 {
+	h := 0.0
+	limit := lineLimit(w, size)
+	for para := range strings.SplitSeq(clean(t), "\n") {
+		g := s.shape(f, para)
+		if len(g) == 0 {
+			h += lead * 0.6
+			continue
+		}
+		for len(g) > 0 {
+			n, skip := nextLine(g, limit)
+			h += lead
+			g = g[n+skip:]
+		}
+	}
+	return h
+}
+
+func (s *sheet) block(b *block, following []block) {
+	switch b.kind {
+	case blockHeading:
+		s.heading(b, following)
+	case blockPara:
+		s.para(regular, b.text)
+	case blockNote:
+		s.y += 3
+		s.para(regular, b.text)
+	case blockBanner:
+		s.banner(b.answers[0])
+	case blockRows:
+		s.rows(b.answers)
+	case blockPairs:
+		s.pairs(b.answers)
+	case blockGrid:
+		s.grid(b.answers)
+	case blockNarrative:
+		s.narrative(b.answers[0])
+	case blockTicks:
+		s.ticks(b.answers[0])
+	case blockTable:
+		s.table(b.table)
+	case blockLetter:
+		s.letter(b.runs)
+	case blockSignature:
+		s.signature(b.answers)
+	}
+}
+
+// least is the height below which a block is not begun on a page, so that a heading is never left alone at its foot.
+func (s *sheet) least(following []block) float64 {
+	if len(following) == 0 {
+		return 0
+	}
+	switch b := &following[0]; b.kind {
+	case blockHeading:
+		return 24 + s.least(following[1:])
+	case blockTable:
+		return s.tableHead(b.table, s.columns(b.table), false) + s.rowHeight(b.table, s.columns(b.table), 0, 120) + 24
+	case blockBanner:
+		return 60
+	case blockSignature:
+		return 90
+	case blockPairs, blockGrid, blockTicks:
+		return 56
+	}
+	return 40
+}
+
+func (s *sheet) heading(b *block, following []block) {
+	size, lead, before := 13.0, 17.0, 12.0
+	r := roleH2
+	if b.level == 3 {
+		size, lead, before, r = 11.5, 15.0, 8, roleH3
+	}
+	h := s.height(bold, size, lead, textWidth, b.text)
+	s.need(before + h + 6 + s.least(following))
+	if s.y > top {
+		s.y += before
+	}
+	s.key = b.key
+	s.push(r)
+	s.begin()
+	s.op("rg", accentR, accentG, accentB)
+	s.lines(bold, size, lead, left, textWidth, b.text)
+	s.op("g", 0)
+	s.end()
+	s.pop()
+	if b.level == 2 {
+		s.artifact(func() {
+			s.op("RG", accentR, accentG, accentB)
+			s.op("w", 1)
+			s.op("m", left, pageHeight-s.y-1)
+			s.op("l", right, pageHeight-s.y-1)
+			s.op("S")
+		})
+		s.y += 5
+	} else {
+		s.y += 2
+	}
+}
+
+func (s *sheet) para(f int, t string) {
+	s.need(bodyLead)
+	s.push(roleP)
+	s.begin()
+	s.lines(f, bodySize, bodyLead, left, textWidth, t)
+	s.end()
+	s.pop()
+	s.y += 3
+}
+
+// banner frames what must be seen first. Its weight, not its colour, carries the meaning.
+func (s *sheet) banner(a *caseforms.Answer) {
+	s.key = a.Key
+	if len(a.Boxes) > 0 && s.doc.Blank {
+		s.ticks(a)
+		return
+	}
+	inner := textWidth - 24
+	h := s.height(regular, bodySize, bodyLead, inner, a.Label) + s.height(bold, 13, 17, inner, a.Text) + 14
+	s.need(h + 4)
+	y := s.y
+	s.artifact(func() {
+		s.fill(left, y, 6, h, 0, 0, 0)
+		s.op("w", 1)
+		s.op("G", 0)
+		s.op("re", left, pageHeight-y-h, textWidth, h)
+		s.op("S")
+	})
+	s.y += 6
+	s.push(roleP)
+	s.begin()
+	s.lines(regular, bodySize, bodyLead, left+16, inner, a.Label)
+	s.end()
+	s.pop()
+	s.push(roleP)
+	s.begin()
+	s.lines(bold, 13, 17, left+16, inner, a.Text)
+	s.end()
+	s.pop()
+	s.y = y + h + 6
+}
+
+// isMark tells whether the text stands for a value that is not there; it is printed in italics' stead between angle marks' stead: grey
+// and regular, while the words themselves carry the meaning.
+func muted(a *caseforms.Answer) bool {
+	return a.State == caseforms.NotAnswered
+}
+
+// cell is one cell of a row being laid out.
+type cell struct {
+	answer *caseforms.Answer
+	text   string
+	face   int
+	role   role
+	scope  scope
+	x, w   float64
+	muted  bool
+	lines  [][]glyph // left to draw; an empty line is a paragraph break
+}
+
+func (s *sheet) wrap(c *cell) {
+	limit := lineLimit(c.w-2*padX, bodySize)
+	c.lines = c.lines[:0]
+	if c.text == "" {
+		return
+	}
+	for para := range strings.SplitSeq(clean(c.text), "\n") {
+		g := s.shape(c.face, para)
+		s.glyphs = nil
+		if len(g) == 0 {
+			c.lines = append(c.lines, nil)
+		}
+		for len(g) > 0 {
+			n, skip := nextLine(g, limit)
+			c.lines = append(c.lines, g[:n])
+			g = g[n+skip:]
+		}
+	}
+}
+
+// rowOptions say how a row of cells is drawn.
+type rowOptions struct {
+	least float64 // height at least, for writing on a blank form
+	head  bool    // a head row: not split
+	again func()  // draws the table's head again after a page break
+}
+
+// row lays out cells side by side. A row that does not fit on the page goes on the next one; one that fits on no page is split between
+// lines, with the labels and the table's head printed again as decoration.
+func (s *sheet) row(cells []cell, o rowOptions) {
+	longest := 0
+	for i := range cells {
+		s.wrap(&cells[i])
+		longest = max(longest, len(cells[i].lines))
+	}
+	full := max(float64(max(longest, 1))*bodyLead+2*padY, o.least)
+	if s.y+full > bottom && s.y > top && (full <= (bottom-top)*0.5 || s.y+4*bodyLead > bottom) {
+		s.newPage()
+		if o.again != nil {
+			o.again()
+		}
+	}
+	s.push(roleTR)
+	tr := s.stack[len(s.stack)-1]
+	_ = tr
+	ids := make([]int32, len(cells))
+	for first := true; ; first = false {
+		room := int((bottom - s.y - 2*padY) / bodyLead)
+		n := 0
+		for i := range cells {
+			n = max(n, min(len(cells[i].lines), room))
+		}
+		h := max(float64(max(n, 1))*bodyLead+2*padY, 0)
+		if first {
+			h = max(h, min(o.least, bottom-s.y))
+		}
+		s.ground(cells, h)
+		more := false
+		for i := range cells {
+			c := &cells[i]
+			s.key = ""
+			if c.answer != nil {
+				s.key = c.answer.Key
+			}
+			if first {
+				s.push(c.role).scope = c.scope
+				ids[i] = s.stack[len(s.stack)-1]
+			} else {
+				s.stack = append(s.stack, ids[i])
+			}
+			take := min(n, len(c.lines))
+			if take > 0 {
+				s.begin()
+				s.drawLines(c, take)
+				s.end()
+			} else if !first && c.role == roleTH {
+				s.artifact(func() { s.text(regular, smallSize, c.x+padX, s.y+padY+bodySize, "("+s.doc.Words("continued")+")") })
+			}
+			s.pop()
+			c.lines = c.lines[take:]
+			more = more || len(c.lines) > 0
+		}
+		s.y += h
+		if !more {
+			break
+		}
+		s.newPage()
+		if o.again != nil {
+			s.pop()
+			o.again()
+			s.stack = append(s.stack, tr)
+		}
+	}
+	s.pop()
+}
+
+func (s *sheet) drawLines(c *cell, n int) {
+	if c.muted {
+		s.op("g", 0.35)
+	}
+	y := s.y + padY + bodySize*1.02
+	for _, l := range c.lines[:n] {
+		s.draw(c.face, bodySize, c.x+padX, y, l)
+		y += bodyLead
+	}
+	if c.muted {
+		s.op("g", 0)
+	}
+}
+
+// ground draws tints and rules of a row.
+func (s *sheet) ground(cells []cell, h float64) {
+	s.artifact(func() {
+		for _, c := range cells {
+			if c.role == roleTH {
+				s.fill(c.x, s.y, c.w, h, tint, tint, tint)
+			}
+		}
+		s.op("w", 0.5)
+		s.op("G", 0.6)
+		end := cells[len(cells)-1].x + cells[len(cells)-1].w
+		s.op("re", cells[0].x, pageHeight-s.y-h, end-cells[0].x, h)
+		for _, c := range cells[1:] {
+			s.op("m", c.x, pageHeight-s.y)
+			s.op("l", c.x, pageHeight-s.y-h)
+		}
+		s.op("S")
+	})
+}
+
+// writable is the height of an answer on a blank form.
+func writable(a *caseforms.Answer) float64 {
+	return bodyLead*float64(max(1, a.Rows)) + 3*padY
+}
+
+// shown is what an answer prints in a cell: its text, or on a blank form its boxes.
+func (s *sheet) shown(a *caseforms.Answer) string {
+	if !s.doc.Blank && !a.Open {
+		return a.Text
+	}
+	return boxText(a)
+}
+
+// boxText is the options of a question as a line of tick boxes.
+func boxText(a *caseforms.Answer) string {
+	var b strings.Builder
+	for i, o := range a.Boxes {
+		if i > 0 {
+			b.WriteString("   ")
+		}
+		b.WriteString(boxed(o))
+	}
+	return b.String()
+}
+
+func boxed(o caseforms.Box) string {
+	// The space does not break: a box stays with its label.
+	if o.Ticked {
+		return string(boxTicked) + "\u00a0" + o.Label
+	}
+	return string(boxEmpty) + "\u00a0" + o.Label
+}
+
+func (s *sheet) rows(answers []*caseforms.Answer) {
+	s.push(roleTable)
+	lw := textWidth * labelPart
+	for _, a := range answers {
+		o := rowOptions{}
+		if s.doc.Blank || a.Open {
+			o.least = writable(a)
+		}
+		s.row([]cell{
+			{answer: a, text: a.Label, face: bold, role: roleTH, scope: scopeRow, x: left, w: lw},
+			{answer: a, text: s.shown(a), role: roleTD, x: left + lw, w: textWidth - lw, muted: muted(a)},
+		}, o)
+	}
+	s.pop()
+	s.y += 6
+}
+
+// pairs sets two columns of label and answer side by side, read row by row.
+func (s *sheet) pairs(answers []*caseforms.Answer) {
+	s.push(roleTable)
+	half := textWidth / 2
+	lw := half * 0.36
+	for i := 0; i < len(answers); {
+		var cells []cell
+		o := rowOptions{}
+		put := func(a *caseforms.Answer, x float64) {
+			if s.doc.Blank {
+				o.least = max(o.least, writable(a))
+			}
+			cells = append(cells,
+				cell{answer: a, text: a.Label, face: bold, role: roleTH, scope: scopeRow, x: x, w: lw},
+				cell{answer: a, text: s.shown(a), role: roleTD, x: x + lw, w: half - lw, muted: muted(a)})
+		}
+		a := answers[i]
+		i++
+		if a.Column == 2 {
+			cells = append(cells, cell{role: roleTD, x: left, w: lw}, cell{role: roleTD, x: left + lw, w: half - lw})
+			put(a, left+half)
+		} else {
+			put(a, left)
+			if i < len(answers) && answers[i].Column == 2 {
+				put(answers[i], left+half)
+				i++
+			} else {
+				cells = append(cells, cell{role: roleTD, x: left + half, w: lw}, cell{role: roleTD, x: left + half + lw, w: half - lw})
+			}
+		}
+		s.row(cells, o)
+	}
+	s.pop()
+	s.y += 6
+}
+
+// grid sets short answers side by side under their labels.
+func (s *sheet) grid(answers []*caseforms.Answer) {
+	s.push(roleTable)
+	w := textWidth / float64(len(answers))
+	var head, body []cell
+	o := rowOptions{}
+	for i, a := range answers {
+		x := left + w*float64(i)
+		head = append(head, cell{answer: a, text: a.Label, face: bold, role: roleTH, scope: scopeColumn, x: x, w: w})
+		body = append(body, cell{answer: a, text: s.shown(a), role: roleTD, x: x, w: w, muted: muted(a)})
+		if s.doc.Blank {
+			o.least = max(o.least, writable(a))
+		}
+	}
+	s.need(4*bodyLead + 4*padY)
+	s.row(head, rowOptions{head: true})
+	s.row(body, o)
+	s.pop()
+	s.y += 6
+}
+
+// narrative sets a label above text that may run over pages; a bar at its left holds the text together.
+func (s *sheet) narrative(a *caseforms.Answer) {
+	s.key = a.Key
+	s.need(s.height(bold, bodySize, bodyLead, textWidth, a.Label) + 3*bodyLead)
+	s.push(roleH3)
+	s.elems[s.stack[len(s.stack)-1]].role = roleP
+	s.begin()
+	s.lines(bold, bodySize, bodyLead, left, textWidth, a.Label)
+	s.end()
+	s.pop()
+	s.y += 1
+	switch {
+	case s.doc.Blank || a.Open:
+		s.writingLines(max(3, a.Rows))
+	default:
+		s.push(roleP)
+		s.begin()
+		if muted(a) {
+			s.op("g", 0.35)
+		}
+		s.bars(func() { s.lines(regular, bodySize, bodyLead, left+12, textWidth-12, a.Text) })
+		if muted(a) {
+			s.op("g", 0)
+		}
+		s.end()
+		s.pop()
+	}
+	s.y += 6
+}
+
+// bars draws text and then, on every page it came to stand on, a bar beside it.
+func (s *sheet) bars(draw func()) {
+	from, page := s.y, len(s.pages)
+	draw()
+	bar := func(y1, y2 float64) []byte {
+		b := append([]byte(nil), "/Artifact BMC\n"...)
+		b = append(number(append(b, "q "...), tint-0.2), " g "...)
+		for _, v := range []float64{left + 2, pageHeight - y2, 2.5, y2 - y1} {
+			b = append(number(b, v), ' ')
+		}
+		return append(b, "re f Q\nEMC\n"...)
+	}
+	// Marked content does not nest, so the bars wait until the text is closed.
+	for p := page; p < len(s.pages); p++ {
+		s.pages[p] = append(s.pages[p], bar(from, bottom)...)
+		from = top
+	}
+	y := s.y
+	end := s.open
+	if end {
+		s.end()
+	}
+	s.buf = append(s.buf, bar(from, y)...)
+	if end {
+		s.begin()
+	}
+}
+
+func (s *sheet) writingLines(n int) {
+	for range n {
+		s.need(22)
+		s.y += 22
+		s.artifact(func() { s.line(left, s.y-2, right, s.y-2, 0.5, 0.5) })
+	}
+}
+
+// ticks sets the boxes of a question in columns.
+func (s *sheet) ticks(a *caseforms.Answer) {
+	s.key = a.Key
+	columns := 2
+	widest := 0.0
+	for _, b := range a.Boxes {
+		widest = max(widest, s.wide(regular, bodySize, boxed(b)))
+	}
+	if widest < textWidth/3-14 {
+		columns = 3
+	} else if widest > textWidth/2-14 {
+		columns = 1
+	}
+	if columns == 3 && len(a.Boxes) < 3 {
+		columns = max(1, len(a.Boxes))
+	}
+	per := (len(a.Boxes) + columns - 1) / columns
+	h := s.height(bold, bodySize, bodyLead, textWidth, a.Label)
+	s.need(h + min(float64(per), 4)*(bodyLead+2) + 4)
+	s.push(roleP)
+	s.begin()
+	s.lines(bold, bodySize, bodyLead, left, textWidth, a.Label)
+	s.end()
+	s.pop()
+	s.y += 1
+	s.push(roleL)
+	w := textWidth / float64(columns)
+	for r := range per {
+		lowest := bodyLead
+		for c := range columns {
+			if i := r*columns + c; i < len(a.Boxes) {
+				lowest = max(lowest, s.height(regular, bodySize, bodyLead, w-26, a.Boxes[i].Label))
+			}
+		}
+		s.need(lowest + 2)
+		y := s.y
+		for c := range columns {
+			i := r*columns + c
+			if i >= len(a.Boxes) {
+				break
+			}
+			b := a.Boxes[i]
+			mark, f := string(boxEmpty), regular
+			if b.Ticked {
+				mark, f = string(boxTicked), bold
+			}
+			x := left + w*float64(c) + 4
+			s.push(roleLI)
+			s.push(roleLBody)
+			s.begin()
+			s.text(regular, bodySize+1, x, y+bodySize*1.02, mark)
+			s.y = y
+			s.lines(f, bodySize, bodyLead, x+16, w-26, b.Label)
+			s.end()
+			s.pop()
+			s.pop()
+		}
+		s.y = y + lowest + 2
+	}
+	s.pop()
+	if a.Text != "" && a.State != caseforms.Answered && !a.Open {
+		s.para(regular, a.Text)
+	}
+	s.y += 6
+}
+
+func (s *sheet) columns(t *caseforms.Table) []float64 {
+	total := 0
+	for _, c := range t.Columns {
+		total += c.Width
+	}
+	out := make([]float64, len(t.Columns))
+	for i, c := range t.Columns {
+		out[i] = textWidth * float64(c.Width) / float64(total)
+	}
+	return out
+}
+
+func (s *sheet) headCells(t *caseforms.Table, ws []float64) []cell {
+	cells := make([]cell, len(ws))
+	x := left
+	for i, w := range ws {
+		cells[i] = cell{text: t.Columns[i].Label, face: bold, role: roleTH, scope: scopeColumn, x: x, w: w}
+		x += w
+	}
+	return cells
+}
+
+// tableHead draws the head of a table, or only measures it; again draws it as decoration on a further page.
+func (s *sheet) tableHead(t *caseforms.Table, ws []float64, again bool) float64 {
+	cells := s.headCells(t, ws)
+	n := 1
+	for i := range cells {
+		s.wrap(&cells[i])
+		n = max(n, len(cells[i].lines))
+	}
+	h := float64(n)*bodyLead + 2*padY
+	if again {
+		s.ground(cells, h)
+		s.artifact(func() {
+			for i := range cells {
+				s.drawLines(&cells[i], len(cells[i].lines))
+			}
+		})
+		s.y += h
+	}
+	return h
+}
+
+func (s *sheet) rowHeight(t *caseforms.Table, ws []float64, i int, most float64) float64 {
+	if i >= len(t.Rows) {
+		return 0
+	}
+	h := bodyLead
+	for j := range t.Rows[i].Cells {
+		h = max(h, s.height(regular, bodySize, bodyLead, ws[j]-2*padX, s.shown(&t.Rows[i].Cells[j])))
+	}
+	return min(h+2*padY, most)
+}
+
+func (s *sheet) table(t *caseforms.Table) {
+	ws := s.columns(t)
+	caption := s.height(bold, bodySize, bodyLead, textWidth, t.Label)
+	s.need(caption + s.tableHead(t, ws, false) + s.rowHeight(t, ws, 0, 120))
+	s.key = t.Key
+	s.push(roleP)
+	s.begin()
+	s.lines(bold, bodySize, bodyLead, left, textWidth, t.Label)
+	s.end()
+	s.pop()
+	s.y += 2
+	s.push(roleTable)
+	s.row(s.headCells(t, ws), rowOptions{head: true})
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		cells := make([]cell, len(ws))
+		x := left
+		o := rowOptions{again: func() { s.tableHead(t, ws, true) }}
+		for j := range r.Cells {
+			a := &r.Cells[j]
+			cells[j] = cell{answer: a, text: s.shown(a), role: roleTD, x: x, w: ws[j], muted: muted(a)}
+			x += ws[j]
+			if s.doc.Blank {
+				o.least = max(o.least, writable(a)+8)
+			}
+		}
+		s.row(cells, o)
+	}
+	s.pop()
+	s.y += 6
+}
+
+// letter sets running text; the answers in it are bold, on a blank form a line to write on.
+func (s *sheet) letter(runs []caseforms.Run) {
+	s.need(3 * bodyLead)
+	type styled struct {
+		glyph
+		face int
+	}
+	var all []styled
+	for _, r := range runs {
+		t, f := r.Text, regular
+		if r.Answer != nil {
+			s.key = r.Answer.Key
+			t, f = r.Answer.Text, bold
+			if s.doc.Blank {
+				t, f = strings.Repeat("_", 26), regular
+			}
+		}
+		for _, g := range s.shape(f, strings.ReplaceAll(clean(t), "\n", " ")) {
+			all = append(all, styled{g, f})
+		}
+	}
+	s.push(roleP)
+	s.begin()
+	plain := make([]glyph, len(all))
+	for i := range all {
+		plain[i] = all[i].glyph
+	}
+	limit := lineLimit(textWidth, bodySize)
+	for at := 0; at < len(all); {
+		n, skip := nextLine(plain[at:], limit)
+		if s.y+bodyLead > bottom {
+			s.newPage()
+		}
+		x := left
+		for i := at; i < at+n; {
+			j := i
+			for j < at+n && all[j].face == all[i].face {
+				j++
+			}
+			s.draw(all[i].face, bodySize, x, s.y+bodySize*1.02, plain[i:j])
+			x += width(plain[i:j], bodySize)
+			i = j
+		}
+		s.y += bodyLead
+		at += n + skip
+	}
+	s.end()
+	s.pop()
+	s.y += 8
+}
+
+// signature sets who signs and when, with room to sign by hand on a blank form.
+func (s *sheet) signature(answers []*caseforms.Answer) {
+	s.need(float64(len(answers)) * (bodyLead + 2*padY))
+	s.rows(answers)
+}

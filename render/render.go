@@ -1,0 +1,186 @@
+// Package render writes a filled form as a file: PDF, workbook, HTML, text or JSON. It knows documents, not forms: what a form asks and
+// in which order is settled before it gets here.
+//
+// All writers walk the same blocks, made from the document in one place, so that no output can show what another leaves out. No value
+// is ever cut off: rows grow, tables go on over pages, and a letter that no embedded font has is marked and reported.
+//
+// The same document gives the same bytes in every process and on every machine that runs the same binary.
+package render
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"caseforms"
+)
+
+// Format is a kind of output file.
+type Format string
+
+const (
+	FormatPDF      Format = "pdf"
+	FormatWorkbook Format = "xlsx"
+	FormatHTML     Format = "html"
+	FormatText     Format = "txt"
+	FormatJSON     Format = "json"
+)
+
+// Formats are all formats there are.
+var Formats = []Format{FormatPDF, FormatWorkbook, FormatHTML, FormatText, FormatJSON}
+
+// Report tells what the reader of a file should know about how it came out.
+type Report struct {
+	Pages   int     // of a PDF
+	Missing []Glyph // letters that could not be printed and are marked in the file
+}
+
+// Glyph is a letter no embedded font has, and the answer it stands in.
+type Glyph struct {
+	Rune rune
+	Key  string
+}
+
+// Write writes the document in a format.
+func Write(w io.Writer, doc *caseforms.Document, format Format) (Report, error) {
+	switch format {
+	case FormatPDF:
+		return PDF(w, doc)
+	case FormatWorkbook:
+		return Report{}, Workbook(w, doc)
+	case FormatHTML:
+		return Report{}, HTML(w, doc)
+	case FormatText:
+		return Report{}, Text(w, doc)
+	case FormatJSON:
+		return Report{}, JSON(w, doc)
+	}
+	return Report{}, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no format " + string(format), Hint: "pdf, xlsx, html, txt or json"}
+}
+
+// blockKind says what a block is. It is all a writer goes by.
+type blockKind uint8
+
+const (
+	blockHeading   blockKind = iota // text, level 2 or 3
+	blockPara                       // text
+	blockNote                       // text in small weight: questions without an answer
+	blockBanner                     // answers[0], what must be seen first
+	blockRows                       // answers, label beside answer
+	blockPairs                      // answers, by column
+	blockGrid                       // answers side by side under their labels
+	blockNarrative                  // answers[0], label above, text across the page
+	blockTicks                      // answers[0], boxes side by side
+	blockTable                      // table
+	blockLetter                     // runs
+	blockSignature                  // answers
+)
+
+type block struct {
+	kind    blockKind
+	level   int
+	text    string
+	key     string
+	answers []*caseforms.Answer
+	table   *caseforms.Table
+	runs    []caseforms.Run
+}
+
+// blocks lays a document out as a sequence of blocks, without any measure.
+func blocks(doc *caseforms.Document) []block {
+	var out []block
+	var empty []caseforms.Answer
+	var titles []string
+	for i := range doc.Sections {
+		s := &doc.Sections[i]
+		if s.Empty() {
+			if len(s.Folded) > 0 {
+				empty = append(empty, s.Folded[0])
+				titles = append(titles, s.Title)
+			}
+			continue
+		}
+		if s.Title != "" {
+			out = append(out, block{kind: blockHeading, level: 2, text: s.Title, key: s.Key})
+		}
+		if s.Intro != "" {
+			out = append(out, block{kind: blockPara, text: s.Intro})
+		}
+		if s.Layout == caseforms.LayoutReply {
+			out = append(out, block{kind: blockPara, text: doc.Words("for_recipient")})
+		}
+		for _, p := range s.Parts {
+			switch {
+			case p.Letter != nil:
+				out = append(out, block{kind: blockLetter, runs: p.Letter})
+			case p.Table != nil:
+				out = append(out, tableBlocks(doc, p.Table)...)
+			default:
+				out = appendAnswer(out, s, p.Answer, doc.Blank)
+			}
+		}
+		if len(s.Folded) > 0 {
+			out = append(out, block{kind: blockNote, text: foldedText(s.Folded)})
+		}
+	}
+	if len(empty) > 0 {
+		out = append(out, block{kind: blockNote, text: empty[0].Text + ": " + strings.Join(titles, "; ")})
+	}
+	return out
+}
+
+func foldedText(folded []caseforms.Answer) string {
+	var labels []string
+	for _, a := range folded {
+		labels = append(labels, a.Label)
+	}
+	return folded[0].Text + ": " + strings.Join(labels, "; ")
+}
+
+// appendAnswer puts an answer into the block it belongs to: the one before it, when both are of the same kind.
+func appendAnswer(out []block, s *caseforms.DocSection, a *caseforms.Answer, blank bool) []block {
+	kind := blockRows
+	switch {
+	case a.Layout == caseforms.LayoutBanner:
+		kind = blockBanner
+	case a.Layout == caseforms.LayoutGrid:
+		kind = blockGrid
+	case s.Layout == caseforms.LayoutPairs:
+		kind = blockPairs
+	case s.Layout == caseforms.LayoutSignature:
+		kind = blockSignature
+	case len(a.Boxes) > 0 && (blank || a.Open):
+		kind = blockTicks
+	case a.Kind == caseforms.KindChecks && (a.State == caseforms.Answered):
+		kind = blockTicks
+	case a.Layout == caseforms.LayoutNarrative, a.Kind == caseforms.KindLongText:
+		kind = blockNarrative
+	}
+	if n := len(out) - 1; n >= 0 && out[n].kind == kind && slices.Contains([]blockKind{blockRows, blockPairs, blockGrid, blockSignature}, kind) {
+		out[n].answers = append(out[n].answers, a)
+		return out
+	}
+	return append(out, block{kind: kind, answers: []*caseforms.Answer{a}})
+}
+
+func tableBlocks(doc *caseforms.Document, t *caseforms.Table) []block {
+	if t.None != nil {
+		return []block{{kind: blockRows, answers: []*caseforms.Answer{t.None}}}
+	}
+	if t.Layout != caseforms.LayoutCards {
+		return []block{{kind: blockTable, table: t}}
+	}
+	var out []block
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		out = append(out, block{kind: blockHeading, level: 3, text: r.Heading, key: r.Key})
+		sec := &caseforms.DocSection{Layout: caseforms.LayoutRows}
+		for j := range r.Cells {
+			out = appendAnswer(out, sec, &r.Cells[j], doc.Blank)
+		}
+		if len(r.Folded) > 0 {
+			out = append(out, block{kind: blockNote, text: foldedText(r.Folded)})
+		}
+	}
+	return out
+}

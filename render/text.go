@@ -1,0 +1,164 @@
+package render
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"caseforms"
+)
+
+// textColumns is the width of plain text; a longer word stands on a line of its own, whole.
+const textColumns = 78
+
+// Text writes the document as plain text in UTF-8.
+func Text(w io.Writer, doc *caseforms.Document) error {
+	t := &textWriter{w: bufio.NewWriter(w), doc: doc}
+	t.line(doc.Marking)
+	if doc.Draft {
+		t.line(doc.Words("draft_notice"))
+	}
+	t.line("")
+	t.wrap("", "", doc.Title)
+	if doc.Subtitle != "" {
+		t.wrap("", "", doc.Subtitle)
+	}
+	t.line(doc.Words("version") + " " + doc.Version)
+	if !doc.Blank {
+		t.line(reference(doc))
+	}
+	for _, b := range blocks(doc) {
+		t.block(&b)
+	}
+	t.line("")
+	t.line(doc.Marking)
+	return t.w.Flush()
+}
+
+// reference is the printed reference of the document.
+func reference(doc *caseforms.Document) string {
+	if doc.Ref == "" {
+		return doc.Words("reference") + ": " + doc.Words("not_issued")
+	}
+	return doc.Words("reference") + ": " + doc.Ref
+}
+
+type textWriter struct {
+	w   *bufio.Writer
+	doc *caseforms.Document
+}
+
+func (t *textWriter) line(s string) {
+	t.w.WriteString(strings.TrimRight(s, " "))
+	t.w.WriteByte('\n')
+}
+
+// wrap writes text in lines; the first begins with first, the others with rest.
+func (t *textWriter) wrap(first, rest, s string) {
+	for para := range strings.SplitSeq(clean(s), "\n") {
+		line := first
+		empty := true
+		for word := range strings.SplitSeq(para, " ") {
+			if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > textColumns {
+				t.line(line)
+				line, empty = rest, true
+			}
+			if !empty {
+				line += " "
+			}
+			line += word
+			empty = false
+		}
+		t.line(line)
+		first = rest
+	}
+}
+
+func (t *textWriter) block(b *block) {
+	switch b.kind {
+	case blockHeading:
+		t.line("")
+		t.wrap("", "", b.text)
+		if b.level == 2 {
+			t.line(strings.Repeat("=", min(textColumns, utf8.RuneCountInString(b.text))))
+		} else {
+			t.line(strings.Repeat("-", min(textColumns, utf8.RuneCountInString(b.text))))
+		}
+	case blockPara, blockNote:
+		t.wrap("", "", b.text)
+	case blockTable:
+		t.line("")
+		t.wrap("", "", b.table.Label)
+		for i := range b.table.Rows {
+			for j := range b.table.Rows[i].Cells {
+				a := &b.table.Rows[i].Cells[j]
+				mark := "    "
+				if j == 0 {
+					mark = "  * "
+				}
+				t.answer(mark, "      ", a)
+			}
+		}
+	case blockLetter:
+		t.line("")
+		var s strings.Builder
+		for _, r := range b.runs {
+			switch {
+			case r.Answer == nil:
+				s.WriteString(r.Text)
+			case t.doc.Blank:
+				s.WriteString(strings.Repeat("_", 26))
+			default:
+				s.WriteString(strings.ReplaceAll(r.Answer.Text, "\n", " "))
+			}
+		}
+		t.wrap("", "", s.String())
+		t.line("")
+	case blockNarrative, blockBanner:
+		t.line("")
+		t.wrap("", "", b.answers[0].Label)
+		t.value("  ", b.answers[0])
+	case blockTicks:
+		t.wrap("", "", b.answers[0].Label)
+		for _, o := range b.answers[0].Boxes {
+			t.wrap("  ", "    ", boxed(o))
+		}
+	default:
+		for _, a := range b.answers {
+			t.answer("", "    ", a)
+		}
+	}
+}
+
+func (t *textWriter) answer(first, rest string, a *caseforms.Answer) {
+	label := strings.TrimRight(a.Label, " :") + ": "
+	if strings.HasSuffix(a.Label, "?") {
+		label = a.Label + " "
+	}
+	if (t.doc.Blank || a.Open) && len(a.Boxes) == 0 {
+		t.wrap(first, rest, label+strings.Repeat("_", 30))
+		return
+	}
+	text := a.Text
+	if t.doc.Blank || a.Open {
+		text = boxText(a)
+	}
+	t.wrap(first, rest, label+text)
+}
+
+func (t *textWriter) value(indent string, a *caseforms.Answer) {
+	if !t.doc.Blank && !a.Open {
+		t.wrap(indent, indent, a.Text)
+		return
+	}
+	if len(a.Boxes) > 0 {
+		for _, o := range a.Boxes {
+			t.wrap(indent, indent+"  ", boxed(o))
+		}
+		return
+	}
+	for range max(3, a.Rows) {
+		t.line(indent + strings.Repeat("_", textColumns-len(indent)))
+	}
+}

@@ -1,0 +1,547 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/xuri/excelize/v2"
+
+	"caseforms"
+)
+
+// The form's sheet is a grid of twelve equal columns on which labels and answers span as many as they need, so that label rows, pairs and
+// tables share one page width.
+const (
+	gridColumns = 12
+	columnChars = 7.9 // width of one of them, in characters of the default font
+	rowPoints   = 15.0
+	// maxLines keeps a row well under the 409 points that a spreadsheet can show: a longer answer goes on in the next row, so that
+	// nothing is cut off on the screen or on paper.
+	maxLines = 22
+)
+
+// Workbook writes the document as an .xlsx file: a sheet that reads and prints like the form, and one sheet for every repeating part
+// that is too wide for it. Dates are dates, identifiers are text, and no cell holds anything a spreadsheet would run.
+func Workbook(w io.Writer, doc *caseforms.Document) error {
+	b := &book{f: excelize.NewFile(), doc: doc, names: map[string]bool{}, lists: map[string]string{}}
+	defer b.f.Close()
+	err := b.write()
+	if err == nil {
+		err = b.f.Write(w)
+	}
+	if err != nil {
+		return &caseforms.Error{Kind: caseforms.Internal, Op: "xlsx", Msg: "the workbook cannot be written", Err: err}
+	}
+	return nil
+}
+
+type book struct {
+	f      *excelize.File
+	doc    *caseforms.Document
+	sheet  string
+	row    int // the next free row, from 1
+	styles [styleCount]int
+	names  map[string]bool
+	lists  map[string]string // options, joined -> range on the sheet of lists
+	used   int               // columns on the sheet of lists
+	err    error
+}
+
+const (
+	styleTitle = iota
+	stylePlain
+	styleHeading
+	styleHeading3
+	styleLabel
+	styleValue
+	styleDate
+	styleMuted
+	styleStrong
+	styleMarking
+	styleCount
+)
+
+const listSheet = "Lists"
+
+// check keeps the first error; the calls of excelize are many and fail only together.
+func (b *book) check(err error) {
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+}
+
+func (b *book) write() error {
+	b.makeStyles()
+	const epoch = "1980-01-01T00:00:00Z" // fixed, so that the same document gives the same bytes
+	b.check(b.f.SetDocProps(&excelize.DocProperties{Title: b.doc.Title, Creator: producer, LastModifiedBy: producer, Created: epoch, Modified: epoch,
+		Version: b.doc.Version, Language: b.doc.Lang}))
+	b.sheet = b.newSheet(b.doc.Words("sheet_form"))
+	form := b.sheet
+	b.check(b.f.DeleteSheet("Sheet1"))
+	for c := 1; c <= gridColumns; c++ {
+		name := column(c)
+		b.check(b.f.SetColWidth(form, name, name, columnChars))
+	}
+	b.page(form, "portrait")
+	b.row = 1
+	b.span(1, gridColumns, styleMarking, b.doc.Marking)
+	b.row++
+	if b.doc.Draft {
+		b.span(1, gridColumns, styleMarking, b.doc.Words("draft_notice"))
+		b.row++
+	}
+	b.span(1, gridColumns, styleTitle, b.doc.Title)
+	b.height(26 * float64(lineCount(b.doc.Title, 52)))
+	b.row++
+	about := b.doc.Words("version") + " " + b.doc.Version
+	if !b.doc.Blank {
+		about = reference(b.doc) + " · " + about
+	}
+	if b.doc.Subtitle != "" {
+		b.para(stylePlain, b.doc.Subtitle)
+	}
+	b.para(stylePlain, about)
+	for _, bl := range b.blocks() {
+		b.block(&bl)
+	}
+	b.span(1, gridColumns, styleMarking, b.doc.Marking)
+	b.sheet = form
+	if i, err := b.f.GetSheetIndex(form); err == nil {
+		b.f.SetActiveSheet(i)
+	}
+	if b.used > 0 {
+		b.check(b.f.SetSheetVisible(listSheet, false))
+	}
+	return b.err
+}
+
+// blocks are the document's blocks with every card list as one table block: on a sheet of its own it is a table like any other.
+func (b *book) blocks() []block {
+	doc := *b.doc
+	doc.Sections = append([]caseforms.DocSection(nil), b.doc.Sections...)
+	for i := range doc.Sections {
+		parts := append([]caseforms.Part(nil), doc.Sections[i].Parts...)
+		for j, p := range parts {
+			if p.Table != nil && p.Table.None == nil && p.Table.Layout == caseforms.LayoutCards {
+				t := *p.Table
+				t.Layout = ""
+				parts[j].Table = &t
+			}
+		}
+		doc.Sections[i].Parts = parts
+	}
+	return blocks(&doc)
+}
+
+func (b *book) makeStyles() {
+	line := []excelize.Border{{Type: "left", Style: 1, Color: "8A9299"}, {Type: "right", Style: 1, Color: "8A9299"}, {Type: "top", Style: 1, Color: "8A9299"}, {Type: "bottom", Style: 1, Color: "8A9299"}}
+	wrap := &excelize.Alignment{WrapText: true, Vertical: "top", Horizontal: "left"}
+	ground := excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"EEF0F2"}}
+	date := "d mmmm yyyy"
+	const text = 49 // the number format "@": an answer that is edited stays text
+	for i, s := range [styleCount]excelize.Style{
+		styleTitle:    {Font: &excelize.Font{Bold: true, Size: 18}, Alignment: wrap, NumFmt: text},
+		stylePlain:    {Font: &excelize.Font{Size: 11}, Alignment: wrap, NumFmt: text},
+		styleHeading:  {Font: &excelize.Font{Bold: true, Size: 13, Color: "1A4261"}, Alignment: wrap, NumFmt: text, Border: []excelize.Border{{Type: "bottom", Style: 2, Color: "1A4261"}}},
+		styleHeading3: {Font: &excelize.Font{Bold: true, Size: 12, Color: "1A4261"}, Alignment: wrap, NumFmt: text},
+		styleLabel:    {Font: &excelize.Font{Bold: true, Size: 11}, Alignment: wrap, Fill: ground, Border: line, NumFmt: text},
+		styleValue:    {Font: &excelize.Font{Size: 11}, Alignment: wrap, Border: line, NumFmt: text},
+		styleDate:     {Font: &excelize.Font{Size: 11}, Alignment: wrap, Border: line, CustomNumFmt: &date},
+		styleMuted:    {Font: &excelize.Font{Size: 11, Color: "505A5F", Italic: true}, Alignment: wrap, Border: line, NumFmt: text},
+		styleStrong:   {Font: &excelize.Font{Size: 13, Bold: true}, Alignment: wrap, Border: []excelize.Border{{Type: "left", Style: 5, Color: "000000"}, {Type: "right", Style: 2, Color: "000000"}, {Type: "top", Style: 2, Color: "000000"}, {Type: "bottom", Style: 2, Color: "000000"}}, NumFmt: text},
+		styleMarking:  {Font: &excelize.Font{Bold: true, Size: 11}, Alignment: &excelize.Alignment{Horizontal: "center"}, NumFmt: text},
+	} {
+		id, err := b.f.NewStyle(&s)
+		b.check(err)
+		b.styles[i] = id
+	}
+}
+
+func column(c int) string {
+	name, err := excelize.ColumnNumberToName(c)
+	if err != nil {
+		panic(err) // columns are counted here, never read
+	}
+	return name
+}
+
+func (b *book) cell(c int) string { return fmt.Sprintf("%s%d", column(c), b.row) }
+
+// newSheet adds a sheet with a name as near as allowed to the one wanted.
+func (b *book) newSheet(want string) string {
+	want = strings.Trim(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`[]:*?/\'`, r) {
+			return -1
+		}
+		return r
+	}, want), " ")
+	cut := func(s string, n int) string {
+		r := []rune(s)
+		return strings.TrimSpace(string(r[:min(len(r), n)]))
+	}
+	name := cut(want, 31)
+	for i := 2; b.names[strings.ToLower(name)] || name == ""; i++ {
+		name = cut(want, 27) + fmt.Sprintf(" %d", i)
+	}
+	b.names[strings.ToLower(name)] = true
+	_, err := b.f.NewSheet(name)
+	b.check(err)
+	return name
+}
+
+// page sets a sheet up for printing on A4 with marking and page number.
+func (b *book) page(sheet, orientation string) {
+	size, high, wide, fit, grid := 9, 0, 1, true, false
+	b.check(b.f.SetPageLayout(sheet, &excelize.PageLayoutOptions{Size: &size, Orientation: &orientation, FitToHeight: &high, FitToWidth: &wide}))
+	b.check(b.f.SetSheetProps(sheet, &excelize.SheetPropsOptions{FitToPage: &fit}))
+	b.check(b.f.SetSheetView(sheet, 0, &excelize.ViewOptions{ShowGridLines: &grid}))
+	m := 0.5
+	wider := 0.75
+	b.check(b.f.SetPageMargins(sheet, &excelize.PageLayoutMarginsOptions{Left: &m, Right: &m, Top: &wider, Bottom: &wider}))
+	marking := strings.ReplaceAll(b.doc.Marking, "&", "&&")
+	title := strings.ReplaceAll(b.doc.Title, "&", "&&")
+	if n := []rune(title); len(n) > 100 {
+		title = string(n[:100]) + "…"
+	}
+	b.check(b.f.SetHeaderFooter(sheet, &excelize.HeaderFooterOptions{
+		OddHeader: "&C&B" + marking,
+		OddFooter: "&L" + title + ", " + b.doc.Words("version") + " " + b.doc.Version + "&C&B" + marking + "&R" + b.doc.Words("page") + " &P " + b.doc.Words("of") + " &N",
+	}))
+}
+
+// span writes text over columns from to to of the current row.
+func (b *book) span(from, to, style int, text string) {
+	b.style(from, to, style)
+	b.check(b.f.SetCellStr(b.sheet, b.cell(from), clean(text)))
+}
+
+func (b *book) style(from, to, style int) {
+	if to > from {
+		b.check(b.f.MergeCell(b.sheet, b.cell(from), b.cell(to)))
+	}
+	b.check(b.f.SetCellStyle(b.sheet, b.cell(from), b.cell(to), b.styles[style]))
+}
+
+func (b *book) height(points float64) {
+	b.check(b.f.SetRowHeight(b.sheet, b.row, min(max(points, rowPoints), 409)))
+}
+
+// lineCount is how many lines text takes at a number of characters a line, counted on the safe side.
+func lineCount(text string, chars float64) int {
+	n := 0
+	for l := range strings.SplitSeq(text, "\n") {
+		n += 1 + int(float64(utf8.RuneCountInString(l))*1.12/chars)
+	}
+	return max(n, 1)
+}
+
+// pieces splits text into parts of at most maxLines lines, between words where there are any. Put together they are the text again.
+func pieces(text string, chars float64) []string {
+	limit := int(chars * maxLines / 1.25)
+	var out []string
+	for lineCount(text, chars) > maxLines {
+		r := []rune(text)
+		n, lines := 0, 0
+		for n < len(r) && n < limit && lines < maxLines {
+			if r[n] == '\n' {
+				lines++
+			}
+			n++
+		}
+		cut := n
+		for cut > n/2 && r[cut-1] != ' ' && r[cut-1] != '\n' {
+			cut--
+		}
+		if cut <= n/2 {
+			cut = n
+		}
+		out = append(out, string(r[:cut]))
+		text = string(r[cut:])
+	}
+	return append(out, text)
+}
+
+func chars(columns int) float64 { return float64(columns) * columnChars * 1.05 }
+
+// gridCell is one cell of a row on the form's grid.
+type gridCell struct {
+	from, to int
+	text     string
+	style    int
+	answer   *caseforms.Answer
+}
+
+// put writes a row of cells, going on in further rows where a text is too long for one.
+func (b *book) put(cells []gridCell, width func(c gridCell) float64) {
+	rest := make([][]string, len(cells))
+	rows := 1
+	for i, c := range cells {
+		rest[i] = pieces(clean(c.text), width(c))
+		rows = max(rows, len(rest[i]))
+	}
+	for r := range rows {
+		lines := 1
+		for i, c := range cells {
+			b.style(c.from, c.to, c.style)
+			if r >= len(rest[i]) {
+				continue
+			}
+			text := rest[i][r]
+			lines = max(lines, lineCount(text, width(c)))
+			b.value(c, text, r == 0)
+		}
+		b.height(float64(lines)*rowPoints + 3)
+		b.row++
+	}
+}
+
+// value writes one cell: a date as a date, everything else as text that is never read as a formula.
+func (b *book) value(c gridCell, text string, first bool) {
+	at := b.cell(c.from)
+	a := c.answer
+	if a == nil {
+		b.check(b.f.SetCellStr(b.sheet, at, text))
+		return
+	}
+	if d, ok := wholeDate(a); ok {
+		b.check(b.f.SetCellValue(b.sheet, at, d))
+		b.style(c.from, c.to, styleDate)
+	} else {
+		b.check(b.f.SetCellStr(b.sheet, at, text))
+	}
+	if first && len(a.Boxes) > 0 && a.Kind != caseforms.KindChecks {
+		b.dropDown(at, a.Label, a.Boxes)
+	}
+}
+
+// wholeDate is the date an answer is, when it is one and prints as nothing else.
+func wholeDate(a *caseforms.Answer) (time.Time, bool) {
+	if a.State != caseforms.Answered || a.Kind != caseforms.KindDate && a.Kind != caseforms.KindPartialDate {
+		return time.Time{}, false
+	}
+	t, err := time.Parse(time.DateOnly, a.Value)
+	return t, err == nil && t.Year() >= 1900 // the first year a spreadsheet has
+}
+
+// dropDown offers the options of a question. They stand on a sheet of their own, because a list inside the cell's rule may have only 255
+// characters.
+func (b *book) dropDown(cells, label string, options []caseforms.Box) {
+	var all []string
+	for _, o := range options {
+		all = append(all, o.Label)
+	}
+	key := strings.Join(all, "\n")
+	ref, ok := b.lists[key]
+	if !ok {
+		if b.used == 0 {
+			_, err := b.f.NewSheet(listSheet)
+			b.check(err)
+			b.names[strings.ToLower(listSheet)] = true
+		}
+		b.used++
+		c := column(b.used)
+		for i, o := range all {
+			b.check(b.f.SetCellStr(listSheet, fmt.Sprintf("%s%d", c, i+1), clean(o)))
+		}
+		ref = fmt.Sprintf("%s!$%s$1:$%s$%d", listSheet, c, c, len(all))
+		b.lists[key] = ref
+	}
+	dv := excelize.NewDataValidation(true)
+	dv.Sqref = cells
+	dv.SetSqrefDropList(ref)
+	// "Not known: why" must stay possible, so the list only offers.
+	dv.ShowErrorMessage = false
+	b.check(b.f.AddDataValidation(b.sheet, dv))
+}
+
+func (b *book) gridWidth(c gridCell) float64 { return chars(c.to - c.from + 1) }
+
+func (b *book) answerCell(a *caseforms.Answer, from, to int) gridCell {
+	c := gridCell{from: from, to: to, text: a.Text, style: styleValue, answer: a}
+	if muted(a) {
+		c.style = styleMuted
+	}
+	if b.doc.Blank || a.Open {
+		c.text, c.style = "", styleValue
+	}
+	return c
+}
+
+func (b *book) para(style int, text string) {
+	b.put([]gridCell{{from: 1, to: gridColumns, text: text, style: style}}, b.gridWidth)
+}
+
+func (b *book) block(bl *block) {
+	switch bl.kind {
+	case blockHeading:
+		b.row++
+		style := styleHeading
+		if bl.level == 3 {
+			style = styleHeading3
+		}
+		b.span(1, gridColumns, style, bl.text)
+		b.height(19 * float64(lineCount(bl.text, 78)))
+		b.row++
+	case blockPara, blockNote:
+		b.para(stylePlain, bl.text)
+	case blockBanner:
+		a := bl.answers[0]
+		b.put([]gridCell{{from: 1, to: gridColumns, text: a.Label, style: stylePlain}}, b.gridWidth)
+		c := b.answerCell(a, 1, gridColumns)
+		c.style = styleStrong
+		b.put([]gridCell{c}, func(gridCell) float64 { return 72 })
+	case blockRows, blockSignature:
+		for _, a := range bl.answers {
+			b.put([]gridCell{{from: 1, to: 4, text: a.Label, style: styleLabel}, b.answerCell(a, 5, gridColumns)}, b.gridWidth)
+		}
+	case blockPairs:
+		b.pairs(bl.answers)
+	case blockGrid:
+		n := gridColumns / len(bl.answers)
+		var head, body []gridCell
+		for i, a := range bl.answers {
+			from := i*n + 1
+			head = append(head, gridCell{from: from, to: from + n - 1, text: a.Label, style: styleLabel})
+			body = append(body, b.answerCell(a, from, from+n-1))
+		}
+		b.put(head, b.gridWidth)
+		b.put(body, b.gridWidth)
+	case blockNarrative:
+		a := bl.answers[0]
+		b.put([]gridCell{{from: 1, to: gridColumns, text: a.Label, style: styleLabel}}, b.gridWidth)
+		c := b.answerCell(a, 1, gridColumns)
+		if c.text == "" {
+			c.text = strings.Repeat("\n", max(3, a.Rows))
+		}
+		b.put([]gridCell{c}, b.gridWidth)
+	case blockTicks:
+		a := bl.answers[0]
+		b.put([]gridCell{{from: 1, to: gridColumns, text: a.Label, style: styleLabel}}, b.gridWidth)
+		for i := 0; i < len(a.Boxes); i += 2 {
+			cells := []gridCell{{from: 1, to: 6, text: boxed(a.Boxes[i]), style: styleValue}}
+			if i+1 < len(a.Boxes) {
+				cells = append(cells, gridCell{from: 7, to: gridColumns, text: boxed(a.Boxes[i+1]), style: styleValue})
+			}
+			b.put(cells, b.gridWidth)
+		}
+	case blockTable:
+		b.table(bl.table)
+	case blockLetter:
+		var s strings.Builder
+		for _, r := range bl.runs {
+			switch {
+			case r.Answer == nil:
+				s.WriteString(r.Text)
+			case b.doc.Blank:
+				s.WriteString(strings.Repeat("_", 26))
+			default:
+				s.WriteString(strings.ReplaceAll(r.Answer.Text, "\n", " "))
+			}
+		}
+		b.para(stylePlain, s.String())
+	}
+}
+
+func (b *book) pairs(answers []*caseforms.Answer) {
+	for i := 0; i < len(answers); {
+		var cells []gridCell
+		put := func(a *caseforms.Answer, from int) {
+			cells = append(cells, gridCell{from: from, to: from + 1, text: a.Label, style: styleLabel}, b.answerCell(a, from+2, from+5))
+		}
+		a := answers[i]
+		i++
+		if a.Column == 2 {
+			put(a, 7)
+		} else {
+			put(a, 1)
+			if i < len(answers) && answers[i].Column == 2 {
+				put(answers[i], 7)
+				i++
+			}
+		}
+		b.put(cells, b.gridWidth)
+	}
+}
+
+// table writes a repeating part: on the form's grid when its columns have room there, else on a sheet of its own.
+func (b *book) table(t *caseforms.Table) {
+	if len(t.Columns) > 6 {
+		b.ownSheet(t)
+		return
+	}
+	total := 0
+	for _, c := range t.Columns {
+		total += c.Width
+	}
+	b.span(1, gridColumns, styleHeading3, t.Label)
+	b.height(17 * float64(lineCount(t.Label, 84)))
+	b.row++
+	edges := make([]int, len(t.Columns)+1)
+	sum := 0
+	for i, c := range t.Columns {
+		sum += c.Width
+		edges[i+1] = max(edges[i]+1, min(gridColumns-(len(t.Columns)-1-i), (sum*gridColumns+total/2)/total))
+	}
+	edges[len(t.Columns)] = gridColumns
+	var head []gridCell
+	for i, c := range t.Columns {
+		head = append(head, gridCell{from: edges[i] + 1, to: edges[i+1], text: c.Label, style: styleLabel})
+	}
+	b.put(head, b.gridWidth)
+	for r := range t.Rows {
+		var cells []gridCell
+		for i := range t.Rows[r].Cells {
+			cells = append(cells, b.answerCell(&t.Rows[r].Cells[i], edges[i]+1, edges[i+1]))
+		}
+		b.put(cells, b.gridWidth)
+	}
+}
+
+// ownSheet writes a wide repeating part as a table of its own that can be sorted and filtered, and points to it from the form.
+func (b *book) ownSheet(t *caseforms.Table) {
+	form, row := b.sheet, b.row
+	name := b.newSheet(t.Label)
+	b.sheet, b.row = name, 1
+	b.page(name, "landscape")
+	for i := range len(t.Columns) + 1 {
+		b.check(b.f.SetColWidth(name, column(i+1), column(i+1), 19))
+	}
+	width := func(gridCell) float64 { return 18 }
+	head := []gridCell{{from: 1, to: 1, text: t.Label, style: styleLabel}}
+	seen := map[string]bool{strings.ToLower(t.Label): true}
+	for i, c := range t.Columns {
+		label := c.Label
+		for seen[strings.ToLower(label)] {
+			label += " "
+		}
+		seen[strings.ToLower(label)] = true
+		head = append(head, gridCell{from: i + 2, to: i + 2, text: label, style: styleLabel})
+	}
+	b.put(head, width)
+	for r := range t.Rows {
+		at := map[string]*caseforms.Answer{}
+		for _, list := range [][]caseforms.Answer{t.Rows[r].Cells, t.Rows[r].Folded} {
+			for i := range list {
+				at[strings.TrimPrefix(list[i].Key[strings.LastIndexByte(list[i].Key, '.')+1:], ".")] = &list[i]
+			}
+		}
+		cells := []gridCell{{from: 1, to: 1, text: t.Rows[r].Heading, style: styleLabel}}
+		for i, c := range t.Columns {
+			if a := at[c.Key]; a != nil {
+				cells = append(cells, b.answerCell(a, i+2, i+2))
+			} else {
+				cells = append(cells, gridCell{from: i + 2, to: i + 2, style: styleValue})
+			}
+		}
+		b.put(cells, width)
+	}
+	last := b.row - 1
+	b.check(b.f.AddTable(name, &excelize.Table{Range: fmt.Sprintf("A1:%s%d", column(len(t.Columns)+1), max(last, 2)), Name: fmt.Sprintf("Table%d", len(b.names)), StyleName: ""}))
+	b.check(b.f.SetPanes(name, &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}))
+	b.check(b.f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + name + "'!$1:$1", Scope: name}))
+	b.sheet, b.row = form, row
+	b.para(stylePlain, fmt.Sprintf("%s: %d, %s \"%s\"", t.Label, len(t.Rows), b.doc.Words("see_sheet"), name))
+}

@@ -1,0 +1,322 @@
+package caseforms
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// rules are the tests that a definition can name. Each tells whether the rule is broken; words, place and severity are the
+// definition's. A new one belongs here only when equals and one-of cannot say it.
+var rules = map[string]func(x *filler, r *Rule) bool{
+	"before":                      ruleBefore,
+	"in_future":                   ruleInFuture,
+	"under_ten":                   ruleUnderTen,
+	"edd_too_far":                 ruleEDDTooFar,
+	"child_dob_in_future":         ruleChildDOBInFuture,
+	"edd_without_unborn":          ruleEDDWithoutUnborn,
+	"child_at_release_address":    ruleChildAtReleaseAddress,
+	"small_child_domestic_abuse":  ruleSmallChildDomesticAbuse,
+	"other_authorities":           ruleOtherAuthorities,
+	"child_without_authority":     ruleChildWithoutAuthority,
+	"no_item_asked_for":           ruleNoItemAskedFor,
+	"not_only":                    ruleNotOnly,
+	"no_current_address":          ruleNoCurrentAddress,
+	"information_only_but_urgent": ruleInformationOnlyButUrgent,
+}
+
+// date is the whole date at a path, when there is one.
+func (x *filler) date(path string) (Date, bool) {
+	switch v := x.find(path, nil).(type) {
+	case *Of[Date]:
+		return v.Value, v.Known()
+	case *Of[PartialDate]:
+		d, whole := v.Value.Date()
+		return d, whole && v.Known()
+	case *Of[Moment]:
+		return v.Value.Date, v.Known()
+	}
+	return Date{}, false
+}
+
+// ruleBefore: the first date is earlier than the second.
+func ruleBefore(x *filler, r *Rule) bool {
+	a, ok1 := x.date(r.Of[0])
+	b, ok2 := x.date(r.Of[1])
+	return ok1 && ok2 && a.Before(b)
+}
+
+// ruleInFuture: the date lies after the day of the document.
+func ruleInFuture(x *filler, r *Rule) bool {
+	d, ok := x.date(r.Of[0])
+	return ok && x.on.Before(d)
+}
+
+// ruleUnderTen: the person was under ten, the age of criminal responsibility, at an offence (Children and Young Persons Act 1933 s.50).
+func ruleUnderTen(x *filler, _ *Rule) bool {
+	if !x.c.Person.DOB.Known() {
+		return false
+	}
+	for i := range x.c.Offences.Items {
+		if d, whole := x.c.Offences.Items[i].OffenceDate.Value.Date(); whole {
+			if years, _ := x.c.Person.DOB.Value.Age(d); years < 10 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ruleEDDTooFar: a child is expected later than 42 weeks from the day of the document.
+func ruleEDDTooFar(x *filler, _ *Rule) bool {
+	for i := range x.c.Children.Items {
+		if d, whole := x.c.Children.Items[i].EDD.Value.Date(); whole && x.on.AddDays(42*7).Before(d) {
+			return true
+		}
+	}
+	return false
+}
+
+func ruleChildDOBInFuture(x *filler, _ *Rule) bool {
+	for i := range x.c.Children.Items {
+		if d, whole := x.c.Children.Items[i].DOB.Value.Date(); whole && x.on.Before(d) {
+			return true
+		}
+	}
+	return false
+}
+
+func ruleEDDWithoutUnborn(x *filler, _ *Rule) bool {
+	for i := range x.c.Children.Items {
+		if c := &x.c.Children.Items[i]; c.EDD.Known() && !c.isUnborn() {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Child) isUnborn() bool { return c.Unborn.Known() && bool(c.Unborn.Value) }
+
+// here are the children this document is about.
+func (x *filler) here() (out []*Child) {
+	q := &Field{Theirs: "local_authority"}
+	if x.form.Addressee == "" {
+		q.Theirs = ""
+	}
+	for i := range x.c.Children.Items {
+		if c := &x.c.Children.Items[i]; x.theirs(q, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// ruleChildAtReleaseAddress: a child lives at the release address and the answer at Of[0] is not the one in Of[1:] (000:69; 001:41).
+func ruleChildAtReleaseAddress(x *filler, r *Rule) bool {
+	for _, c := range x.here() {
+		if c.LivesAtRelease.Known() && bool(c.LivesAtRelease.Value.YesNo) {
+			asked, ok := x.find(r.Of[0], nil).(*Of[Choices])
+			return ok && !asked.Value.Has("section_47_enquiry")
+		}
+	}
+	return false
+}
+
+// ruleSmallChildDomesticAbuse: domestic abuse is ticked at Of[0], a child is unborn, under one or of unknown age (002:387).
+func ruleSmallChildDomesticAbuse(x *filler, r *Rule) bool {
+	ticked, ok := x.find(r.Of[0], nil).(*Of[Choices])
+	if !ok || !ticked.Value.Has("domestic_abuse") {
+		return false
+	}
+	if len(r.Of) > 1 {
+		if t, ok := x.find(r.Of[1], nil).(*Of[Choice]); ok && t.Known() && t.Value != "information_only" {
+			return false
+		}
+	}
+	for _, c := range x.here() {
+		if years, ok := c.DOB.Value.MinAge(x.on); c.isUnborn() || c.DOB.Known() && ok && years < 1 {
+			return true
+		}
+	}
+	return false
+}
+
+func ruleOtherAuthorities(x *filler, _ *Rule) bool { return x.others > 0 }
+
+// ruleChildWithoutAuthority: several authorities are concerned and it is not said which one a child belongs to.
+func ruleChildWithoutAuthority(x *filler, _ *Rule) bool {
+	for i := range x.c.Children.Items {
+		if x.others > 0 && !x.c.Children.Items[i].LocalAuthority.Known() {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleNoItemAskedFor: the list at Of[0] has items, but none of the addressee's.
+func ruleNoItemAskedFor(x *filler, _ *Rule) bool {
+	return len(x.c.Children.Items) > 0 && len(x.here()) == 0
+}
+
+// ruleNotOnly: of the boxes at Of[0] only the first option is ticked.
+func ruleNotOnly(x *filler, r *Rule) bool {
+	v, ok := x.find(r.Of[0], nil).(*Of[Choices])
+	q := x.form.Field(r.At)
+	return ok && q != nil && len(v.Value) == 1 && len(q.options) > 0 && v.Value[0] == q.options[0].Value
+}
+
+// ruleNoCurrentAddress: none of the person's addresses is the current one.
+func ruleNoCurrentAddress(x *filler, _ *Rule) bool {
+	for i := range x.c.Person.Addresses.Items {
+		if x.c.Person.Addresses.Items[i].Type.Value == "current" {
+			return false
+		}
+	}
+	return len(x.c.Person.Addresses.Items) > 0
+}
+
+func ruleInformationOnlyButUrgent(x *filler, r *Rule) bool {
+	v, ok := x.find(r.Of[0], nil).(*Of[Choice])
+	return ok && x.urgent && v.Value == "information_only"
+}
+
+// presenters are the ways to print that a definition can name under "as". The item is the one of the list.
+var presenters = map[string]func(x *filler, item any) (State, string){
+	"birth_and_age":          presentBirth,
+	"child_name":             presentChildName,
+	"child_address":          presentChildAddress,
+	"child_name_and_address": presentChildNameAndAddress,
+	"adult_address":          presentAdultAddress,
+}
+
+// presentBirth prints a date of birth with the age on the day of the document, or the expected date of an unborn child.
+func presentBirth(x *filler, item any) (State, string) {
+	var dob *Of[PartialDate]
+	switch p := item.(type) {
+	case *Child:
+		if p.isUnborn() {
+			if st, text, _ := x.print(&p.EDD, nil); st == Answered {
+				return Answered, x.d.Word("unborn") + ", " + x.d.Word("expected") + " " + text
+			}
+			return Answered, x.d.Word("unborn")
+		}
+		dob = &p.DOB
+	case *Adult:
+		dob = &p.DOB
+	default:
+		return NotAnswered, ""
+	}
+	st, text, why := x.print(dob, nil)
+	if st != Answered {
+		return st, x.stateText(st, why)
+	}
+	if _, whole := dob.Value.Date(); whole {
+		if years, months, ok := dob.Value.Age(x.on); ok {
+			text += " (" + x.age(years, months) + ")"
+		}
+	}
+	return Answered, text
+}
+
+// age is told in months under two, where every month matters (002:387).
+func (x *filler) age(years, months int) string {
+	if years < 2 {
+		n := years*12 + months
+		if n == 1 {
+			return "1 " + x.d.Word("month")
+		}
+		return strconv.Itoa(n) + " " + x.d.Word("months")
+	}
+	return fmt.Sprintf("%s %d", x.d.Word("aged"), years)
+}
+
+func presentChildName(x *filler, item any) (State, string) {
+	c, ok := item.(*Child)
+	if !ok {
+		return NotAnswered, ""
+	}
+	st, text, why := x.print(&c.Name, nil)
+	switch {
+	case st == Answered:
+		return st, text
+	case c.isUnborn():
+		return Answered, x.d.Word("unborn_child")
+	}
+	return st, x.stateText(st, why)
+}
+
+func presentChildAddress(x *filler, item any) (State, string) {
+	c, ok := item.(*Child)
+	if !ok {
+		return NotAnswered, ""
+	}
+	return x.markedAddress(&c.Address, &c.AddressConfidential)
+}
+
+// presentChildNameAndAddress serves forms whose heading asks for addresses and whose columns have no place for them (002:992-995).
+func presentChildNameAndAddress(x *filler, item any) (State, string) {
+	st, name := presentChildName(x, item)
+	if ast, address := presentChildAddress(x, item); ast == Answered {
+		return Answered, name + "\n" + address
+	}
+	return st, name
+}
+
+func presentAdultAddress(x *filler, item any) (State, string) {
+	a, ok := item.(*Adult)
+	if !ok {
+		return NotAnswered, ""
+	}
+	return x.markedAddress(&a.Address, &a.AddressConfidential)
+}
+
+func (x *filler) markedAddress(a *Address, confidential *Of[YesNo]) (State, string) {
+	st, text, why := x.printAddress(a)
+	if st != Answered {
+		return st, x.stateText(st, why)
+	}
+	if confidential.Known() && bool(confidential.Value) {
+		text += " " + x.d.Word("confidential_address")
+	}
+	return st, text
+}
+
+// computations are the answers the program works out, named by a definition under "computed".
+var computations = map[string]func(x *filler) (State, string){
+	"children_under_1": func(x *filler) (State, string) { return x.childrenUnder(1) },
+	"children_under_7": func(x *filler) (State, string) { return x.childrenUnder(7) },
+}
+
+// childrenUnder names the children unborn or under an age (002:387-389). A child of unknown age is told, never counted as older.
+func (x *filler) childrenUnder(age int) (State, string) {
+	var young, unknown []string
+	children := x.here()
+	for i, c := range children {
+		_, name := presentChildName(x, c)
+		if !c.Name.Known() && !c.isUnborn() {
+			name = itemLabel(x.d.Word("child"), i)
+		}
+		if c.isUnborn() {
+			young = append(young, name)
+			continue
+		}
+		years, ok := c.DOB.Value.MinAge(x.on)
+		switch {
+		case !c.DOB.Known() || !ok:
+			unknown = append(unknown, name)
+		case years < age:
+			young = append(young, name)
+		}
+	}
+	switch {
+	case len(children) == 0:
+		return NotAnswered, ""
+	case young != nil && unknown != nil:
+		return Answered, x.d.Word("yes") + ": " + strings.Join(young, ", ") + "; " + x.d.Word("age_not_known") + ": " + strings.Join(unknown, ", ")
+	case young != nil:
+		return Answered, x.d.Word("yes") + ": " + strings.Join(young, ", ")
+	case unknown != nil:
+		return NotKnown, x.d.Word("not_known") + ": " + x.d.Word("age_not_known") + " (" + strings.Join(unknown, ", ") + ")"
+	}
+	return Answered, x.d.Word("no")
+}

@@ -1,0 +1,179 @@
+package caseforms
+
+import (
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// Shape is what a value of the case may look like: a leaf of some kind, a record with keys, or a list of items. The decoder, the JSON
+// Schema and the empty case all follow it, so they cannot disagree.
+type Shape struct {
+	Kind    Kind // a leaf's kind, KindRecord or KindList
+	Label   Text
+	Hint    Text
+	Options []Option
+	Keys    []ShapeKey // of a record, in the order of the case record or the form
+	Item    *Shape     // of a list
+	Printed []string   // of a record that prints as one answer: the keys it prints
+}
+
+// ShapeKey is one key of a record.
+type ShapeKey struct {
+	Name  string
+	Shape *Shape
+}
+
+func (s *Shape) key(name string) *Shape {
+	for _, k := range s.Keys {
+		if k.Name == name {
+			return k.Shape
+		}
+	}
+	return nil
+}
+
+// at follows a dotted path through records and list items.
+func (s *Shape) at(path string) *Shape {
+	for name := range strings.SplitSeq(path, ".") {
+		if s == nil {
+			return nil
+		}
+		if s.Kind == KindList {
+			s = s.Item
+		}
+		s = s.key(name)
+	}
+	return s
+}
+
+// Shape is the shape of the whole case under these definitions.
+func (d *Definitions) Shape() *Shape { return d.shape }
+
+func ownShape(q *Field) (ShapeKey, bool) {
+	if q.Kind == "" {
+		return ShapeKey{}, false
+	}
+	s := &Shape{Kind: q.Kind, Label: q.Label, Hint: q.Hint, Options: q.Options}
+	switch q.Kind {
+	case KindList:
+		s.Item = &Shape{Kind: KindRecord}
+		for _, c := range q.Fields {
+			if k, ok := ownShape(c); ok {
+				s.Item.Keys = append(s.Item.Keys, k)
+			}
+		}
+	case KindAddress:
+		s = (&Definitions{}).shapeOf(reflect.TypeFor[Address](), "", nil)
+		s.Label, s.Hint = q.Label, q.Hint
+	}
+	return ShapeKey{q.Key, s}, true
+}
+
+func (d *Definitions) shapeOf(t reflect.Type, path string, used map[string]bool) *Shape {
+	s := &Shape{}
+	if w := d.Facts[path]; w != nil {
+		s.Label, s.Options = w.Label, w.Options
+		used[path] = true
+	}
+	v := reflect.New(t).Interface()
+	switch v := v.(type) {
+	case leaf:
+		s.Kind = kindOf(v)
+		return s
+	case list:
+		s.Kind = KindList
+		items, _ := t.FieldByName("Items")
+		s.Item = d.shapeOf(items.Type.Elem(), path, used)
+		return s
+	}
+	s.Kind = KindRecord
+	if p, ok := v.(interface{ printed() []string }); ok {
+		s.Printed = p.printed()
+	}
+	for i := range t.NumField() {
+		name := t.Field(i).Tag.Get("json")
+		if t.Field(i).Type.Kind() == reflect.Map {
+			continue // Forms: its shape comes from the definitions
+		}
+		s.Keys = append(s.Keys, ShapeKey{name, d.shapeOf(t.Field(i).Type, join(path, name), used)})
+	}
+	return s
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+var structKeys sync.Map // reflect.Type -> map[string]int
+
+// member is a pointer to what a record holds under a key, nil when it has no such key.
+func member(record any, name string) any {
+	switch r := record.(type) {
+	case nil:
+		return nil
+	case Group:
+		return r[name]
+	case map[string]Group:
+		return r[name]
+	}
+	v := reflect.ValueOf(record).Elem()
+	keys, ok := structKeys.Load(v.Type())
+	if !ok {
+		m := map[string]int{}
+		for i := range v.NumField() {
+			m[v.Type().Field(i).Tag.Get("json")] = i
+		}
+		keys, _ = structKeys.LoadOrStore(v.Type(), m)
+	}
+	i, ok := keys.(map[string]int)[name]
+	if !ok {
+		return nil
+	}
+	f := v.Field(i)
+	if f.Kind() == reflect.Map {
+		return f.Interface()
+	}
+	return f.Addr().Interface()
+}
+
+// walk follows a dotted path through records; it stops at lists.
+func walk(record any, path string) any {
+	for path != "" && record != nil {
+		name, rest, _ := strings.Cut(path, ".")
+		record, path = member(record, name), rest
+	}
+	return record
+}
+
+// newGroup makes a group in which every key of the shape holds an empty value.
+func newGroup(s *Shape) Group {
+	g := Group{}
+	s.fill(g)
+	return g
+}
+
+func (s *Shape) fill(g Group) {
+	for _, k := range s.Keys {
+		switch k.Shape.Kind {
+		case KindList:
+			g[k.Name] = new(List[Group])
+		case KindRecord:
+			g[k.Name] = new(Address)
+		default:
+			g[k.Name] = newLeaf(k.Shape.Kind)
+		}
+	}
+}
+
+// NewCase is a case in which nothing is answered.
+func (d *Definitions) NewCase() *Case {
+	c := &Case{Forms: map[string]Group{}}
+	for _, k := range d.shape.key("forms").Keys {
+		c.Forms[k.Name] = newGroup(k.Shape)
+	}
+	return c
+}
