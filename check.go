@@ -13,7 +13,7 @@ func (d *Definitions) Check(f *Form, c *Case, o FillOptions) ([]Problem, error) 
 	if err != nil {
 		return nil, err
 	}
-	k := &checker{filler: x, at: map[string][]Problem{}}
+	k := &checker{filler: x, at: map[string][]Problem{}, doubted: map[leaf]bool{}, missed: map[string]bool{}}
 	for _, r := range append(slices.Clone(f.Rules), d.Rules...) {
 		k.rule(r)
 	}
@@ -35,6 +35,7 @@ type checker struct {
 	problems []Problem
 	at       map[string][]Problem // rules, by the key of the question they belong to
 	doubted  map[leaf]bool
+	missed   map[string]bool // key paths that are told already: a fact may be printed in several places
 }
 
 func (k *checker) rule(r *Rule) {
@@ -135,7 +136,7 @@ func (k *checker) list(q *Field, label string) {
 }
 
 func (k *checker) missing(q *Field, item any, label, key string) {
-	if !k.asked(q.When, item) {
+	if !k.asked(q.When, item) || k.missed[key] {
 		return
 	}
 	p := Problem{Key: key, Label: label, Section: k.section, Source: q.Source}
@@ -155,6 +156,7 @@ func (k *checker) missing(q *Field, item any, label, key string) {
 	default:
 		return
 	}
+	k.missed[key] = true
 	k.problems = append(k.problems, p)
 }
 
@@ -183,9 +185,6 @@ func (k *checker) doubt(v any, q *Field, label, key string) {
 	case nil:
 	case leaf:
 		if f := v.fact(); f.Doubt != "" && !k.doubted[v] {
-			if k.doubted == nil {
-				k.doubted = map[leaf]bool{}
-			}
 			k.doubted[v] = true
 			k.problems = append(k.problems, Problem{Severity: Warning, Key: key, Label: label, Section: k.section, Line: f.Line, Msg: f.Doubt,
 				Hint: "it is printed as typed"})

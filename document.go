@@ -51,13 +51,12 @@ type Answer struct {
 	Hint   string
 	Kind   Kind
 	State  State
-	Text   string // printed; never empty but on a blank form and in what the recipient fills in
+	Text   string // printed; empty only where somebody is to write: on a blank form and in what the recipient fills in
 	Value  string // canonical value of a single fact: ISO date, option value
 	Boxes  []Box  // of choices and tick boxes: every option
 	Layout Layout
 	Column int
 	Rows   int
-	Open   bool // for the recipient to fill in
 }
 
 // Box is an option as it stands on the form.

@@ -237,8 +237,8 @@ func (x *filler) section(s *Section) DocSection {
 		if !x.blank && a.State == NotAnswered && !x.asked(q.When, nil) {
 			continue
 		}
-		if s.Layout == LayoutReply {
-			x.open(&a)
+		if s.Layout == LayoutReply && a.State == NotAnswered {
+			a.Text = "" // left for the recipient to fill in
 		}
 		if x.folds(q, &a, s.Layout) {
 			out.Folded = append(out.Folded, a)
@@ -247,13 +247,6 @@ func (x *filler) section(s *Section) DocSection {
 		out.Parts = append(out.Parts, Part{Answer: &a})
 	}
 	return out
-}
-
-// open leaves an unanswered question of a reply block to the recipient.
-func (x *filler) open(a *Answer) {
-	if a.State == NotAnswered {
-		a.Open, a.Text = true, ""
-	}
 }
 
 // folds tells whether an unanswered question is named in the closing line of its section instead of having a row.

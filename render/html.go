@@ -78,7 +78,7 @@ func (h *htmlWriter) block(b *block) {
 		h.el("p", "none", b.text)
 	case blockBanner:
 		a := b.answers[0]
-		if h.doc.Blank && len(a.Boxes) > 0 {
+		if a.Text == "" {
 			h.ticks(a)
 			return
 		}
@@ -106,7 +106,7 @@ func (h *htmlWriter) block(b *block) {
 	case blockNarrative:
 		a := b.answers[0]
 		h.el("p", "label", a.Label)
-		if h.doc.Blank || a.Open {
+		if a.Text == "" {
 			for range max(3, a.Rows) {
 				h.raw("<span class=\"blank\"></span>\n")
 			}
@@ -120,14 +120,14 @@ func (h *htmlWriter) block(b *block) {
 	case blockTicks:
 		h.ticks(b.answers[0])
 	case blockTable:
-		h.table(b.table)
+		h.table(b)
 	case blockLetter:
 		h.raw("<p>")
 		for _, r := range b.runs {
 			switch {
 			case r.Answer == nil:
 				h.raw(esc(r.Text))
-			case h.doc.Blank:
+			case r.Answer.Text == "":
 				h.raw(strings.Repeat("_", 26))
 			default:
 				h.raw("<strong>", esc(r.Answer.Text), "</strong>")
@@ -139,9 +139,7 @@ func (h *htmlWriter) block(b *block) {
 
 func (h *htmlWriter) td(a *caseforms.Answer) {
 	switch {
-	case (h.doc.Blank || a.Open) && len(a.Boxes) == 0:
-		h.raw("<td></td>")
-	case h.doc.Blank || a.Open:
+	case a.Text == "":
 		h.raw("<td>", esc(boxText(a)), "</td>")
 	case muted(a):
 		h.raw(`<td class="none">`, esc(a.Text), "</td>")
@@ -190,8 +188,13 @@ func (h *htmlWriter) ticks(a *caseforms.Answer) {
 	h.raw("</ul>\n")
 }
 
-func (h *htmlWriter) table(t *caseforms.Table) {
-	h.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"", esc(t.Label), "\">\n<table>\n<caption>", esc(t.Label), "</caption>\n<tr>")
+func (h *htmlWriter) table(b *block) {
+	t := b.table
+	h.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"", esc(t.Label), "\">\n<table>\n")
+	if b.text != "" {
+		h.raw("<caption>", esc(b.text), "</caption>\n")
+	}
+	h.raw("<tr>")
 	for _, c := range t.Columns {
 		h.raw(`<th scope="col">`, esc(c.Label), "</th>")
 	}

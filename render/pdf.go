@@ -16,14 +16,14 @@ const (
 	left       = 48.0
 	right      = pageWidth - 48
 	textWidth  = right - left
-	top        = 78.0
+	top        = 66.0
 	bottom     = pageHeight - 58
 
 	bodySize  = 11.0
-	bodyLead  = 14.5
+	bodyLead  = 14.0
 	smallSize = 9.0
 	padX      = 6.0
-	padY      = 4.0
+	padY      = 3.0
 	labelPart = 0.34 // of a row
 )
 
@@ -87,18 +87,15 @@ func (s *sheet) furniture() {
 		if d.Draft {
 			s.watermark(d.Words("draft"))
 		}
-		s.centred(bold, bodySize, 26, d.Marking)
-		head := d.Marking
-		_ = head
-		s.text(regular, smallSize, left, 46, s.fit(regular, smallSize, name, textWidth-s.wide(regular, smallSize, ref)-20))
-		s.rightAligned(regular, smallSize, 46, ref)
-		s.line(left, 52, right, 52, 0.75, 0.35)
+		s.centred(bold, bodySize, 25, d.Marking)
+		s.text(regular, smallSize, left, 44, s.fit(regular, smallSize, name, textWidth-s.wide(regular, smallSize, ref)-20))
+		s.rightAligned(regular, smallSize, 44, ref)
+		s.line(left, 50, right, 50, 0.75, 0.35)
 		if d.Draft {
-			s.centred(bold, bodySize, 66, d.Words("draft_notice"))
+			s.rightAligned(bold, bodySize, 25, d.Words("draft_notice"))
 		}
 		s.line(left, pageHeight-46, right, pageHeight-46, 0.75, 0.35)
 		s.centred(bold, bodySize, pageHeight-22, d.Marking)
-		s.text(regular, smallSize, left, pageHeight-34, s.fit(regular, smallSize, name, textWidth/2))
 		s.rightAligned(regular, smallSize, pageHeight-34, d.Words("page")+" "+strconv.Itoa(i+1)+" "+d.Words("of")+" "+strconv.Itoa(len(s.pages)))
 		s.buf = append(s.buf, "EMC\n"...)
 		s.pages[i] = append(s.buf, body...)
@@ -181,9 +178,9 @@ func (s *sheet) title() {
 
 // lines sets text in lines from s.y down, going on over pages; it stays in the element that is open.
 func (s *sheet) lines(f int, size, lead, x, w float64, t string) {
-	for para := range strings.SplitSeq(clean(t), "\n") {
+	for para := range strings.SplitAfterSeq(clean(t), "\n") {
 		g := s.shape(f, para)
-		if len(g) == 0 {
+		if len(g) == 0 || para == "\n" {
 			s.y += lead * 0.6
 			continue
 		}
@@ -194,7 +191,7 @@ func (s *sheet) lines(f int, size, lead, x, w float64, t string) {
 			if s.y+lead > bottom {
 				s.newPage()
 			}
-			s.draw(f, size, x, s.y+size*1.02, g[:n])
+			s.draw(f, size, x, s.y+size*1.02, g[:n+skip]) // with the space at its end, which keeps words apart for readers
 			s.y += lead
 			g = g[n+skip:]
 		}
@@ -208,9 +205,9 @@ func lineLimit(w, size float64) int { return int(w * 1000 / size) }
 func (s *sheet) height(f int, size, lead, w float64, t string) float64 {
 	h := 0.0
 	limit := lineLimit(w, size)
-	for para := range strings.SplitSeq(clean(t), "\n") {
+	for para := range strings.SplitAfterSeq(clean(t), "\n") {
 		g := s.shape(f, para)
-		if len(g) == 0 {
+		if len(g) == 0 || para == "\n" {
 			h += lead * 0.6
 			continue
 		}
@@ -230,8 +227,10 @@ func (s *sheet) block(b *block, following []block) {
 	case blockPara:
 		s.para(regular, b.text)
 	case blockNote:
-		s.y += 3
+		s.need(bodyLead)
+		s.op("g", 0.35)
 		s.para(regular, b.text)
+		s.op("g", 0)
 	case blockBanner:
 		s.banner(b.answers[0])
 	case blockRows:
@@ -245,7 +244,7 @@ func (s *sheet) block(b *block, following []block) {
 	case blockTicks:
 		s.ticks(b.answers[0])
 	case blockTable:
-		s.table(b.table)
+		s.table(b)
 	case blockLetter:
 		s.letter(b.runs)
 	case blockSignature:
@@ -274,10 +273,10 @@ func (s *sheet) least(following []block) float64 {
 }
 
 func (s *sheet) heading(b *block, following []block) {
-	size, lead, before := 13.0, 17.0, 12.0
+	size, lead, before := 13.0, 17.0, 8.0
 	r := roleH2
 	if b.level == 3 {
-		size, lead, before, r = 11.5, 15.0, 8, roleH3
+		size, lead, before, r = 11.5, 15.0, 6, roleH3
 	}
 	h := s.height(bold, size, lead, textWidth, b.text)
 	s.need(before + h + 6 + s.least(following))
@@ -319,7 +318,7 @@ func (s *sheet) para(f int, t string) {
 // banner frames what must be seen first. Its weight, not its colour, carries the meaning.
 func (s *sheet) banner(a *caseforms.Answer) {
 	s.key = a.Key
-	if len(a.Boxes) > 0 && s.doc.Blank {
+	if a.Text == "" {
 		s.ticks(a)
 		return
 	}
@@ -348,10 +347,9 @@ func (s *sheet) banner(a *caseforms.Answer) {
 	s.y = y + h + 6
 }
 
-// isMark tells whether the text stands for a value that is not there; it is printed in italics' stead between angle marks' stead: grey
-// and regular, while the words themselves carry the meaning.
+// muted tells whether an answer is printed in grey because it is none. The words carry the meaning; grey only lets the eye pass on.
 func muted(a *caseforms.Answer) bool {
-	return a.State == caseforms.NotAnswered
+	return a.State == caseforms.NotAnswered && a.Text != ""
 }
 
 // cell is one cell of a row being laid out.
@@ -372,15 +370,12 @@ func (s *sheet) wrap(c *cell) {
 	if c.text == "" {
 		return
 	}
-	for para := range strings.SplitSeq(clean(c.text), "\n") {
+	for para := range strings.SplitAfterSeq(clean(c.text), "\n") {
 		g := s.shape(c.face, para)
 		s.glyphs = nil
-		if len(g) == 0 {
-			c.lines = append(c.lines, nil)
-		}
 		for len(g) > 0 {
 			n, skip := nextLine(g, limit)
-			c.lines = append(c.lines, g[:n])
+			c.lines = append(c.lines, g[:n+skip])
 			g = g[n+skip:]
 		}
 	}
@@ -410,7 +405,6 @@ func (s *sheet) row(cells []cell, o rowOptions) {
 	}
 	s.push(roleTR)
 	tr := s.stack[len(s.stack)-1]
-	_ = tr
 	ids := make([]int32, len(cells))
 	for first := true; ; first = false {
 		room := int((bottom - s.y - 2*padY) / bodyLead)
@@ -503,7 +497,7 @@ func writable(a *caseforms.Answer) float64 {
 
 // shown is what an answer prints in a cell: its text, or on a blank form its boxes.
 func (s *sheet) shown(a *caseforms.Answer) string {
-	if !s.doc.Blank && !a.Open {
+	if a.Text != "" {
 		return a.Text
 	}
 	return boxText(a)
@@ -534,7 +528,7 @@ func (s *sheet) rows(answers []*caseforms.Answer) {
 	lw := textWidth * labelPart
 	for _, a := range answers {
 		o := rowOptions{}
-		if s.doc.Blank || a.Open {
+		if a.Text == "" {
 			o.least = writable(a)
 		}
 		s.row([]cell{
@@ -550,12 +544,12 @@ func (s *sheet) rows(answers []*caseforms.Answer) {
 func (s *sheet) pairs(answers []*caseforms.Answer) {
 	s.push(roleTable)
 	half := textWidth / 2
-	lw := half * 0.36
+	lw := half * 0.33
 	for i := 0; i < len(answers); {
 		var cells []cell
 		o := rowOptions{}
 		put := func(a *caseforms.Answer, x float64) {
-			if s.doc.Blank {
+			if a.Text == "" {
 				o.least = max(o.least, writable(a))
 			}
 			cells = append(cells,
@@ -592,7 +586,7 @@ func (s *sheet) grid(answers []*caseforms.Answer) {
 		x := left + w*float64(i)
 		head = append(head, cell{answer: a, text: a.Label, face: bold, role: roleTH, scope: scopeColumn, x: x, w: w})
 		body = append(body, cell{answer: a, text: s.shown(a), role: roleTD, x: x, w: w, muted: muted(a)})
-		if s.doc.Blank {
+		if a.Text == "" {
 			o.least = max(o.least, writable(a))
 		}
 	}
@@ -607,15 +601,14 @@ func (s *sheet) grid(answers []*caseforms.Answer) {
 func (s *sheet) narrative(a *caseforms.Answer) {
 	s.key = a.Key
 	s.need(s.height(bold, bodySize, bodyLead, textWidth, a.Label) + 3*bodyLead)
-	s.push(roleH3)
-	s.elems[s.stack[len(s.stack)-1]].role = roleP
+	s.push(roleP)
 	s.begin()
 	s.lines(bold, bodySize, bodyLead, left, textWidth, a.Label)
 	s.end()
 	s.pop()
 	s.y += 1
 	switch {
-	case s.doc.Blank || a.Open:
+	case a.Text == "":
 		s.writingLines(max(3, a.Rows))
 	default:
 		s.push(roleP)
@@ -677,13 +670,11 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 	for _, b := range a.Boxes {
 		widest = max(widest, s.wide(regular, bodySize, boxed(b)))
 	}
-	if widest < textWidth/3-14 {
-		columns = 3
-	} else if widest > textWidth/2-14 {
+	switch n := len(a.Boxes); {
+	case widest < textWidth/3-14 && n != 4:
+		columns = min(3, n)
+	case widest > textWidth/2-14 && n <= 4:
 		columns = 1
-	}
-	if columns == 3 && len(a.Boxes) < 3 {
-		columns = max(1, len(a.Boxes))
 	}
 	per := (len(a.Boxes) + columns - 1) / columns
 	h := s.height(bold, bodySize, bodyLead, textWidth, a.Label)
@@ -729,9 +720,6 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 		s.y = y + lowest + 2
 	}
 	s.pop()
-	if a.Text != "" && a.State != caseforms.Answered && !a.Open {
-		s.para(regular, a.Text)
-	}
 	s.y += 6
 }
 
@@ -789,17 +777,21 @@ func (s *sheet) rowHeight(t *caseforms.Table, ws []float64, i int, most float64)
 	return min(h+2*padY, most)
 }
 
-func (s *sheet) table(t *caseforms.Table) {
+func (s *sheet) table(b *block) {
+	t := b.table
 	ws := s.columns(t)
-	caption := s.height(bold, bodySize, bodyLead, textWidth, t.Label)
-	s.need(caption + s.tableHead(t, ws, false) + s.rowHeight(t, ws, 0, 120))
+	head := s.tableHead(t, ws, false) + s.rowHeight(t, ws, 0, 120)
 	s.key = t.Key
-	s.push(roleP)
-	s.begin()
-	s.lines(bold, bodySize, bodyLead, left, textWidth, t.Label)
-	s.end()
-	s.pop()
-	s.y += 2
+	if b.text != "" {
+		s.need(s.height(bold, bodySize, bodyLead, textWidth, b.text) + head)
+		s.push(roleP)
+		s.begin()
+		s.lines(bold, bodySize, bodyLead, left, textWidth, b.text)
+		s.end()
+		s.pop()
+		s.y += 2
+	}
+	s.need(head)
 	s.push(roleTable)
 	s.row(s.headCells(t, ws), rowOptions{head: true})
 	for i := range t.Rows {
@@ -811,7 +803,7 @@ func (s *sheet) table(t *caseforms.Table) {
 			a := &r.Cells[j]
 			cells[j] = cell{answer: a, text: s.shown(a), role: roleTD, x: x, w: ws[j], muted: muted(a)}
 			x += ws[j]
-			if s.doc.Blank {
+			if a.Text == "" {
 				o.least = max(o.least, writable(a)+8)
 			}
 		}
@@ -834,7 +826,7 @@ func (s *sheet) letter(runs []caseforms.Run) {
 		if r.Answer != nil {
 			s.key = r.Answer.Key
 			t, f = r.Answer.Text, bold
-			if s.doc.Blank {
+			if t == "" {
 				t, f = strings.Repeat("_", 26), regular
 			}
 		}
@@ -855,9 +847,9 @@ func (s *sheet) letter(runs []caseforms.Run) {
 			s.newPage()
 		}
 		x := left
-		for i := at; i < at+n; {
+		for i := at; i < at+n+skip; {
 			j := i
-			for j < at+n && all[j].face == all[i].face {
+			for j < at+n+skip && all[j].face == all[i].face {
 				j++
 			}
 			s.draw(all[i].face, bodySize, x, s.y+bodySize*1.02, plain[i:j])

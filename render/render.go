@@ -106,17 +106,14 @@ func blocks(doc *caseforms.Document) []block {
 		if s.Intro != "" {
 			out = append(out, block{kind: blockPara, text: s.Intro})
 		}
-		if s.Layout == caseforms.LayoutReply {
-			out = append(out, block{kind: blockPara, text: doc.Words("for_recipient")})
-		}
 		for _, p := range s.Parts {
 			switch {
 			case p.Letter != nil:
 				out = append(out, block{kind: blockLetter, runs: p.Letter})
 			case p.Table != nil:
-				out = append(out, tableBlocks(doc, p.Table)...)
+				out = append(out, tableBlocks(s, p.Table)...)
 			default:
-				out = appendAnswer(out, s, p.Answer, doc.Blank)
+				out = appendAnswer(out, s, p.Answer)
 			}
 		}
 		if len(s.Folded) > 0 {
@@ -138,20 +135,26 @@ func foldedText(folded []caseforms.Answer) string {
 }
 
 // appendAnswer puts an answer into the block it belongs to: the one before it, when both are of the same kind.
-func appendAnswer(out []block, s *caseforms.DocSection, a *caseforms.Answer, blank bool) []block {
+func appendAnswer(out []block, s *caseforms.DocSection, a *caseforms.Answer) []block {
 	kind := blockRows
 	switch {
 	case a.Layout == caseforms.LayoutBanner:
 		kind = blockBanner
 	case a.Layout == caseforms.LayoutGrid:
 		kind = blockGrid
+	case a.Layout == caseforms.LayoutRows:
 	case s.Layout == caseforms.LayoutPairs:
 		kind = blockPairs
 	case s.Layout == caseforms.LayoutSignature:
 		kind = blockSignature
-	case len(a.Boxes) > 0 && (blank || a.Open):
+		if a.Text == "" && len(a.Boxes) > 0 {
+			line := *a // signed by hand: a line to write on, not boxes
+			line.Boxes = nil
+			a = &line
+		}
+	case len(a.Boxes) > 4 && a.Text == "":
 		kind = blockTicks
-	case a.Kind == caseforms.KindChecks && (a.State == caseforms.Answered):
+	case a.Kind == caseforms.KindChecks && (a.State == caseforms.Answered || a.Text == ""):
 		kind = blockTicks
 	case a.Layout == caseforms.LayoutNarrative, a.Kind == caseforms.KindLongText:
 		kind = blockNarrative
@@ -163,12 +166,17 @@ func appendAnswer(out []block, s *caseforms.DocSection, a *caseforms.Answer, bla
 	return append(out, block{kind: kind, answers: []*caseforms.Answer{a}})
 }
 
-func tableBlocks(doc *caseforms.Document, t *caseforms.Table) []block {
+// tableBlocks are the blocks of a repeating part. Its label is a caption of its own unless the section's title says the same.
+func tableBlocks(s *caseforms.DocSection, t *caseforms.Table) []block {
 	if t.None != nil {
 		return []block{{kind: blockRows, answers: []*caseforms.Answer{t.None}}}
 	}
 	if t.Layout != caseforms.LayoutCards {
-		return []block{{kind: blockTable, table: t}}
+		b := block{kind: blockTable, table: t, text: t.Label}
+		if t.Label == s.Title {
+			b.text = ""
+		}
+		return []block{b}
 	}
 	var out []block
 	for i := range t.Rows {
@@ -176,7 +184,7 @@ func tableBlocks(doc *caseforms.Document, t *caseforms.Table) []block {
 		out = append(out, block{kind: blockHeading, level: 3, text: r.Heading, key: r.Key})
 		sec := &caseforms.DocSection{Layout: caseforms.LayoutRows}
 		for j := range r.Cells {
-			out = appendAnswer(out, sec, &r.Cells[j], doc.Blank)
+			out = appendAnswer(out, sec, &r.Cells[j])
 		}
 		if len(r.Folded) > 0 {
 			out = append(out, block{kind: blockNote, text: foldedText(r.Folded)})

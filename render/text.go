@@ -88,8 +88,10 @@ func (t *textWriter) block(b *block) {
 	case blockPara, blockNote:
 		t.wrap("", "", b.text)
 	case blockTable:
-		t.line("")
-		t.wrap("", "", b.table.Label)
+		if b.text != "" {
+			t.line("")
+			t.wrap("", "", b.text)
+		}
 		for i := range b.table.Rows {
 			for j := range b.table.Rows[i].Cells {
 				a := &b.table.Rows[i].Cells[j]
@@ -107,7 +109,7 @@ func (t *textWriter) block(b *block) {
 			switch {
 			case r.Answer == nil:
 				s.WriteString(r.Text)
-			case t.doc.Blank:
+			case r.Answer.Text == "":
 				s.WriteString(strings.Repeat("_", 26))
 			default:
 				s.WriteString(strings.ReplaceAll(r.Answer.Text, "\n", " "))
@@ -136,19 +138,18 @@ func (t *textWriter) answer(first, rest string, a *caseforms.Answer) {
 	if strings.HasSuffix(a.Label, "?") {
 		label = a.Label + " "
 	}
-	if (t.doc.Blank || a.Open) && len(a.Boxes) == 0 {
-		t.wrap(first, rest, label+strings.Repeat("_", 30))
-		return
-	}
 	text := a.Text
-	if t.doc.Blank || a.Open {
+	if text == "" {
 		text = boxText(a)
+	}
+	if text == "" {
+		text = strings.Repeat("_", 30)
 	}
 	t.wrap(first, rest, label+text)
 }
 
 func (t *textWriter) value(indent string, a *caseforms.Answer) {
-	if !t.doc.Blank && !a.Open {
+	if a.Text != "" {
 		t.wrap(indent, indent, a.Text)
 		return
 	}

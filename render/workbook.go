@@ -364,9 +364,6 @@ func (b *book) answerCell(a *caseforms.Answer, from, to int) gridCell {
 	if muted(a) {
 		c.style = styleMuted
 	}
-	if b.doc.Blank || a.Open {
-		c.text, c.style = "", styleValue
-	}
 	return c
 }
 
@@ -428,14 +425,14 @@ func (b *book) block(bl *block) {
 			b.put(cells, b.gridWidth)
 		}
 	case blockTable:
-		b.table(bl.table)
+		b.table(bl)
 	case blockLetter:
 		var s strings.Builder
 		for _, r := range bl.runs {
 			switch {
 			case r.Answer == nil:
 				s.WriteString(r.Text)
-			case b.doc.Blank:
+			case r.Answer.Text == "":
 				s.WriteString(strings.Repeat("_", 26))
 			default:
 				s.WriteString(strings.ReplaceAll(r.Answer.Text, "\n", " "))
@@ -467,7 +464,8 @@ func (b *book) pairs(answers []*caseforms.Answer) {
 }
 
 // table writes a repeating part: on the form's grid when its columns have room there, else on a sheet of its own.
-func (b *book) table(t *caseforms.Table) {
+func (b *book) table(bl *block) {
+	t := bl.table
 	if len(t.Columns) > 6 {
 		b.ownSheet(t)
 		return
@@ -476,9 +474,11 @@ func (b *book) table(t *caseforms.Table) {
 	for _, c := range t.Columns {
 		total += c.Width
 	}
-	b.span(1, gridColumns, styleHeading3, t.Label)
-	b.height(17 * float64(lineCount(t.Label, 84)))
-	b.row++
+	if bl.text != "" {
+		b.span(1, gridColumns, styleHeading3, bl.text)
+		b.height(17 * float64(lineCount(bl.text, 84)))
+		b.row++
+	}
 	edges := make([]int, len(t.Columns)+1)
 	sum := 0
 	for i, c := range t.Columns {
