@@ -21,6 +21,7 @@ const (
 	// maxLines keeps a row well under the 409 points that a spreadsheet can show: a longer answer goes on in the next row, so that
 	// nothing is cut off on the screen or on paper.
 	maxLines = 22
+	typeface = "Arial" // every office suite has it or its metric twin
 )
 
 // Workbook writes the document as an .xlsx file: a sheet that reads and prints like the form, and one sheet for every repeating part
@@ -74,6 +75,7 @@ func (b *book) check(err error) {
 }
 
 func (b *book) write() error {
+	b.check(b.f.SetDefaultFont(typeface))
 	b.makeStyles()
 	const epoch = "1980-01-01T00:00:00Z" // fixed, so that the same document gives the same bytes
 	b.check(b.f.SetDocProps(&excelize.DocProperties{Title: b.doc.Title, Creator: producer, LastModifiedBy: producer, Created: epoch, Modified: epoch,
@@ -85,7 +87,7 @@ func (b *book) write() error {
 		name := column(c)
 		b.check(b.f.SetColWidth(form, name, name, columnChars))
 	}
-	b.page(form, "portrait")
+	b.page(form, "portrait", 1)
 	b.row = 1
 	b.span(1, gridColumns, styleMarking, b.doc.Marking)
 	b.row++
@@ -139,20 +141,22 @@ func (b *book) blocks() []block {
 func (b *book) makeStyles() {
 	line := []excelize.Border{{Type: "left", Style: 1, Color: "8A9299"}, {Type: "right", Style: 1, Color: "8A9299"}, {Type: "top", Style: 1, Color: "8A9299"}, {Type: "bottom", Style: 1, Color: "8A9299"}}
 	wrap := &excelize.Alignment{WrapText: true, Vertical: "top", Horizontal: "left"}
+	// A date that is a number cannot wrap: in a narrow column it gets smaller instead of turning into ####.
+	shrink := &excelize.Alignment{ShrinkToFit: true, Vertical: "top", Horizontal: "left"}
 	ground := excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"EEF0F2"}}
 	date := "d mmmm yyyy"
 	const text = 49 // the number format "@": an answer that is edited stays text
 	for i, s := range [styleCount]excelize.Style{
-		styleTitle:    {Font: &excelize.Font{Bold: true, Size: 18}, Alignment: wrap, NumFmt: text},
-		stylePlain:    {Font: &excelize.Font{Size: 11}, Alignment: wrap, NumFmt: text},
-		styleHeading:  {Font: &excelize.Font{Bold: true, Size: 13, Color: "1A4261"}, Alignment: wrap, NumFmt: text, Border: []excelize.Border{{Type: "bottom", Style: 2, Color: "1A4261"}}},
-		styleHeading3: {Font: &excelize.Font{Bold: true, Size: 12, Color: "1A4261"}, Alignment: wrap, NumFmt: text},
-		styleLabel:    {Font: &excelize.Font{Bold: true, Size: 11}, Alignment: wrap, Fill: ground, Border: line, NumFmt: text},
-		styleValue:    {Font: &excelize.Font{Size: 11}, Alignment: wrap, Border: line, NumFmt: text},
-		styleDate:     {Font: &excelize.Font{Size: 11}, Alignment: wrap, Border: line, CustomNumFmt: &date},
-		styleMuted:    {Font: &excelize.Font{Size: 11, Color: "505A5F", Italic: true}, Alignment: wrap, Border: line, NumFmt: text},
-		styleStrong:   {Font: &excelize.Font{Size: 13, Bold: true}, Alignment: wrap, Border: []excelize.Border{{Type: "left", Style: 5, Color: "000000"}, {Type: "right", Style: 2, Color: "000000"}, {Type: "top", Style: 2, Color: "000000"}, {Type: "bottom", Style: 2, Color: "000000"}}, NumFmt: text},
-		styleMarking:  {Font: &excelize.Font{Bold: true, Size: 11}, Alignment: &excelize.Alignment{Horizontal: "center"}, NumFmt: text},
+		styleTitle:    {Font: &excelize.Font{Family: typeface, Bold: true, Size: 18}, Alignment: wrap, NumFmt: text},
+		stylePlain:    {Font: &excelize.Font{Family: typeface, Size: 11}, Alignment: wrap, NumFmt: text},
+		styleHeading:  {Font: &excelize.Font{Family: typeface, Bold: true, Size: 13, Color: "1A4261"}, Alignment: wrap, NumFmt: text, Border: []excelize.Border{{Type: "bottom", Style: 2, Color: "1A4261"}}},
+		styleHeading3: {Font: &excelize.Font{Family: typeface, Bold: true, Size: 12, Color: "1A4261"}, Alignment: wrap, NumFmt: text},
+		styleLabel:    {Font: &excelize.Font{Family: typeface, Bold: true, Size: 11}, Alignment: wrap, Fill: ground, Border: line, NumFmt: text},
+		styleValue:    {Font: &excelize.Font{Family: typeface, Size: 11}, Alignment: wrap, Border: line, NumFmt: text},
+		styleDate:     {Font: &excelize.Font{Family: typeface, Size: 11}, Alignment: shrink, Border: line, CustomNumFmt: &date},
+		styleMuted:    {Font: &excelize.Font{Family: typeface, Size: 11, Color: "505A5F", Italic: true}, Alignment: wrap, Border: line, NumFmt: text},
+		styleStrong:   {Font: &excelize.Font{Family: typeface, Size: 13, Bold: true}, Alignment: wrap, Border: []excelize.Border{{Type: "left", Style: 5, Color: "000000"}, {Type: "right", Style: 2, Color: "000000"}, {Type: "top", Style: 2, Color: "000000"}, {Type: "bottom", Style: 2, Color: "000000"}}, NumFmt: text},
+		styleMarking:  {Font: &excelize.Font{Family: typeface, Bold: true, Size: 11}, Alignment: &excelize.Alignment{Horizontal: "center"}, NumFmt: text},
 	} {
 		id, err := b.f.NewStyle(&s)
 		b.check(err)
@@ -192,9 +196,9 @@ func (b *book) newSheet(want string) string {
 	return name
 }
 
-// page sets a sheet up for printing on A4 with marking and page number.
-func (b *book) page(sheet, orientation string) {
-	size, high, wide, fit, grid := 9, 0, 1, true, false
+// page sets a sheet up for printing on A4, as many pages wide as can be read, with marking and page number.
+func (b *book) page(sheet, orientation string, wide int) {
+	size, high, fit, grid := 9, 0, true, false
 	b.check(b.f.SetPageLayout(sheet, &excelize.PageLayoutOptions{Size: &size, Orientation: &orientation, FitToHeight: &high, FitToWidth: &wide}))
 	b.check(b.f.SetSheetProps(sheet, &excelize.SheetPropsOptions{FitToPage: &fit}))
 	b.check(b.f.SetSheetView(sheet, 0, &excelize.ViewOptions{ShowGridLines: &grid}))
@@ -202,13 +206,9 @@ func (b *book) page(sheet, orientation string) {
 	wider := 0.75
 	b.check(b.f.SetPageMargins(sheet, &excelize.PageLayoutMarginsOptions{Left: &m, Right: &m, Top: &wider, Bottom: &wider}))
 	marking := strings.ReplaceAll(b.doc.Marking, "&", "&&")
-	title := strings.ReplaceAll(b.doc.Title, "&", "&&")
-	if n := []rune(title); len(n) > 100 {
-		title = string(n[:100]) + "…"
-	}
 	b.check(b.f.SetHeaderFooter(sheet, &excelize.HeaderFooterOptions{
 		OddHeader: "&C&B" + marking,
-		OddFooter: "&L" + title + ", " + b.doc.Words("version") + " " + b.doc.Version + "&C&B" + marking + "&R" + b.doc.Words("page") + " &P " + b.doc.Words("of") + " &N",
+		OddFooter: "&L" + strings.ToUpper(b.doc.Form) + " " + b.doc.Version + "&C&B" + marking + "&R" + b.doc.Words("page") + " &P " + b.doc.Words("of") + " &N",
 	}))
 }
 
@@ -505,7 +505,7 @@ func (b *book) ownSheet(t *caseforms.Table) {
 	form, row := b.sheet, b.row
 	name := b.newSheet(t.Label)
 	b.sheet, b.row = name, 1
-	b.page(name, "landscape")
+	b.page(name, "landscape", (len(t.Columns)+8)/9)
 	for i := range len(t.Columns) + 1 {
 		b.check(b.f.SetColWidth(name, column(i+1), column(i+1), 19))
 	}
@@ -541,7 +541,7 @@ func (b *book) ownSheet(t *caseforms.Table) {
 	last := b.row - 1
 	b.check(b.f.AddTable(name, &excelize.Table{Range: fmt.Sprintf("A1:%s%d", column(len(t.Columns)+1), max(last, 2)), Name: fmt.Sprintf("Table%d", len(b.names)), StyleName: ""}))
 	b.check(b.f.SetPanes(name, &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}))
-	b.check(b.f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + name + "'!$1:$1", Scope: name}))
+	b.check(b.f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + name + "'!$A:$A,'" + name + "'!$1:$1", Scope: name}))
 	b.sheet, b.row = form, row
 	b.para(stylePlain, fmt.Sprintf("%s: %d, %s \"%s\"", t.Label, len(t.Rows), b.doc.Words("see_sheet"), name))
 }
