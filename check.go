@@ -62,101 +62,114 @@ func (k *checker) rule(r *Rule) {
 	k.at[at] = append(k.at[at], Problem{Severity: sev, Msg: k.d.say(r.Say), Hint: k.d.say(r.Hint), Source: r.Source})
 }
 
+// spot is where a question stands: at the top of the form, or in an item of a list. Its words are made only when there is something to tell.
+type spot struct {
+	k    *checker
+	q    *Field
+	list *Field // nil at the top
+	n    int    // which of the printed items, from 0
+	i    int    // its place in the case record
+}
+
+func (s spot) label() string {
+	label := s.k.d.say(s.q.Label)
+	if s.list != nil {
+		return itemLabel(s.k.d.say(s.list.itemName()), s.n) + ": " + label
+	}
+	return label
+}
+
+// key is where the answer is to be written in the case record.
+func (s spot) key() string {
+	switch {
+	case len(s.q.From) > 0:
+		return s.path(s.q.From[0])
+	case s.q.Kind == "":
+		return ""
+	case s.list != nil:
+		return s.path(s.q.Key)
+	}
+	return "forms." + s.k.form.ID + "." + s.q.Key
+}
+
+// path is the key path of one of the facts the question prints.
+func (s spot) path(fact string) string {
+	if s.list != nil {
+		return fmt.Sprintf("%s[%d].%s", spot{k: s.k, q: s.list}.key(), s.i, fact)
+	}
+	if rest, ok := strings.CutPrefix(fact, "addressee."); ok {
+		n := 0
+		for i := range s.k.c.ChildrensServices.Items {
+			if &s.k.c.ChildrensServices.Items[i] == s.k.addressee {
+				n = i
+			}
+		}
+		return fmt.Sprintf("%s[%d].%s", s.k.form.Addressee, n, rest)
+	}
+	return fact
+}
+
 func (k *checker) field(q *Field) {
-	label := k.d.say(q.Label)
+	at := spot{k: k, q: q}
 	switch {
 	case q.Fields != nil:
-		k.list(q, label)
+		k.list(at)
 	case k.answer(q, nil, "").State == NotAnswered:
-		k.missing(q, nil, label, k.keyOf(q, ""))
+		k.missing(at, nil)
 	default:
-		k.doubts(q, nil, label, "")
+		k.doubts(at, nil)
 	}
 	for _, p := range k.at[q.Key] {
-		p.Key, p.Label, p.Section = k.keyOf(q, ""), label, k.section
+		p.Key, p.Label, p.Section = at.key(), at.label(), k.section
 		k.problems = append(k.problems, p)
 	}
 	delete(k.at, q.Key)
 }
 
-// keyOf is where the answer is to be written in the case record; item is the place of the item a column belongs to.
-func (k *checker) keyOf(q *Field, item string) string {
-	switch {
-	case len(q.From) > 0:
-		return k.pathOf(q.From[0], item)
-	case q.Kind == "":
-		return ""
-	case item != "":
-		return item + "." + q.Key
-	}
-	return "forms." + k.form.ID + "." + q.Key
-}
-
-func (k *checker) pathOf(path, item string) string {
-	if item != "" {
-		return item + "." + path
-	}
-	if rest, ok := strings.CutPrefix(path, "addressee."); ok {
-		n := 0
-		for i := range k.c.ChildrensServices.Items {
-			if &k.c.ChildrensServices.Items[i] == k.addressee {
-				n = i
-			}
-		}
-		return fmt.Sprintf("%s[%d].%s", k.form.Addressee, n, rest)
-	}
-	return path
-}
-
-func (k *checker) list(q *Field, label string) {
-	key := k.keyOf(q, "")
-	l := k.filler.list(q)
-	index := k.items(q, l)
+func (k *checker) list(at spot) {
+	l := k.filler.list(at.q)
+	index := k.items(at.q, l)
 	if len(index) == 0 {
 		if l != nil {
 			if st, _ := l.state(); st != NotAnswered && l.Len() == 0 {
 				return
 			}
 		}
-		k.missing(q, nil, label, key)
+		k.missing(at, nil)
 		return
 	}
 	for n, i := range index {
 		item := l.item(i)
-		at := fmt.Sprintf("%s[%d]", key, i)
-		for _, c := range q.Fields {
-			cl := itemLabel(k.d.say(q.itemName()), n) + ": " + k.d.say(c.Label)
+		for _, c := range at.q.Fields {
+			in := spot{k: k, q: c, list: at.q, n: n, i: i}
 			if k.answer(c, item, "").State == NotAnswered {
-				k.missing(c, item, cl, k.keyOf(c, at))
+				k.missing(in, item)
 			} else {
-				k.doubts(c, item, cl, at)
+				k.doubts(in, item)
 			}
 		}
 	}
 }
 
-func (k *checker) missing(q *Field, item any, label, key string) {
-	if !k.asked(q.When, item) || k.missed[key] {
+func (k *checker) missing(at spot, item any) {
+	q := at.q
+	required := k.needed(q.Required, item)
+	if !required && !k.needed(q.Warn, item) || !k.asked(q.When, item) {
 		return
 	}
-	p := Problem{Key: key, Label: label, Section: k.section, Source: q.Source}
-	switch {
-	case k.needed(q.Required, item):
-		p.Severity = Blocking
-		p.Msg = "is not answered and must be before this form is issued"
-		p.Hint = `give the answer, or say why there is none: {"state":"not_known","why":"…"}`
-		if k.urgent && !slices.Contains(k.form.Urgent.Needs, q.Key) {
-			p.Severity = Warning
-			p.Msg = "is not answered; the referral is urgent and goes without it"
-		}
-	case k.needed(q.Warn, item):
-		p.Severity = Warning
-		p.Msg = "is not answered"
-		p.Hint = `give the answer, or say why there is none: {"state":"not_known","why":"…"}`
-	default:
+	key := at.key()
+	if k.missed[key] {
 		return
 	}
 	k.missed[key] = true
+	p := Problem{Severity: Warning, Key: key, Label: at.label(), Section: k.section, Source: q.Source, Msg: "is not answered",
+		Hint: `give the answer, or say why there is none: {"state":"not_known","why":"…"}`}
+	switch {
+	case required && k.urgent && !slices.Contains(k.form.Urgent.Needs, q.Key):
+		p.Msg = "is not answered; the referral is urgent and goes without it"
+	case required:
+		p.Severity, p.Msg = Blocking, "is not answered and must be before this form is issued"
+	}
 	k.problems = append(k.problems, p)
 }
 
@@ -171,33 +184,31 @@ func (k *checker) needed(n *Need, item any) bool {
 }
 
 // doubts tells of values that are printed as typed although they look wrong.
-func (k *checker) doubts(q *Field, item any, label, at string) {
-	if len(q.From) == 0 {
-		k.doubt(k.find(q.Key, item), q, label, k.keyOf(q, at))
+func (k *checker) doubts(at spot, item any) {
+	if len(at.q.From) == 0 {
+		k.doubt(at, k.find(at.q.Key, item), at.q, at.key)
 	}
-	for _, path := range q.From {
-		k.doubt(k.find(path, item), q, label, k.pathOf(path, at))
+	for _, path := range at.q.From {
+		k.doubt(at, k.find(path, item), at.q, func() string { return at.path(path) })
 	}
 }
 
-func (k *checker) doubt(v any, q *Field, label, key string) {
+func (k *checker) doubt(at spot, v any, q *Field, key func() string) {
 	switch v := v.(type) {
 	case nil:
 	case leaf:
 		if f := v.fact(); f.Doubt != "" && !k.doubted[v] {
 			k.doubted[v] = true
-			k.problems = append(k.problems, Problem{Severity: Warning, Key: key, Label: label, Section: k.section, Line: f.Line, Msg: f.Doubt,
+			k.problems = append(k.problems, Problem{Severity: Warning, Key: key(), Label: at.label(), Section: k.section, Line: f.Line, Msg: f.Doubt,
 				Hint: "it is printed as typed"})
 		}
 	case list:
 		for _, i := range k.items(q, v) {
-			k.doubt(v.item(i), &Field{}, label, fmt.Sprintf("%s[%d]", key, i))
+			k.doubt(at, v.item(i), &Field{}, func() string { return fmt.Sprintf("%s[%d]", key(), i) })
 		}
-	default:
-		if p, ok := v.(interface{ printed() []string }); ok {
-			for _, name := range p.printed() {
-				k.doubt(member(v, name), &Field{}, label, key+"."+name)
-			}
+	case interface{ printed() []string }:
+		for _, name := range v.printed() {
+			k.doubt(at, member(v, name), &Field{}, func() string { return key() + "." + name })
 		}
 	}
 }

@@ -52,6 +52,8 @@ type element struct {
 type canvas struct {
 	faces    [2]*face
 	pages    [][]byte  // content streams of finished pages
+	heads    [][]byte  // what stands before them: marking, title, page number
+	spare    [][]byte  // buffers of earlier documents
 	tagged   [][]int32 // by page: the element of each marked-content id
 	buf      []byte    // content of the page being drawn
 	marks    []int32   // of the page being drawn
@@ -64,8 +66,8 @@ type canvas struct {
 	size     float64
 	gray     uint8 // current fill, for text; 0 black
 	missing  []Glyph
-	key      string // of the answer being drawn, for reports
-	glyphs   []glyph
+	key      string  // of the answer being drawn, for reports
+	glyphs   []glyph // of the block being drawn; shape hands out parts of it
 }
 
 const (
@@ -88,7 +90,11 @@ const (
 )
 
 func (c *canvas) reset() {
-	c.pages, c.tagged = c.pages[:0], c.tagged[:0]
+	c.spare = append(append(c.spare, c.pages...), c.heads...)
+	if c.buf != nil {
+		c.spare = append(c.spare, c.buf)
+	}
+	c.pages, c.heads, c.tagged = c.pages[:0], c.heads[:0], c.tagged[:0]
 	c.elems = append(c.elems[:0], element{role: roleDocument, parent: -1, first: -1, last: -1, next: -1})
 	c.stack = append(c.stack[:0], 0)
 	c.usedWide, c.usedBox, c.open = [2]bool{}, false, false
@@ -97,7 +103,10 @@ func (c *canvas) reset() {
 }
 
 func (c *canvas) startPage() {
-	c.buf = make([]byte, 0, 16<<10)
+	c.buf = nil
+	if n := len(c.spare) - 1; n >= 0 {
+		c.buf, c.spare = c.spare[n][:0], c.spare[:n]
+	}
 	c.marks = nil
 	c.font, c.size, c.gray = -1, 0, 0
 }
@@ -105,6 +114,7 @@ func (c *canvas) startPage() {
 func (c *canvas) endPage() {
 	c.pages = append(c.pages, c.buf)
 	c.tagged = append(c.tagged, c.marks)
+	c.buf = nil
 }
 
 func (c *canvas) push(r role) *element {
@@ -139,6 +149,10 @@ func (c *canvas) begin() {
 	c.buf = append(c.buf, roleNames[c.elems[p].role]...)
 	c.buf = append(c.buf, "<</MCID "...)
 	c.buf = strconv.AppendInt(c.buf, int64(id), 10)
+	if a := c.elems[p].actual; a != "" {
+		// here as well as in the structure tree, because most programs that copy text look only here
+		c.buf = append(append(c.buf, "/ActualText"...), textString(a)...)
+	}
 	c.buf = append(c.buf, ">>BDC\n"...)
 	c.open = true
 }
@@ -202,10 +216,11 @@ func invisible(r rune) bool {
 	return r == 0x00ad || r >= 0x200b && r <= 0x200f || r == 0x2060 || r == 0xfeff || r >= 0xfe00 && r <= 0xfe0f
 }
 
-// shape turns text into glyphs. What no font has becomes a question mark that stands for it and is reported.
+// shape turns text into glyphs, which are good until the next block. What no font has becomes a question mark that stands for it.
 func (c *canvas) shape(f int, s string) []glyph {
 	fc := c.faces[f]
-	g := c.glyphs[:0]
+	from := len(c.glyphs)
+	g := c.glyphs
 	for i := 0; i < len(s); {
 		if b := s[i]; b < 0x80 {
 			i++
@@ -238,7 +253,7 @@ func (c *canvas) shape(f int, s string) []glyph {
 		}
 	}
 	c.glyphs = g
-	return g
+	return g[from:len(g):len(g)]
 }
 
 // clean is text as it is drawn. Cases are decoded into this form already; labels and words of definitions may not be.

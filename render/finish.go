@@ -70,9 +70,11 @@ func (s *sheet) writePages(w io.Writer) error {
 	p.SetCatalogSort(true)
 	p.SetCreationDate(time.Unix(0, 0).UTC())
 	p.SetModificationDate(time.Unix(0, 0).UTC())
-	for _, c := range s.pages {
+	for i, c := range s.pages {
 		p.AddPage()
-		p.RawWriteStr(unsafe.String(unsafe.SliceData(c), len(c))) // fpdf copies it at once
+		for _, part := range [][]byte{s.heads[i], c} {
+			p.RawWriteStr(unsafe.String(unsafe.SliceData(part), len(part))) // fpdf copies it at once
+		}
 	}
 	return p.Output(w)
 }
@@ -144,6 +146,7 @@ type finisher struct {
 	places  []int
 	ids     []int32
 	next    int
+	scratch []byte
 	z       bytes.Buffer
 	zw      *zlib.Writer
 }
@@ -334,16 +337,18 @@ func (f *finisher) kids(s *sheet, e *element, ids []int32, first int) {
 // trailer writes the object stream and the cross-reference stream that ends the file (ISO 32000-1, 7.5.7 and 7.5.8).
 func (f *finisher) trailer(catalog, info int, id []byte) {
 	objStm, xref := f.alloc(), f.alloc()
-	var head []byte
+	head := f.scratch[:0]
 	for i, n := range f.numbers {
 		head = strconv.AppendInt(head, int64(n), 10)
 		head = strconv.AppendInt(append(head, ' '), int64(f.places[i]), 10)
 		head = append(head, ' ')
 	}
-	f.deflate(objStm, fmt.Sprintf("/Type/ObjStm/N %d/First %d", len(f.numbers), len(head)), append(head, f.objects...))
+	first := len(head)
+	head = append(head, f.objects...)
+	f.deflate(objStm, fmt.Sprintf("/Type/ObjStm/N %d/First %d", len(f.numbers), first), head)
 	start := len(f.out)
 	f.set(xref, start)
-	var x []byte
+	x := head[:0]
 	for n, v := range f.offsets {
 		switch {
 		case n == 0 || v == 0:
@@ -356,6 +361,7 @@ func (f *finisher) trailer(catalog, info int, id []byte) {
 		}
 	}
 	f.deflate(xref, fmt.Sprintf("/Type/XRef/Size %d/W[1 4 3]/Root %d 0 R/Info %d 0 R/ID[<%x><%x>]", len(f.offsets), catalog, info, id, id), x)
+	f.scratch = x
 	f.out = append(f.out, "startxref\n"...)
 	f.out = strconv.AppendInt(f.out, int64(start), 10)
 	f.out = append(f.out, "\n%%EOF\n"...)
@@ -373,8 +379,10 @@ func textString(s string) string {
 			return b.String() + ">"
 		}
 	}
-	return "(" + strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`).Replace(s) + ")"
+	return "(" + escapeString.Replace(s) + ")"
 }
+
+var escapeString = strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`)
 
 func xmp(title string) string {
 	esc := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(title)

@@ -81,8 +81,9 @@ func (s *sheet) furniture() {
 		ref = d.Words("reference") + ": " + ref
 	}
 	name := d.Title + ", " + d.Words("version") + " " + d.Version
-	for i, body := range s.pages {
+	for i := range s.pages {
 		s.startPage()
+		s.glyphs = s.glyphs[:0]
 		s.buf = append(s.buf, "/Artifact<</Type/Pagination>>BDC\n"...)
 		if d.Draft {
 			s.watermark(d.Words("draft"))
@@ -98,7 +99,8 @@ func (s *sheet) furniture() {
 		s.centred(bold, bodySize, pageHeight-22, d.Marking)
 		s.rightAligned(regular, smallSize, pageHeight-34, d.Words("page")+" "+strconv.Itoa(i+1)+" "+d.Words("of")+" "+strconv.Itoa(len(s.pages)))
 		s.buf = append(s.buf, "EMC\n"...)
-		s.pages[i] = append(s.buf, body...)
+		s.heads = append(s.heads, s.buf)
+		s.buf = nil
 	}
 }
 
@@ -185,7 +187,6 @@ func (s *sheet) lines(f int, size, lead, x, w float64, t string) {
 			continue
 		}
 		limit := lineLimit(w, size)
-		s.glyphs = nil // a page break shapes other text
 		for len(g) > 0 {
 			n, skip := nextLine(g, limit)
 			if s.y+lead > bottom {
@@ -221,6 +222,7 @@ func (s *sheet) height(f int, size, lead, w float64, t string) float64 {
 }
 
 func (s *sheet) block(b *block, following []block) {
+	s.glyphs = s.glyphs[:0]
 	switch b.kind {
 	case blockHeading:
 		s.heading(b, following)
@@ -372,7 +374,6 @@ func (s *sheet) wrap(c *cell) {
 	}
 	for para := range strings.SplitAfterSeq(clean(c.text), "\n") {
 		g := s.shape(c.face, para)
-		s.glyphs = nil
 		for len(g) > 0 {
 			n, skip := nextLine(g, limit)
 			c.lines = append(c.lines, g[:n+skip])

@@ -1,0 +1,564 @@
+package render_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/go-pdf/fpdf"
+	"github.com/xuri/excelize/v2"
+
+	"caseforms"
+	"caseforms/render"
+	"caseforms/templates"
+)
+
+// The same document gives the same bytes, in whatever order and on however many workers it is written.
+func TestSameInputSameBytes(t *testing.T) {
+	t.Parallel()
+	d := load(t, "")
+	type job struct {
+		doc    *caseforms.Document
+		format render.Format
+		want   []byte
+	}
+	var jobs []job
+	for _, data := range samples(t) {
+		for _, f := range d.Forms {
+			doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: true})
+			for _, format := range render.Formats {
+				jobs = append(jobs, job{doc, format, written(t, doc, format)})
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range jobs {
+				j := jobs[(i*7+w*13)%len(jobs)]
+				var b bytes.Buffer
+				if _, err := render.Write(&b, j.doc, j.format); err != nil || !bytes.Equal(b.Bytes(), j.want) {
+					t.Errorf("worker %d: %s of %s differs (%v)", w, j.format, j.doc.Form, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// The files are sound to programs that are not ours, and so are the blank forms.
+func TestOutsideCheckersAcceptTheFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	n := 0
+	for _, area := range append(templates.Areas(), "") {
+		d := load(t, area)
+		cases := samples(t)
+		cases["blank"] = nil
+		for name, data := range cases {
+			for _, f := range d.Forms {
+				doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: data != nil, Blank: data == nil})
+				file := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.pdf", area, name, f.ID))
+				if err := os.WriteFile(file, written(t, doc, render.FormatPDF), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if out := outside(t, "qpdf", "--check", file); !strings.Contains(out, "No syntax or stream encoding errors") {
+					t.Errorf("%s: %s", file, out)
+				}
+				info := outside(t, "pdfinfo", file)
+				for _, want := range []string{"Tagged:          yes", "Page size:       595.28 x 841.89 pts (A4)"} {
+					if !strings.Contains(info, want) {
+						t.Errorf("%s: no %q in %s", file, want, info)
+					}
+				}
+				for line := range strings.Lines(outside(t, "pdffonts", file)) {
+					if f := strings.Fields(line); strings.HasPrefix(line, "---") || strings.HasPrefix(line, "name") {
+						continue
+					} else if emb := f[len(f)-5]; emb != "yes" && !strings.Contains(line, "Type 3") {
+						t.Errorf("%s: a font is not embedded: %s", file, line)
+					} else if uni := f[len(f)-3]; uni != "yes" {
+						t.Errorf("%s: a font has no Unicode map: %s", file, line)
+					}
+				}
+				if out := outside(t, "pdftoppm", "-r", "20", "-png", file, filepath.Join(dir, fmt.Sprint("page", n))); strings.TrimSpace(out) != "" {
+					t.Errorf("%s: drawing it says %s", file, out)
+				}
+				n++
+			}
+		}
+	}
+}
+
+// A letter no embedded font has is marked on the page, reported with its answer, and the letter meant can still be copied out.
+func TestMissingLettersAreReported(t *testing.T) {
+	t.Parallel()
+	d := load(t, "")
+	doc := document(t, d, "check", []byte(`{"person":{"family_name":"Smile😀","given_names":"李"},"children":[{"name":"محمد"}]}`), caseforms.FillOptions{Draft: true})
+	var b bytes.Buffer
+	rep, err := render.PDF(&b, doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, g := range rep.Missing {
+		got = append(got, fmt.Sprintf("%s %c", g.Key, g.Rune))
+	}
+	want := "offender_name 李, offender_name 😀, children[0].name م, children[0].name ح, children[0].name م, children[0].name د"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("reported %s\nwant %s", strings.Join(got, ", "), want)
+	}
+	text := squeeze(extract(t, render.FormatPDF, b.Bytes())[0])
+	for _, w := range []string{"李Smile😀", "محمد"} {
+		if !strings.Contains(text, w) {
+			t.Errorf("%s cannot be copied out of %.300s", w, text)
+		}
+	}
+}
+
+// Welsh and Polish letters are letters, not question marks.
+func TestLettersOfTheseIslands(t *testing.T) {
+	t.Parallel()
+	d := load(t, "")
+	name := "ŵŷẁẃẅỳŴŶẀẂẄỲ âêîôû äëïöü àèìòù áéíóúý łŁńśźżćęąó ňřšžťďůě ăîșț ğışİ ßÆØåñçœ ’‘“”–—…€£½ Ђёжя αβγΩ"
+	doc := document(t, d, "check", []byte(`{"person":{"family_name":"`+name+`"}}`), caseforms.FillOptions{Draft: true})
+	var b bytes.Buffer
+	rep, err := render.PDF(&b, doc)
+	if err != nil || len(rep.Missing) > 0 {
+		t.Errorf("%v %v", err, rep.Missing)
+	}
+	for _, text := range extract(t, render.FormatPDF, b.Bytes()) {
+		if !strings.Contains(squeeze(text), squeeze(name)) {
+			t.Errorf("%s is not in %.200s", name, text)
+		}
+	}
+}
+
+// What services in daily use got wrong, for every form: see the comment of each.
+func TestMistakesOfOthers(t *testing.T) {
+	t.Parallel()
+	nothing := regexp.MustCompile(`(?i)<nil>|%!|\bundefined\b|\bnull\b|\bNaN\b|map\[|⟨`)
+	for _, area := range append(templates.Areas(), "") {
+		d := load(t, area)
+		for _, f := range d.Forms {
+			empty := document(t, d, f.ID, []byte(`{}`), caseforms.FillOptions{Draft: true})
+			for _, format := range files {
+				data := written(t, empty, format)
+				text := strings.Join(extract(t, format, data), "\n")
+				// a blank reads as "No"; a missing value is printed as null
+				if regexp.MustCompile(`(?m)\bNo\b`).MatchString(strings.ReplaceAll(strings.ReplaceAll(text, "No fixed abode", ""), "No Community", "")) && hasNo(empty) {
+					t.Errorf("%s %s: an empty case prints No", f.ID, format)
+				}
+				if m := nothing.FindString(text); m != "" {
+					t.Errorf("%s %s prints %s", f.ID, format, m)
+				}
+				if !strings.Contains(squeeze(text), squeeze("Not answered")) {
+					t.Errorf("%s %s: not answered is not said", f.ID, format)
+				}
+			}
+			for name, data := range samples(t) {
+				doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: true})
+				for _, format := range files {
+					raw := written(t, doc, format)
+					text := strings.Join(extract(t, format, raw), "\n")
+					if m := nothing.FindString(text); m != "" {
+						t.Errorf("%s %s %s prints %s", name, f.ID, format, m)
+					}
+					// apostrophes reach the paper as &#39;
+					if strings.Contains(text, "&#") || strings.Contains(text, "&amp;") {
+						t.Errorf("%s %s %s prints an escape", name, f.ID, format)
+					}
+					// headings get lost
+					for _, s := range doc.Sections {
+						if !strings.Contains(squeeze(text), squeeze(s.Title)) {
+							t.Errorf("%s %s %s: the heading %q is missing", name, f.ID, format, s.Title)
+						}
+					}
+					// marking and reference are missing on the page that is photographed
+					if !strings.Contains(text, doc.Marking) && format != render.FormatPDF {
+						t.Errorf("%s %s %s: no marking", name, f.ID, format)
+					}
+				}
+				// signed by somebody else
+				for _, a := range answers(t, doc) {
+					if a.Key == "sent_by" && a.Text != "Robin Sample" {
+						t.Errorf("%s %s is sent by %s", name, f.ID, a.Text)
+					}
+				}
+			}
+		}
+	}
+}
+
+func hasNo(doc *caseforms.Document) (found bool) {
+	doc.Answers(func(_ *caseforms.DocSection, a *caseforms.Answer) { found = found || a.Text == "No" })
+	return found
+}
+
+// Every option of every question can be chosen and is then printed in every format; on the blank form its box is there.
+func TestEveryOptionIsReachable(t *testing.T) {
+	t.Parallel()
+	for _, area := range append(templates.Areas(), "") {
+		d := load(t, area)
+		for _, f := range d.Forms {
+			blank := written(t, document(t, d, f.ID, nil, caseforms.FillOptions{Blank: true}), render.FormatText)
+			for _, s := range f.Sections {
+				for _, q := range s.Fields {
+					if q.Internal || q.Options == nil {
+						continue
+					}
+					for _, o := range q.Options {
+						value := fmt.Sprintf("%q", o.Value)
+						mark := ""
+						if q.Kind == caseforms.KindChecks {
+							value, mark = "["+value+"]", "☒"
+						}
+						doc := document(t, d, f.ID, []byte(fmt.Sprintf(`{"forms":{%q:{%q:%s}}}`, f.ID, q.Key, value)), caseforms.FillOptions{Draft: true})
+						for _, format := range []render.Format{render.FormatHTML, render.FormatText, render.FormatWorkbook} {
+							text := squeeze(strings.Join(extract(t, format, written(t, doc, format)), " "))
+							if !strings.Contains(text, squeeze(mark+o.Label.En)) {
+								t.Errorf("%s %s: %s = %s is not printed", f.ID, format, q.Key, o.Value)
+							}
+						}
+						if !strings.Contains(squeeze(string(blank)), squeeze("☐"+o.Label.En)) {
+							t.Errorf("%s: no box for %s = %s on the blank form", f.ID, q.Key, o.Value)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// DRAFT stands on every page, marking at the head and foot of every page, and the last page knows how many there are.
+func TestEveryPageIsMarked(t *testing.T) {
+	t.Parallel()
+	d := load(t, "")
+	doc := document(t, d, "cp1", samples(t)["04-many-children"], caseforms.FillOptions{Draft: true})
+	name := filepath.Join(t.TempDir(), "x.pdf")
+	var b bytes.Buffer
+	rep, err := render.PDF(&b, doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pages := strings.Split(strings.TrimSuffix(outside(t, "pdftotext", "-raw", name, "-"), "\f"), "\f")
+	if len(pages) != rep.Pages || len(pages) < 5 {
+		t.Fatalf("%d pages, reported %d", len(pages), rep.Pages)
+	}
+	for i, p := range pages {
+		for _, want := range []string{"DRAFT – not to be sent", "Reference: not issued", "CP1 – Referral to children's services, version 2026-11", fmt.Sprintf("Page %d of %d", i+1, len(pages))} {
+			if !strings.Contains(p, want) {
+				t.Errorf("page %d has no %q", i+1, want)
+			}
+		}
+		if n := strings.Count(p, "OFFICIAL-SENSITIVE"); n != 2 {
+			t.Errorf("page %d is marked %d times", i+1, n)
+		}
+	}
+	// page one of a CP1: the children, why now, what is asked, whom to ring (0.4 point 21)
+	for _, want := range []string{"Abi Bigfamily", "Release on 12 February 2027 to a household", "☒ Child protection (section 47) enquiry", "01632 960101"} {
+		if !strings.Contains(squeeze(pages[0]), squeeze(want)) {
+			t.Errorf("page one has no %q", want)
+		}
+	}
+}
+
+// A text that a spreadsheet would run stays text, dates are dates, identifiers keep their zeros, and choices can be chosen.
+func TestWorkbookCells(t *testing.T) {
+	t.Parallel()
+	d := load(t, "")
+	doc := document(t, d, "cp1", []byte(`{"person":{"family_name":"=cmd|' /C calc'!A0","dob":"1988-03-27","pnc":"033Y","crn":"x000001"},
+	 "practitioner":{"name":"+1","phone":"01632 960101","role":"duty_officer"},"manager":{"name":"@SUM(A1)"},
+	 "forms":{"cp1":{"concern":"-2+3\ttab","urgency":"other_concern","refer_date":"2026-11-20","manager_consulted":"yes"}}}`), caseforms.FillOptions{Draft: true})
+	data := written(t, doc, render.FormatWorkbook)
+	x, err := excelize.OpenReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	kinds := map[string]excelize.CellType{}
+	sheet := x.GetSheetName(0)
+	rows, err := x.GetRows(sheet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := range rows {
+		for c := range rows[r] {
+			at, _ := excelize.CoordinatesToCellName(c+1, r+1)
+			k, err := x.GetCellType(sheet, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds[rows[r][c]] = k
+			if f, _ := x.GetCellFormula(sheet, at); f != "" {
+				t.Errorf("%s holds a formula", at)
+			}
+		}
+	}
+	for text, want := range map[string]excelize.CellType{
+		"=cmd|' /C calc'!A0": excelize.CellTypeSharedString, "+1": excelize.CellTypeSharedString, "@SUM(A1)": excelize.CellTypeSharedString,
+		"-2+3\ttab": excelize.CellTypeSharedString, "2003/0000003Y": excelize.CellTypeSharedString, "01632 960101": excelize.CellTypeSharedString,
+		"20 November 2026": excelize.CellTypeUnset, "27 March 1988": excelize.CellTypeUnset, // a number with a date format
+	} {
+		if got, ok := kinds[text]; !ok || got != want {
+			t.Errorf("%q: found %v, type %v, want %v", text, ok, got, want)
+		}
+	}
+	dvs, err := x.GetDataValidations(sheet)
+	if err != nil || len(dvs) == 0 {
+		t.Fatalf("no drop-downs: %v", err)
+	}
+	lists, err := x.GetCols("Lists")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(fmt.Sprint(lists), "Duty Officer") {
+		t.Errorf("the roles cannot be chosen: %v", lists)
+	}
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range z.File {
+		if strings.Contains(f.Name, "vba") || strings.Contains(f.Name, "externalLink") {
+			t.Errorf("%s does not belong in a document", f.Name)
+		}
+	}
+}
+
+// A question and a repeating part added to a definition stand in the empty case, in the schema, in the checks and in every output,
+// without a line of Go.
+func TestAddingAQuestionNeedsNoGo(t *testing.T) {
+	t.Parallel()
+	for _, form := range []string{"cp1", "check"} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			fsys := fstest.MapFS{}
+			for _, name := range []string{"words.yaml", "settings.yaml", "facts.yaml", "forms/cp1/2026-11.yaml", "forms/check/2026-11.yaml"} {
+				f, err := templates.FS().Open(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := io.ReadAll(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name == "forms/"+form+"/2026-11.yaml" {
+					b = bytes.Replace(b, []byte("\nsections:\n"), []byte(`
+sections:
+  - key: added
+    title: A section that was added
+    layout: rows
+    fields:
+      - {key: pets, label: "Which animals live there?", kind: text, required: true}
+      - {key: mood, label: "How was the mood?", kind: choice, options: {calm: Calm and friendly, tense: Tense}}
+      - key: visits_made
+        label: Visits made to the home
+        item: Visit
+        kind: list
+        layout: table
+        fields:
+          - {key: day, label: Day of the visit, kind: date, required: true}
+          - {key: seen, label: Who was seen, kind: text}
+`), 1)
+				}
+				fsys[name] = &fstest.MapFile{Data: b}
+			}
+			d, err := templates.LoadFS(fsys, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := d.Form(form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, of := range map[string]func(*caseforms.Form) ([]byte, error){"schema": d.Schema, "empty case": d.Empty} {
+				b, err := of(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, key := range []string{`"pets"`, `"mood"`, `"visits_made"`, `"day"`, `"seen"`} {
+					if !bytes.Contains(b, []byte(key)) {
+						t.Errorf("the %s has no %s", what, key)
+					}
+				}
+			}
+			in := []byte(fmt.Sprintf(`{"forms":{%q:{"pets":"A parrot called Example","mood":"tense","visits_made":[{"day":"2026-10-01","seen":"Granny Sample"},{"seen":"Nobody at all"}]}}}`, form))
+			c, ps := d.Decode(in, f)
+			if c == nil {
+				t.Fatal(ps)
+			}
+			doc := document(t, d, form, in, caseforms.FillOptions{Draft: true})
+			for _, format := range files {
+				text := squeeze(strings.Join(extract(t, format, written(t, doc, format)), " "))
+				for _, want := range []string{"A section that was added", "Which animals live there?", "A parrot called Example", "Tense", "Visits made to the home", "1 October 2026", "Granny Sample", "Nobody at all"} {
+					if !strings.Contains(text, squeeze(want)) {
+						t.Errorf("%s has no %q", format, want)
+					}
+				}
+			}
+			var j struct{ Answers []printed }
+			if err := json.Unmarshal(written(t, doc, render.FormatJSON), &j); err != nil || j.Answers[0].Key != "pets" {
+				t.Errorf("JSON: %v %v", err, j.Answers[:1])
+			}
+			ps, err = d.Check(f, c, caseforms.FillOptions{Today: on})
+			if err != nil || !strings.Contains(ps[0].String(), "Visit 2: Day of the visit (forms."+form+".visits_made[1].day): is not answered") {
+				t.Errorf("check: %v %v", err, ps[0])
+			}
+			c, _ = d.Decode([]byte(`{}`), f)
+			ps, _ = d.Check(f, c, caseforms.FillOptions{Today: on})
+			if !strings.Contains(ps[0].String(), "Which animals live there? (forms."+form+".pets): is not answered and must be") {
+				t.Errorf("check of nothing: %v", ps[0])
+			}
+			if _, ps = d.Decode([]byte(fmt.Sprintf(`{"forms":{%q:{"pet":"x"}}}`, form)), f); len(ps) != 1 || !strings.Contains(ps[0].Hint, "pets") {
+				t.Errorf("a misspelt key: %v", ps)
+			}
+		})
+	}
+}
+
+// Whatever stands in an answer, no writer panics, and nothing is lost without a report.
+func FuzzWriters(f *testing.F) {
+	d := load(f, "")
+	for _, s := range []string{"plain", "a\x00b", "\xff\xfe", strings.Repeat("long", 3000), "e\u0301\u0301\u0301", "😀‍👩", "مرحبا abc 123", "a\tb\n\n\nc", "\u202eabc", "]]>&<>\"'", "{organisation}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		data, err := json.Marshal(map[string]any{"person": map[string]any{"family_name": s}, "children": []any{map[string]any{"name": s, "school": s}}, "forms": map[string]any{"cp1": map[string]any{"concern": s}}})
+		if err != nil {
+			t.Skip()
+		}
+		fm, _ := d.Form("cp1")
+		c, _ := d.Decode(data, fm)
+		if c == nil {
+			return
+		}
+		doc, err := d.Fill(fm, c, caseforms.FillOptions{Today: on, Draft: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, format := range render.Formats {
+			if _, err := render.Write(io.Discard, doc, format); err != nil {
+				t.Fatalf("%s: %v", format, err)
+			}
+		}
+	})
+}
+
+// BenchmarkFill is one document from the bytes of a case to the bytes of a file, fonts and definitions parsed once.
+func BenchmarkFill(b *testing.B) {
+	d := load(b, "")
+	all := samples(b)
+	for _, form := range []string{"cp1", "check"} {
+		f, err := d.Form(form)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, format := range render.Formats {
+			b.Run(form+"/"+string(format), func(b *testing.B) {
+				data := all["01-simple"]
+				size, pages := 0, 0
+				for b.Loop() {
+					c, ps := d.Decode(data, f)
+					if c == nil {
+						b.Fatal(ps)
+					}
+					o := caseforms.FillOptions{Today: on}
+					if ps, err := d.Check(f, c, o); err != nil || len(ps) > 0 {
+						b.Fatal(err, ps)
+					}
+					doc, err := d.Fill(f, c, o)
+					if err != nil {
+						b.Fatal(err)
+					}
+					var w counter
+					rep, err := render.Write(&w, doc, format)
+					if err != nil {
+						b.Fatal(err)
+					}
+					size, pages = int(w), rep.Pages
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
+				b.ReportMetric(float64(size), "bytes/doc")
+				b.ReportMetric(float64(pages), "pages")
+			})
+		}
+	}
+}
+
+// BenchmarkPDF is the rendering alone, for comparison with BenchmarkPlainFpdf.
+func BenchmarkPDF(b *testing.B) {
+	d := load(b, "")
+	for _, form := range []string{"cp1", "check"} {
+		doc := document(b, d, form, samples(b)["01-simple"], caseforms.FillOptions{})
+		b.Run(form, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := render.PDF(io.Discard, doc); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
+		})
+	}
+}
+
+// BenchmarkPlainFpdf is the yardstick: the same answers by fpdf as its documentation shows it, with its own embedded fonts and cells,
+// without tags, tables that break or rows that grow.
+func BenchmarkPlainFpdf(b *testing.B) {
+	d := load(b, "")
+	fonts := map[string][]byte{}
+	for style, name := range map[string]string{"": "Regular", "B": "Bold"} {
+		ttf, err := os.ReadFile("fonts/NotoSans-" + name + ".ttf")
+		if err != nil {
+			b.Fatal(err)
+		}
+		fonts[style] = ttf
+	}
+	for _, form := range []string{"cp1", "check"} {
+		doc := document(b, d, form, samples(b)["01-simple"], caseforms.FillOptions{})
+		b.Run(form, func(b *testing.B) {
+			for b.Loop() {
+				plainFpdf(b, fonts, doc)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
+		})
+	}
+}
+
+func plainFpdf(b *testing.B, fonts map[string][]byte, doc *caseforms.Document) {
+	p := fpdf.New("P", "pt", "A4", "")
+	for style, ttf := range fonts {
+		p.AddUTF8FontFromBytes("Noto", style, bytes.Clone(ttf))
+	}
+	p.SetHeaderFunc(func() { p.SetFont("Noto", "B", 11); p.CellFormat(0, 14, doc.Marking, "", 1, "C", false, 0, "") })
+	p.SetFooterFunc(func() {
+		p.SetY(-40)
+		p.SetFont("Noto", "", 9)
+		p.CellFormat(0, 14, fmt.Sprint("Page ", p.PageNo()), "", 0, "R", false, 0, "")
+	})
+	p.AddPage()
+	doc.Answers(func(_ *caseforms.DocSection, a *caseforms.Answer) {
+		p.SetFont("Noto", "B", 11)
+		p.MultiCell(0, 14, a.Label, "1", "L", false)
+		p.SetFont("Noto", "", 11)
+		p.MultiCell(0, 14, a.Text, "1", "L", false)
+	})
+	if err := p.Output(io.Discard); err != nil {
+		b.Fatal(err)
+	}
+}
+
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
