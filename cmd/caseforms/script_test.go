@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"caseforms": main})
+}
+
+// The scripts are the contract of the command line: what they show is what users and other programs may rely on.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	samples, err := filepath.Abs("../../samples/cases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: func(e *testscript.Env) error { e.Setenv("SAMPLES", samples); return nil },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// nofiles: the folder is as empty as the script left it
+			"nofiles": func(ts *testscript.TestScript, _ bool, args []string) {
+				entries, err := os.ReadDir(ts.MkAbs("."))
+				ts.Check(err)
+				for _, e := range entries {
+					if !strings.HasSuffix(e.Name(), ".json") && e.Name() != ".tmp" && !e.IsDir() {
+						ts.Fatalf("left behind: %s", e.Name())
+					}
+				}
+			},
+			// mode: the permissions of a file
+			"mode": func(ts *testscript.TestScript, _ bool, args []string) {
+				info, err := os.Stat(ts.MkAbs(args[1]))
+				ts.Check(err)
+				if got := info.Mode().Perm().String(); got != args[0] {
+					ts.Fatalf("%s is %s", args[1], got)
+				}
+			},
+			// bigcase: a case record of so many megabytes
+			"bigcase": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(`{"person":{"family_name":"`+strings.Repeat("x", 30<<20)+`"}}`), 0o600))
+			},
+		},
+	})
+}
+
+// A reader that is cut off is told, and nothing is written.
+func TestInterruptLeavesNoFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	in, w := io.Pipe()
+	go func() {
+		io.WriteString(w, `{"person":`)
+		cancel()
+		io.WriteString(w, `{}}`)
+		w.Close()
+	}()
+	var stderr strings.Builder
+	out := filepath.Join(dir, "x.pdf")
+	if code := run(ctx, []string{"fill", "check", "-", "--draft", "-o", out}, in, io.Discard, &stderr); code != exitInterrupted {
+		t.Errorf("exit code %d, %s", code, stderr.String())
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no room") }
+
+// A full disk behind a pipe is a failure, not a success without output.
+func TestFailingOutputFails(t *testing.T) {
+	t.Parallel()
+	var stderr strings.Builder
+	for _, args := range [][]string{{"forms"}, {"new", "cp1"}, {"fill", "check", "--blank", "-o", "-"}} {
+		if code := run(context.Background(), args, strings.NewReader(""), brokenWriter{}, &stderr); code != exitFailed {
+			t.Errorf("%v: exit code %d", args, code)
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	const simple, urgent = "../../samples/cases/01-simple.json", "../../samples/cases/03-urgent.json"
+	for want, calls := range map[int][][]string{
+		exitDone:   {{}, {"--help"}, {"help"}, {"fill", "--help"}, {"check", "cp1", simple}, {"check", "cp1", urgent}, {"fill", "cp1", simple, "-o", "-"}},
+		exitFailed: {{"check", "check", urgent}, {"fill", "check", urgent, "-o", "-"}, {"fill", "cp9", simple}, {"check", "cp1", "nowhere"}, {"forms", "--area", "x"}},
+		exitUsage:  {{"--json"}, {"nothing"}, {"fill"}, {"fill", "cp1"}, {"check", "cp1", "a", "b"}, {"fill", "cp1", simple, "--profile", "secure"}, {"fill", "cp1", simple, "--password-file", "x"}, {"fill", "cp1", "--blank", "--draft"}},
+	} {
+		for _, args := range calls {
+			var stderr strings.Builder
+			code := run(context.Background(), args, strings.NewReader(""), io.Discard, &stderr)
+			if code != want {
+				t.Errorf("%v: exit code %d, want %d: %s", args, code, want, stderr.String())
+			}
+		}
+	}
+}
