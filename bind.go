@@ -71,8 +71,11 @@ func (b *binder) needOptions(s *Shape, path string) {
 }
 
 func (b *binder) form(f *Form, own *Shape) {
-	if f.Addressee != "" && f.Addressee != "childrens_services" {
-		b.add(f.File, 1, "addressee", "only childrens_services can be the addressee", "")
+	if f.Addressee != nil {
+		if l := b.source(f, f.Addressee.List, nil, nil); l == nil || l.Kind != KindList || l.Item.at(f.Addressee.By) == nil {
+			b.add(f.File, f.Addressee.Line, "addressee", "this must be a list and a key of its items", "")
+			f.Addressee = nil
+		}
 	}
 	for _, s := range f.Sections {
 		b.cond(f, s.When, own, nil)
@@ -125,8 +128,8 @@ func (b *binder) source(f *Form, path string, own, item *Shape) *Shape {
 			return s
 		}
 	}
-	if rest, ok := strings.CutPrefix(path, "addressee."); ok && f.Addressee != "" {
-		return b.d.shape.at(f.Addressee + "." + rest)
+	if rest, ok := strings.CutPrefix(path, "addressee."); ok && f.Addressee != nil {
+		return b.d.shape.at(f.Addressee.List + "." + rest)
 	}
 	return b.d.shape.at(path)
 }
@@ -218,7 +221,7 @@ func (b *binder) sharedField(f *Form, q *Field, own, item *Shape) {
 		}
 		q.partOptions = append(q.partOptions, opts)
 		if item == nil {
-			f.asked[strings.Replace(path, "addressee.", f.Addressee+".", 1)] = q
+			f.asked[f.plain(path)] = q
 		}
 		if len(q.From) == 1 && q.As == "" {
 			q.shapeKind, q.options = s.Kind, opts
@@ -311,6 +314,14 @@ func (b *binder) rule(f *Form, r *Rule, own *Shape) {
 
 func known[T any](m map[string]T) string {
 	return "there are: " + strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+}
+
+// plain is the path of a fact as it stands in the case record.
+func (f *Form) plain(path string) string {
+	if rest, ok := strings.CutPrefix(path, "addressee."); ok && f.Addressee != nil {
+		return f.Addressee.List + "." + rest
+	}
+	return path
 }
 
 var indexes = regexp.MustCompile(`\[\d+\]`)

@@ -13,7 +13,7 @@ func (d *Definitions) Check(f *Form, c *Case, o FillOptions) ([]Problem, error) 
 	if err != nil {
 		return nil, err
 	}
-	k := &checker{filler: x, at: map[string][]Problem{}, doubted: map[leaf]bool{}, missed: map[string]bool{}}
+	k := &checker{filler: x, rules: map[string][]Problem{}, doubted: map[leaf]bool{}, missed: map[string]bool{}}
 	for _, r := range append(slices.Clone(f.Rules), d.Rules...) {
 		k.rule(r)
 	}
@@ -33,7 +33,7 @@ type checker struct {
 	*filler
 	section  string
 	problems []Problem
-	at       map[string][]Problem // rules, by the key of the question they belong to
+	rules    map[string][]Problem // rules, by the key of the question they belong to
 	doubted  map[leaf]bool
 	missed   map[string]bool // key paths that are told already: a fact may be printed in several places
 }
@@ -59,7 +59,7 @@ func (k *checker) rule(r *Rule) {
 	if k.urgent {
 		sev = Warning
 	}
-	k.at[at] = append(k.at[at], Problem{Severity: sev, Msg: k.d.say(r.Say), Hint: k.d.say(r.Hint), Source: r.Source})
+	k.rules[at] = append(k.rules[at], Problem{Severity: sev, Msg: k.d.say(r.Say), Hint: k.d.say(r.Hint), Source: r.Source})
 }
 
 // spot is where a question stands: at the top of the form, or in an item of a list. Its words are made only when there is something to tell.
@@ -68,7 +68,8 @@ type spot struct {
 	q    *Field
 	list *Field // nil at the top
 	n    int    // which of the printed items, from 0
-	i    int    // its place in the case record
+	in   string // the path of its list in the case record
+	i    int    // its place in that list
 }
 
 func (s spot) label() string {
@@ -95,60 +96,56 @@ func (s spot) key() string {
 // path is the key path of one of the facts the question prints.
 func (s spot) path(fact string) string {
 	if s.list != nil {
-		return fmt.Sprintf("%s[%d].%s", spot{k: s.k, q: s.list}.key(), s.i, fact)
+		return fmt.Sprintf("%s[%d].%s", s.in, s.i, fact)
 	}
 	if rest, ok := strings.CutPrefix(fact, "addressee."); ok {
-		n := 0
-		for i := range s.k.c.ChildrensServices.Items {
-			if &s.k.c.ChildrensServices.Items[i] == s.k.addressee {
-				n = i
-			}
-		}
-		return fmt.Sprintf("%s[%d].%s", s.k.form.Addressee, n, rest)
+		return fmt.Sprintf("%s[%d].%s", s.k.form.Addressee.List, s.k.filler.at, rest)
 	}
 	return fact
 }
 
 func (k *checker) field(q *Field) {
 	at := spot{k: k, q: q}
-	switch {
-	case q.Fields != nil:
+	if q.Fields != nil {
 		k.list(at)
-	case k.answer(q, nil, "").State == NotAnswered:
-		k.missing(at, nil)
-	default:
-		k.doubts(at, nil)
+	} else {
+		k.question(at, nil)
 	}
-	for _, p := range k.at[q.Key] {
+	for _, p := range k.rules[q.Key] {
 		p.Key, p.Label, p.Section = at.key(), at.label(), k.section
 		k.problems = append(k.problems, p)
 	}
-	delete(k.at, q.Key)
+	delete(k.rules, q.Key)
 }
 
 func (k *checker) list(at spot) {
-	l := k.filler.list(at.q)
-	index := k.items(at.q, l)
-	if len(index) == 0 {
-		if l != nil {
-			if st, _ := l.state(); st != NotAnswered && l.Len() == 0 {
-				return
-			}
-		}
+	all, st, _ := k.entries(at.q)
+	if len(all) == 0 && st == NotAnswered {
 		k.missing(at, nil)
-		return
 	}
-	for n, i := range index {
-		item := l.item(i)
+	for n, e := range all {
 		for _, c := range at.q.Fields {
-			in := spot{k: k, q: c, list: at.q, n: n, i: i}
-			if k.answer(c, item, "").State == NotAnswered {
-				k.missing(in, item)
-			} else {
-				k.doubts(in, item)
+			in := e.list
+			if len(at.q.From) == 0 {
+				in = at.key()
 			}
+			k.question(spot{k: k, q: c, list: at.q, n: n, in: in, i: e.i}, e.item)
 		}
 	}
+}
+
+// question judges one answer: is it there, does it give its reason, does it look right.
+func (k *checker) question(at spot, item any) {
+	a := k.answer(at.q, item, "")
+	switch {
+	case a.State == NotAnswered:
+		k.missing(at, item)
+		return
+	case at.q.Reasons && a.State != Answered && !strings.Contains(a.Text, ": "):
+		k.problems = append(k.problems, Problem{Severity: Blocking, Key: at.key(), Label: at.label(), Section: k.section, Source: at.q.Source,
+			Msg: "needs the reason", Hint: `{"state":"` + a.State.String() + `","why":"…"}`})
+	}
+	k.doubts(at, item)
 }
 
 func (k *checker) missing(at spot, item any) {

@@ -46,17 +46,18 @@ type Run struct {
 
 // Answer is one question with what is printed for it.
 type Answer struct {
-	Key    string // children[1].dob; unique in the document
-	Label  string
-	Hint   string
-	Kind   Kind
-	State  State
-	Text   string // printed; empty only where somebody is to write: on a blank form and in what the recipient fills in
-	Value  string // canonical value of a single fact: ISO date, option value
-	Boxes  []Box  // of choices and tick boxes: every option
-	Layout Layout
-	Column int
-	Rows   int
+	Key     string // children[1].dob; unique in the document
+	Label   string
+	Hint    string
+	Kind    Kind
+	State   State
+	Text    string // printed; empty only where somebody is to write: on a blank form and in what the recipient fills in
+	Value   string // canonical value of a single fact: ISO date, option value
+	Boxes   []Box  // of choices and tick boxes: every option
+	Layout  Layout
+	Column  int
+	Columns []int // of tick boxes: how many stand in each column
+	Rows    int
 }
 
 // Box is an option as it stands on the form.

@@ -9,12 +9,12 @@ import (
 
 // FillOptions say which document is made of a case.
 type FillOptions struct {
-	Today     Date   // used for ages when the form's own date is not answered
-	Authority string // which of the authorities concerned it is for; "" is the first
-	Ref       string
-	Copy      string // "" is full
-	Draft     bool
-	Blank     bool // the empty printable form; the case is not looked at and may be nil
+	Today Date   // used for ages when the form's own date is not answered
+	For   string // which of several addressees it is for; "" is the first
+	Ref   string
+	Copy  string // "" is full
+	Draft bool
+	Blank bool // the empty printable form; the case is not looked at and may be nil
 }
 
 // Fill prints a form's answers from a case. It does not judge them: see [Definitions.Check].
@@ -32,8 +32,14 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	title, subtitle := f.Title, f.Subtitle
+	for _, c := range f.Called {
+		if !x.blank && x.asked(c.When, nil) {
+			title, subtitle = c.Title, c.Subtitle
+		}
+	}
 	doc := &Document{
-		Form: f.ID, Version: f.Version, Area: d.Area, Lang: "en-GB", Title: d.say(f.Title), Subtitle: d.say(f.Subtitle),
+		Form: f.ID, Version: f.Version, Area: d.Area, Lang: "en-GB", Title: d.say(title), Subtitle: d.say(subtitle),
 		Marking: f.Marking, Ref: o.Ref, Copy: o.Copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
 	}
 	if d.Lang == "cy" {
@@ -85,28 +91,19 @@ type filler struct {
 	form      *Form
 	c         *Case
 	own       Group
-	addressee *ChildrensServices
-	others    int // further authorities concerned
+	addressee any    // the item of the addressees' list, nil when there is none
+	name      string // the addressee's
+	at        int    // its place in the list
+	others    int    // further addressees
 	on        Date
 	urgent    bool
 	blank     bool
 }
 
 func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
-	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank, addressee: new(ChildrensServices)}
-	if n := len(c.ChildrensServices.Items); f.Addressee != "" && n > 0 {
-		x.addressee, x.others = &c.ChildrensServices.Items[0], n-1
-		if o.Authority != "" {
-			i := slices.IndexFunc(c.ChildrensServices.Items, func(s ChildrensServices) bool {
-				return strings.EqualFold(string(s.Authority.Value), o.Authority)
-			})
-			if i < 0 {
-				return nil, &Error{Kind: Invalid, Msg: "the case names no such local authority", Hint: "the name must be one of childrens_services[].authority"}
-			}
-			x.addressee = &c.ChildrensServices.Items[i]
-		}
-	} else if o.Authority != "" {
-		return nil, &Error{Kind: Invalid, Msg: "the case names no such local authority", Hint: "add it to childrens_services"}
+	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank}
+	if err := x.address(o.For); err != nil {
+		return nil, err
 	}
 	if x.own == nil {
 		x.own = Group{}
@@ -127,6 +124,43 @@ func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
 		x.urgent = x.asked(f.Urgent.When, nil)
 	}
 	return x, nil
+}
+
+// address settles whom the document is for: the one wanted, else the first that has a name, else the first.
+func (x *filler) address(want string) error {
+	unknown := &Error{Kind: Invalid, Msg: "the case names no such addressee"}
+	if x.form.Addressee == nil {
+		if want != "" {
+			unknown.Msg = x.form.ID + " is not made for one of several addressees"
+			return unknown
+		}
+		return nil
+	}
+	l, _ := walk(x.c, x.form.Addressee.List).(list)
+	if l == nil {
+		return nil
+	}
+	seen := map[string]bool{}
+	for i := range l.Len() {
+		v, _ := walk(l.item(i), x.form.Addressee.By).(leaf)
+		name := ""
+		if v != nil {
+			name = v.fact().Value
+		}
+		if name != "" {
+			seen[strings.ToLower(name)] = true
+		}
+		if x.addressee == nil && want == "" || want != "" && strings.EqualFold(name, want) && x.name == "" {
+			x.addressee, x.name, x.at = l.item(i), name, i
+		}
+	}
+	if want != "" && x.addressee == nil {
+		unknown.Hint = "the name must be one of " + x.form.Addressee.List + "[]." + x.form.Addressee.By
+		return unknown
+	}
+	delete(seen, strings.ToLower(x.name))
+	x.others = len(seen)
+	return nil
 }
 
 // find resolves a key: of the item, of the form, or the path of a shared fact.
@@ -151,6 +185,9 @@ func (x *filler) find(path string, item any) any {
 // values are the values a condition looks at: of a list, those of every item.
 func (x *filler) values(path string, item any) []string {
 	v := x.find(path, item)
+	if v == nil && strings.HasPrefix(path, "addressee.") {
+		return []string{""}
+	}
 	if v == nil {
 		// list.key: any item
 		if i := strings.LastIndexByte(path, '.'); i > 0 {
@@ -281,21 +318,44 @@ func (x *filler) letter(s *Section) []Run {
 	return runs
 }
 
-// list is the list a field prints at the top of a form.
-func (x *filler) list(q *Field) list {
-	path := q.Key
-	if len(q.From) > 0 {
-		path = q.From[0]
+// lists are the lists a question prints as one table, with the path of each.
+func (x *filler) lists(q *Field) (ls []list, paths []string) {
+	from := q.From
+	if len(from) == 0 {
+		from = []string{q.Key}
 	}
-	l, _ := x.find(path, nil).(list)
-	return l
+	for _, path := range from {
+		if l, ok := x.find(path, nil).(list); ok {
+			ls = append(ls, l)
+			paths = append(paths, path)
+		}
+	}
+	return ls, paths
+}
+
+// entry is one item of a table, with its place in the case record.
+type entry struct {
+	item any
+	list string
+	i    int
+}
+
+// entries are the items a question prints. Without any, the state of the list says why.
+func (x *filler) entries(q *Field) (all []entry, st State, why string) {
+	ls, paths := x.lists(q)
+	for n, l := range ls {
+		for _, i := range x.items(q, l) {
+			all = append(all, entry{l.item(i), paths[n], i})
+		}
+		if s, w := l.state(); l.Len() == 0 && s > st {
+			st, why = s, w
+		}
+	}
+	return all, st, why
 }
 
 // items are the places of the items that the field prints of a list.
 func (x *filler) items(q *Field, l list) (index []int) {
-	if l == nil {
-		return nil
-	}
 	for i := range l.Len() {
 		item := l.item(i)
 		if q.Only != nil && !x.asked(q.Only, item) || !x.theirs(q, item) {
@@ -309,14 +369,18 @@ func (x *filler) items(q *Field, l list) (index []int) {
 	return index
 }
 
-// theirs tells whether an item belongs in a document for this addressee. An item of unknown authority does: leaving a child out of a
-// referral is the greater danger.
+// theirs tells whether an item belongs in a document for this addressee. An item that is nobody's does: leaving a child out of a referral
+// is the greater danger.
 func (x *filler) theirs(q *Field, item any) bool {
-	if q.Theirs == "" || !x.addressee.Authority.Known() {
+	if q.Theirs == "" || x.name == "" {
 		return true
 	}
-	v, ok := walk(item, q.Theirs).(*Of[Line])
-	return !ok || !v.Known() || strings.EqualFold(string(v.Value), string(x.addressee.Authority.Value))
+	v, ok := walk(item, q.Theirs).(leaf)
+	if !ok {
+		return true
+	}
+	f := v.fact()
+	return f.State != Answered || strings.EqualFold(f.Value, x.name)
 }
 
 func (x *filler) table(q *Field) *Table {
@@ -338,33 +402,27 @@ func (x *filler) table(q *Field) *Table {
 		}
 		return t
 	}
-	l := x.list(q)
-	index := x.items(q, l)
-	if len(index) == 0 {
-		st, why := NotAnswered, ""
-		if l != nil && l.Len() == 0 {
-			st, why = l.state()
-		}
+	all, st, why := x.entries(q)
+	if len(all) == 0 {
 		if st == NotAnswered && !x.asked(q.When, nil) {
 			return nil
 		}
-		a := Answer{Key: q.Key, Label: t.Label, Kind: KindList, State: st, Layout: q.Layout, Text: x.stateText(st, why)}
+		a := Answer{Key: q.Key, Label: t.Label, Kind: KindList, State: st, Layout: q.Layout, Text: x.stateText(q, st, why)}
 		t.None = &a
 		return t
 	}
-	base := q.Key
-	if len(q.From) > 0 {
-		base = q.From[0]
-	}
-	for n, i := range index {
-		item := l.item(i)
-		row := Row{Key: fmt.Sprintf("%s[%d]", base, i), Heading: x.cardTitle(q, n, item)}
+	for n, e := range all {
+		row := Row{Key: fmt.Sprintf("%s[%d]", e.list, e.i), Heading: x.cardTitle(q, n, e.item)}
+		place := e.i
+		if len(q.From) > 1 {
+			place = n
+		}
 		for _, c := range q.Fields {
 			if c.Internal {
 				continue
 			}
-			a := x.answer(c, item, q.Key+"["+strconv.Itoa(i)+"].")
-			if a.State == NotAnswered && !x.asked(c.When, item) && q.Layout == LayoutCards {
+			a := x.answer(c, e.item, q.Key+"["+strconv.Itoa(place)+"].")
+			if a.State == NotAnswered && !x.asked(c.When, e.item) && q.Layout == LayoutCards {
 				continue
 			}
 			if q.Layout == LayoutCards && x.folds(c, &a, LayoutRows) {
@@ -415,7 +473,7 @@ func (x *filler) boxes(q *Field, ticked []string) []Box {
 // answer prints one question. The item is the one of the list it stands in, nil outside lists.
 func (x *filler) answer(q *Field, item any, prefix string) Answer {
 	a := Answer{
-		Key: prefix + q.Key, Label: x.d.say(q.Label), Hint: x.d.say(q.Hint), Kind: q.shapeKind, Layout: q.Layout, Column: q.Column, Rows: q.Rows,
+		Key: prefix + q.Key, Label: x.d.say(q.Label), Hint: x.d.say(q.Hint), Kind: q.shapeKind, Layout: q.Layout, Column: q.Column, Columns: q.Columns, Rows: q.Rows,
 	}
 	if !q.Fixed.IsZero() {
 		a.State, a.Text = Answered, x.d.say(q.Fixed)
@@ -452,22 +510,25 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 			values = []string{"not_known"}
 		}
 		if a.State != Answered {
-			a.Text = x.stateText(a.State, why)
+			a.Text = x.stateText(q, a.State, why)
 		}
 	}
 	if a.State == NotAnswered {
-		a.Text = x.stateText(NotAnswered, "")
+		a.Text = x.stateText(q, NotAnswered, "")
 	}
 	a.Boxes = x.boxes(q, values)
 	return a
 }
 
 // stateText is what is printed where there is no value.
-func (x *filler) stateText(s State, why string) string {
+func (x *filler) stateText(q *Field, s State, why string) string {
 	if s == NotAnswered && x.urgent {
 		return x.d.say(x.form.Urgent.Blank)
 	}
 	text := x.d.Word(s.String())
+	if q != nil && !q.States[s.String()].IsZero() {
+		text = x.d.say(q.States[s.String()])
+	}
 	if why != "" {
 		text += ": " + why
 	}
@@ -505,12 +566,12 @@ func (x *filler) joined(q *Field, item any) (State, string) {
 			if before != "" {
 				parts = append(parts, before+strings.ToLower(x.d.Word(st.String())))
 			} else {
-				parts = append(parts, x.stateText(st, w))
+				parts = append(parts, x.stateText(q, st, w))
 			}
 		}
 	}
 	if common && best != Answered {
-		return best, x.stateText(best, why)
+		return best, x.stateText(q, best, why)
 	}
 	return Answered, strings.Join(parts, q.Join)
 }
@@ -523,7 +584,7 @@ func (x *filler) printList(q *Field, l list) (State, string, string) {
 			continue
 		}
 		if st != Answered {
-			text = x.stateText(st, why)
+			text = x.stateText(nil, st, why)
 		}
 		parts = append(parts, text)
 	}
@@ -572,7 +633,7 @@ func (x *filler) print(v any, opts []Option) (State, string, string) {
 		st, text, why := x.print(&v.Description, nil)
 		if dst, date, _ := x.print(&v.OffenceDate, nil); dst == Answered {
 			if st != Answered {
-				text = x.stateText(st, why)
+				text = x.stateText(nil, st, why)
 			}
 			return Answered, text + " (" + date + ")", ""
 		}

@@ -87,7 +87,7 @@ func TestEachAuthorityGetsItsOwnChildren(t *testing.T) {
 	data := `{"childrens_services":[{"authority":"North","phone":"01632 960200"},{"authority":"South","phone":"01632 960700"}],
 	 "children":[{"name":"Nora","local_authority":"north"},{"name":"Sol","local_authority":"South"},{"name":"Una"}]}`
 	for authority, want := range map[string]string{"": "Nora Una 01632 960200", "South": "Sol Una 01632 960700", "north": "Nora Una 01632 960200"} {
-		a := fill(t, d, "cp1", data, caseforms.FillOptions{Authority: authority})
+		a := fill(t, d, "cp1", data, caseforms.FillOptions{For: authority})
 		var got []string
 		for _, k := range []string{"children[0].name", "children[1].name", "children[2].name", "to_phone"} {
 			if x, ok := a[k]; ok {
@@ -99,7 +99,7 @@ func TestEachAuthorityGetsItsOwnChildren(t *testing.T) {
 		}
 	}
 	f := form(t, d, "cp1")
-	if _, err := d.Fill(f, decode(t, d, f, data), caseforms.FillOptions{Authority: "West"}); err == nil {
+	if _, err := d.Fill(f, decode(t, d, f, data), caseforms.FillOptions{For: "West"}); err == nil {
 		t.Error("an authority that is not in the case is accepted")
 	}
 }

@@ -32,15 +32,31 @@ type Form struct {
 	MarkingBlank string
 	Copies       []string // which of full, disclosable and annex there are
 	DatedBy      string   // key of the field whose date is the document's date: ages are told on that day
-	Addressee    string   // shared list of which each document is for one entry, with its children only (0.4 point 9)
-	FoldBlanks   bool     // optional questions without an answer print as one line that names them (0.4 point 21)
+	Addressee    *Addressee
+	FoldBlanks   bool // optional questions without an answer print as one line that names them (0.4 point 21)
 	Urgent       *Urgent
+	Called       []*Called // other titles, for kinds of the form that must not bear its usual one
 	Sections     []*Section
 	Rules        []*Rule
 	File         string
 
 	fields map[string]*Field // by key, columns excluded
 	asked  map[string]*Field // by the path of the fact that is printed, without indexes
+}
+
+// Addressee says that each document is for one of several: an authority concerned, an agency with actions to take. It has what is theirs
+// and nothing of the others' (0.4 points 9 and 24).
+type Addressee struct {
+	List string // the list whose items name them
+	By   string // the item's key with the name
+	Line int
+}
+
+// Called is the title of a kind of the form: a professionals meeting outside MAPPA must not be called a MAPPA case (0.4 point 23).
+type Called struct {
+	When     *Cond
+	Title    Text
+	Subtitle Text
 }
 
 // Urgent says when only a few answers are required and everything else is a warning (0.4 point 1).
@@ -56,7 +72,9 @@ type Section struct {
 	Title  Text
 	Intro  Text
 	Layout Layout
-	Text   Text // of a letter: fixed words with {key} where the section's answers go
+	Text   Text     // of a letter: fixed words with {key} where the section's answers go
+	Takes  string   // form.section: the questions of another form's section, printed here with the answers given there
+	Keep   []string // which of them; all when empty
 	When   *Cond
 	Fields []*Field
 	Line   int
@@ -88,19 +106,22 @@ type Field struct {
 	Kind     Kind
 	From     []string // shared facts it prints, joined by Join
 	Join     string
-	Before   []Text // words before each part of From
-	As       string // a named way to print, see presenters
-	Only     *Cond  // of a list: which items
-	First    bool   // of a list: only the first of them
-	Theirs   string // of a list: the item's key that names its authority; only the addressee's items are printed
+	Before   []Text          // words before each part of From
+	As       string          // a named way to print, see presenters
+	Only     *Cond           // of a list: which items
+	First    bool            // of a list: only the first of them
+	Theirs   string          // of a list: the item's key that names whose it is; only the addressee's items are printed
+	States   map[string]Text // other words for a state: "Considered, not applicable"
+	Reasons  bool            // a state without its reason will not do
 	Options  []Option
 	Required *Need
 	Warn     *Need
 	When     *Cond // the question is asked only if
 	Layout   Layout
-	Column   int // in pairs: 1 or 2
-	Width    int // of a column in a table: its share
-	Rows     int // empty rows or lines on the printed blank form
+	Column   int   // in pairs: 1 or 2
+	Columns  []int // of tick boxes: how many stand in each column, as printed on the original
+	Width    int   // of a column in a table: its share
+	Rows     int   // empty rows or lines on the printed blank form
 	Internal bool
 	Fixed    Text   // printed as the answer whatever the case says, such as the sender's organisation
 	Computed string // a named computation, see computations

@@ -100,7 +100,7 @@ func (c *Child) isUnborn() bool { return c.Unborn.Known() && bool(c.Unborn.Value
 // here are the children this document is about.
 func (x *filler) here() (out []*Child) {
 	q := &Field{Theirs: "local_authority"}
-	if x.form.Addressee == "" {
+	if x.form.Addressee == nil || x.form.Addressee.List != "childrens_services" {
 		q.Theirs = ""
 	}
 	for i := range x.c.Children.Items {
@@ -208,7 +208,7 @@ func presentBirth(x *filler, item any) (State, string) {
 	}
 	st, text, why := x.print(dob, nil)
 	if st != Answered {
-		return st, x.stateText(st, why)
+		return st, x.stateText(nil, st, why)
 	}
 	if _, whole := dob.Value.Date(); whole {
 		if years, months, ok := dob.Value.Age(x.on); ok {
@@ -242,7 +242,7 @@ func presentChildName(x *filler, item any) (State, string) {
 	case c.isUnborn():
 		return Answered, x.d.Word("unborn_child")
 	}
-	return st, x.stateText(st, why)
+	return st, x.stateText(nil, st, why)
 }
 
 func presentChildAddress(x *filler, item any) (State, string) {
@@ -273,7 +273,7 @@ func presentAdultAddress(x *filler, item any) (State, string) {
 func (x *filler) markedAddress(a *Address, confidential *Of[YesNo]) (State, string) {
 	st, text, why := x.printAddress(a)
 	if st != Answered {
-		return st, x.stateText(st, why)
+		return st, x.stateText(nil, st, why)
 	}
 	if confidential.Known() && bool(confidential.Value) {
 		text += " " + x.d.Word("confidential_address")

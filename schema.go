@@ -14,7 +14,7 @@ func (d *Definitions) Uses(f *Form) map[string]bool {
 	own := "forms." + f.ID + "."
 	note := func(base, path string) {
 		if rest, ok := strings.CutPrefix(path, "addressee."); ok {
-			base, path = "", f.Addressee+"."+rest
+			base, path = "", f.Addressee.List+"."+rest
 		}
 		full := join(base, path)
 		if d.shape.at(full) == nil {
@@ -75,8 +75,8 @@ func (d *Definitions) Uses(f *Form) map[string]bool {
 			field(c, at)
 		}
 	}
-	if f.Addressee != "" {
-		note("", f.Addressee+".authority")
+	if f.Addressee != nil {
+		note("", f.Addressee.List+"."+f.Addressee.By)
 	}
 	for _, s := range f.Sections {
 		if s.When != nil {

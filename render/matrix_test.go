@@ -210,7 +210,7 @@ func TestEveryAnswerIsInEveryFormat(t *testing.T) {
 		for name, data := range samples(t) {
 			for _, f := range d.Forms {
 				for _, authority := range authorities(d, data) {
-					doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: true, Authority: authority})
+					doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: true, For: authority})
 					all := answers(t, doc)
 					for _, format := range files {
 						t.Run(strings.Join([]string{area, name, f.ID, authority, string(format)}, "/"), func(t *testing.T) {

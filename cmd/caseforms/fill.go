@@ -21,7 +21,7 @@ var checkCommand = &command{
 	example: "caseforms check cp1 samples/cases/01-simple.json",
 	flags: func(inv *invocation) {
 		inv.areaFlag()
-		inv.authorityFlag()
+		inv.forFlag()
 	},
 	run: func(_ context.Context, inv *invocation) error {
 		if err := inv.want(2, 2); err != nil {
@@ -66,13 +66,13 @@ var fillCommand = &command{
 		inv.set.StringVar(&o.passwordFile, "password-file", "", "file with the password of a secure document")
 		inv.set.BoolVar(&o.force, "force", false, "overwrite the file if it is there")
 		inv.areaFlag()
-		inv.authorityFlag()
+		inv.forFlag()
 	},
 	run: fill,
 }
 
-func (inv *invocation) authorityFlag() {
-	inv.set.StringVar(&inv.opt.authority, "authority", "", "of several local authorities concerned, the one it is for (default the first)")
+func (inv *invocation) forFlag() {
+	inv.set.StringVar(&inv.opt.addressee, "for", "", "of several authorities or agencies, the one it is for (default the first)")
 }
 
 // job is a form and the case it is to be filled from.
@@ -83,7 +83,7 @@ type job struct {
 }
 
 func (j *job) options(inv *invocation) caseforms.FillOptions {
-	return caseforms.FillOptions{Today: inv.today(), Authority: inv.opt.authority, Copy: inv.opt.copy, Draft: inv.opt.draft, Blank: inv.opt.blank}
+	return caseforms.FillOptions{Today: inv.today(), For: inv.opt.addressee, Copy: inv.opt.copy, Draft: inv.opt.draft, Blank: inv.opt.blank}
 }
 
 // load reads the form and, unless a blank one is wanted, the case. Problems of the case are told before it returns.

@@ -64,7 +64,7 @@ type invocation struct {
 
 // options are the flags of single commands.
 type options struct {
-	output, format, copy, profile, passwordFile, authority string
+	output, format, copy, profile, passwordFile, addressee string
 	draft, blank, force                                    bool
 }
 
