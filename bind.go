@@ -24,6 +24,9 @@ func (d *Definitions) Bind() []Problem {
 	b.needOptions(d.shape, "")
 	forms := &Shape{Kind: KindRecord}
 	for _, f := range d.Forms {
+		b.takeOver(f)
+	}
+	for _, f := range d.Forms {
 		f.fields, f.asked = map[string]*Field{}, map[string]*Field{}
 		own := &Shape{Kind: KindRecord}
 		for _, s := range f.Sections {
@@ -37,6 +40,9 @@ func (d *Definitions) Bind() []Problem {
 				}
 			}
 		}
+		for _, k := range f.unasked() {
+			own.Keys = append(own.Keys, k)
+		}
 		forms.Keys = append(forms.Keys, ShapeKey{f.ID, own})
 	}
 	d.shape.Keys = append(d.shape.Keys, ShapeKey{"forms", forms})
@@ -47,6 +53,107 @@ func (d *Definitions) Bind() []Problem {
 		b.rule(&Form{File: "facts.yaml"}, r, nil)
 	}
 	return b.problems
+}
+
+// unasked are the answers of the general form that an area's form does not ask for. A case that has them is no less sound.
+func (f *Form) unasked() (out []ShapeKey) {
+	if f.Replaces == nil {
+		return nil
+	}
+	for _, s := range f.Replaces.Sections {
+		for _, q := range s.Fields {
+			if k, ok := ownShape(q); ok && f.fields[q.Key] == nil {
+				out = append(out, k)
+			}
+		}
+	}
+	return out
+}
+
+// takeOver fills the sections that print another form's questions. What that form asks for itself is read where it was answered, so that
+// nothing is typed twice (minutes repeat the notification; a variant shows a part of it).
+func (b *binder) takeOver(f *Form) {
+	for _, s := range f.Sections {
+		if s.Takes == "" {
+			continue
+		}
+		id, key, _ := strings.Cut(s.Takes, ".")
+		i := slices.IndexFunc(b.d.Forms, func(o *Form) bool { return o.ID == id })
+		if i < 0 || b.d.Forms[i] == f {
+			b.add(f.File, s.Line, s.Key, "there is no form "+quoteKey(id)+" to take a section from", "")
+			continue
+		}
+		from := b.d.Forms[i]
+		j := slices.IndexFunc(from.Sections, func(o *Section) bool { return o.Key == key })
+		if j < 0 || from.Sections[j].Takes != "" {
+			b.add(f.File, s.Line, s.Key, "the form "+id+" has no section "+quoteKey(key)+" of its own", "")
+			continue
+		}
+		src := from.Sections[j]
+		own := map[string]bool{}
+		for _, o := range from.Sections {
+			for _, q := range o.Fields {
+				if q.Kind != "" {
+					own[q.Key] = true
+				}
+			}
+		}
+		if s.Title.IsZero() {
+			s.Title = src.Title
+		}
+		if s.Layout == "" {
+			s.Layout = src.Layout
+		}
+		if s.When == nil {
+			s.When = src.When.takenFrom("forms."+id+".", own)
+		}
+		for _, k := range s.Keep {
+			if !slices.ContainsFunc(src.Fields, func(q *Field) bool { return q.Key == k }) {
+				b.add(f.File, s.Line, s.Key, "the section "+s.Takes+" has no question "+quoteKey(k), "")
+			}
+		}
+		var taken []*Field
+		for _, q := range src.Fields {
+			if len(s.Keep) == 0 || slices.Contains(s.Keep, q.Key) {
+				taken = append(taken, q.takenFrom("forms."+id+".", own, true))
+			}
+		}
+		s.Fields = append(taken, s.Fields...)
+	}
+}
+
+// takenFrom is a question of another form as it stands in this one: what was asked there under a key of its own is a fact here.
+func (q *Field) takenFrom(base string, own map[string]bool, outer bool) *Field {
+	c := *q
+	if c.Kind != "" {
+		c.From, c.Kind, c.Options = []string{c.Key}, "", nil
+		if outer {
+			c.From[0] = base + c.Key
+		}
+	}
+	need := func(o *Need) *Need {
+		if o == nil {
+			return nil
+		}
+		n := *o
+		n.When = o.When.takenFrom(base, own)
+		return &n
+	}
+	c.When, c.Required, c.Warn = q.When.takenFrom(base, own), need(q.Required), need(q.Warn)
+	c.Fields = nil
+	for _, f := range q.Fields {
+		c.Fields = append(c.Fields, f.takenFrom(base, own, false))
+	}
+	return &c
+}
+
+func (c *Cond) takenFrom(base string, own map[string]bool) *Cond {
+	if c == nil || !own[c.Field] {
+		return c
+	}
+	n := *c
+	n.Field = base + c.Field
+	return &n
 }
 
 type binder struct {
@@ -203,6 +310,21 @@ func (b *binder) ownField(f *Form, q *Field, own, item *Shape) {
 	b.columns(f, q, own, s, "forms."+f.ID+"."+q.Key)
 }
 
+// merged is the shape of a table that joins several lists: its items have the keys of all of them.
+func (b *binder) merged(f *Form, q *Field, own *Shape) *Shape {
+	all := &Shape{Kind: KindList, Item: &Shape{Kind: KindRecord}}
+	for _, path := range q.From {
+		if s := b.source(f, path, own, nil); s != nil && s.Kind == KindList {
+			for _, k := range s.Item.Keys {
+				if all.Item.key(k.Name) == nil {
+					all.Item.Keys = append(all.Item.Keys, k)
+				}
+			}
+		}
+	}
+	return all
+}
+
 func (b *binder) sharedField(f *Form, q *Field, own, item *Shape) {
 	for _, path := range q.From {
 		s := b.source(f, path, own, item)
@@ -223,10 +345,17 @@ func (b *binder) sharedField(f *Form, q *Field, own, item *Shape) {
 		if item == nil {
 			f.asked[f.plain(path)] = q
 		}
-		if len(q.From) == 1 && q.As == "" {
+		if q.Fields != nil {
+			q.shapeKind = KindList
+			b.cond(f, q.Only, own, s.Item)
+			if len(q.From) > 1 {
+				s = b.merged(f, q, own)
+			}
+			b.columns(f, q, own, s, path)
+			return
+		} else if len(q.From) == 1 && q.As == "" {
 			q.shapeKind, q.options = s.Kind, opts
 			b.cond(f, q.Only, own, s.Item)
-			b.columns(f, q, own, s, path)
 		}
 	}
 }
@@ -300,9 +429,12 @@ func (b *binder) rule(f *Form, r *Rule, own *Shape) {
 		b.add(f.File, r.Line, r.Rule, "there is no rule of this name", known(rules))
 	}
 	for _, p := range r.Of {
-		if b.source(f, p, own, nil) == nil {
+		if b.source(f, p, own, nil) == nil && f.fields[p] == nil {
 			b.add(f.File, r.Line, r.Rule, "the case record has no fact "+quoteKey(p), "")
 		}
+	}
+	for _, c := range r.When {
+		b.cond(f, c, own, nil)
 	}
 	if own != nil && f.fields[r.At] == nil {
 		b.add(f.File, r.Line, r.Rule, "there is no question "+quoteKey(r.At), "")

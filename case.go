@@ -143,6 +143,20 @@ type Risk struct {
 	RM2000         Of[Line]         `json:"rm2000"`
 	SARA           Of[Line]         `json:"sara"`
 	OtherTools     List[Assessment] `json:"other_tools"`
+
+	Statements        RiskStatements `json:"statements"`
+	ParentingCapacity Of[Prose]      `json:"parenting_capacity"`
+	ProtectiveFactors Of[Prose]      `json:"protective_factors"`
+}
+
+// RiskStatements are the six questions on which comments about risk should be clear (002:282-289).
+type RiskStatements struct {
+	Dimensions Of[Prose] `json:"dimensions"`
+	Who        Of[Prose] `json:"who"`
+	Nature     Of[Prose] `json:"nature"`
+	When       Of[Prose] `json:"when"`
+	Reduce     Of[Prose] `json:"reduce"`
+	Contained  Of[Prose] `json:"contained"`
 }
 
 // Assessment is the result of another assessment tool.

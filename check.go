@@ -26,6 +26,12 @@ func (d *Definitions) Check(f *Form, c *Case, o FillOptions) ([]Problem, error) 
 			k.field(q)
 		}
 	}
+	for _, u := range f.unasked() {
+		if !isBlank(x.own[u.Name], u.Shape) {
+			k.problems = append(k.problems, Problem{Severity: Warning, Key: "forms." + f.ID + "." + u.Name, Label: d.say(u.Shape.Label),
+				Msg: "is answered, but version " + f.Version + " does not ask it and does not print it", Hint: "say it where this version asks for it"})
+		}
+	}
 	return k.problems, nil
 }
 

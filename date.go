@@ -31,6 +31,13 @@ func (d Date) AddDays(n int) Date {
 	return DateOf(time.Date(d.Year, time.Month(d.Month), d.Day+n, 0, 0, 0, 0, time.UTC))
 }
 
+// AddMonths is the same day n months later, or the last day of that month when it has no such day.
+func (d Date) AddMonths(n int) Date {
+	first := time.Date(d.Year, time.Month(d.Month+n), 1, 0, 0, 0, 0, time.UTC)
+	last := first.AddDate(0, 1, -1).Day()
+	return Date{first.Year(), int(first.Month()), min(d.Day, last)}
+}
+
 func (d Date) days() int { return d.Year*10000 + d.Month*100 + d.Day }
 
 // Age is the age on a day in completed years and, of the running year, completed months.

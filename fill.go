@@ -547,7 +547,11 @@ func (x *filler) joined(q *Field, item any) (State, string) {
 		if i < len(q.partOptions) {
 			opts = q.partOptions[i]
 		}
-		st, text, w := x.print(x.find(path, item), opts)
+		v := x.find(path, item)
+		st, text, w := x.print(v, opts)
+		if l, ok := v.(list); ok {
+			st, text, w = x.printList(&Field{Join: ", ", options: opts}, l)
+		}
 		if first {
 			best, why, first = st, w, false
 		} else if st != best {

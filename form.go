@@ -39,6 +39,7 @@ type Form struct {
 	Sections     []*Section
 	Rules        []*Rule
 	File         string
+	Replaces     *Form // the general form, where this is an area's: a case may answer its questions too
 
 	fields map[string]*Field // by key, columns excluded
 	asked  map[string]*Field // by the path of the fact that is printed, without indexes
@@ -160,6 +161,8 @@ type Cond struct {
 type Rule struct {
 	Rule   string
 	Of     []string // shared facts or keys it looks at
+	When   []*Cond  // of all_are: the conditions
+	Any    []string // of all_are: and one of the answers named in Of is one of these
 	At     string   // the key whose place and label the problem gets
 	Level  Severity
 	Say    Text

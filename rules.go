@@ -23,6 +23,13 @@ var rules = map[string]func(x *filler, r *Rule) bool{
 	"not_only":                    ruleNotOnly,
 	"no_current_address":          ruleNoCurrentAddress,
 	"information_only_but_urgent": ruleInformationOnlyButUrgent,
+	"answered_without":            ruleAnsweredWithout,
+	"not_all_yes":                 ruleNotAllYes,
+	"review_too_late":             ruleReviewTooLate,
+	"all_are":                     ruleAllAre,
+	"level_changed":               ruleLevelChanged,
+	"no_pp2_reference":            ruleNoPP2Reference,
+	"too_few_months_before":       ruleTooFewMonthsBefore,
 }
 
 // date is the whole date at a path, when there is one.
@@ -95,7 +102,7 @@ func ruleEDDWithoutUnborn(x *filler, _ *Rule) bool {
 	return false
 }
 
-func (c *Child) isUnborn() bool { return c.Unborn.Known() && bool(c.Unborn.Value) }
+func (c *Child) isUnborn() bool { return isYes(&c.Unborn) }
 
 // here are the children this document is about.
 func (x *filler) here() (out []*Child) {
@@ -175,6 +182,92 @@ func ruleNoCurrentAddress(x *filler, _ *Rule) bool {
 	return len(x.c.Person.Addresses.Items) > 0
 }
 
+// ruleAnsweredWithout: the first answer is given, the second is not.
+func ruleAnsweredWithout(x *filler, r *Rule) bool {
+	return !x.blankAt(r.Of[0]) && x.blankAt(r.Of[1])
+}
+
+// blankAt tells whether nothing is answered at a path, not even a state.
+func (x *filler) blankAt(path string) bool {
+	for _, v := range x.values(path, nil) {
+		if v != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// ruleNotAllYes: of the items of the list at Of[0] one does not have "yes" under the key Of[1].
+func ruleNotAllYes(x *filler, r *Rule) bool {
+	i := strings.LastIndexByte(r.Of[0], '.')
+	l, ok := x.find(r.Of[0][:i], nil).(list)
+	if !ok {
+		return false
+	}
+	for n := range l.Len() {
+		if v, ok := walk(l.item(n), r.Of[0][i+1:]).(leaf); !ok || valueOf(v) != "yes" {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleReviewTooLate: the review at Of[0] is later after the day at Of[1] than the level at Of[2] allows: six months at level 2 (003:349),
+// twelve at level 1 (003:351).
+func ruleReviewTooLate(x *filler, r *Rule) bool {
+	review, ok1 := x.date(r.Of[0])
+	from, ok2 := x.date(r.Of[1])
+	level, ok3 := x.find(r.Of[2], nil).(*Of[Choice])
+	months := map[Choice]int{"1": 12, "2": 6, "3": 6}
+	return ok1 && ok2 && ok3 && months[level.Value] > 0 && from.AddMonths(months[level.Value]).Before(review)
+}
+
+// ruleTooFewMonthsBefore: the person is in custody (Of[1]), and the day of the document is less than six months before the first date given
+// in Of[2:], or twelve when the answer at Of[0] is yes (003:324-326).
+func ruleTooFewMonthsBefore(x *filler, r *Rule) bool {
+	if v := x.values(r.Of[1], nil); len(v) == 0 || v[0] != "in_custody" {
+		return false
+	}
+	months := 6
+	if v := x.values(r.Of[0], nil); len(v) > 0 && v[0] == "yes" {
+		months = 12
+	}
+	first := Date{}
+	for _, p := range r.Of[2:] {
+		if d, ok := x.date(p); ok && !d.Before(x.on) && (first.IsZero() || d.Before(first)) {
+			first = d
+		}
+	}
+	return !first.IsZero() && first.Before(x.on.AddMonths(months))
+}
+
+// ruleAllAre: every one of the rule's conditions holds, and with Any one of the answers at Of is one of those.
+func ruleAllAre(x *filler, r *Rule) bool {
+	for _, c := range r.When {
+		if !x.asked(c, nil) {
+			return false
+		}
+	}
+	if r.Any == nil {
+		return true
+	}
+	for _, p := range r.Of {
+		if x.asked(&Cond{Field: p, Is: r.Any}, nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleLevelChanged: the level agreed at the meeting is not the one the case has (003:318, 351).
+func ruleLevelChanged(x *filler, _ *Rule) bool {
+	agreed := x.values("level_agreed", nil)
+	return x.c.MAPPA.Level.Known() && len(agreed) == 1 && agreed[0] != "" && agreed[0] != string(x.c.MAPPA.Level.Value)
+}
+
+// ruleNoPP2Reference: a PP3 that was not completed at a meeting belongs to a PP1 (003:128, 343).
+func ruleNoPP2Reference(x *filler, _ *Rule) bool { return x.blankAt("completed_at") }
+
 func ruleInformationOnlyButUrgent(x *filler, r *Rule) bool {
 	v, ok := x.find(r.Of[0], nil).(*Of[Choice])
 	return ok && x.urgent && v.Value == "information_only"
@@ -187,6 +280,10 @@ var presenters = map[string]func(x *filler, item any) (State, string){
 	"child_address":          presentChildAddress,
 	"child_name_and_address": presentChildNameAndAddress,
 	"adult_address":          presentAdultAddress,
+	"children_names":         presentChildrenNames,
+	"name_and_open_address":  presentNameAndOpenAddress,
+	"open_address":           presentOpenAddress,
+	"is_mappa":               presentIsMAPPA,
 }
 
 // presentBirth prints a date of birth with the age on the day of the document, or the expected date of an unborn child.
@@ -262,6 +359,75 @@ func presentChildNameAndAddress(x *filler, item any) (State, string) {
 	return st, name
 }
 
+// presentIsMAPPA answers "is this a MAPPA case?" by whether there is a category.
+func presentIsMAPPA(x *filler, _ any) (State, string) {
+	switch c := &x.c.MAPPA.Category; c.State {
+	case Answered:
+		return Answered, x.d.Word("yes")
+	case NotApplicable:
+		return Answered, x.d.Word("no")
+	default:
+		return c.State, x.stateText(nil, c.State, c.Why)
+	}
+}
+
+func presentChildrenNames(x *filler, _ any) (State, string) {
+	var names []string
+	for _, c := range x.here() {
+		_, name := presentChildName(x, c)
+		names = append(names, name)
+	}
+	if names == nil {
+		st, why := x.c.Children.state()
+		return st, x.stateText(nil, st, why)
+	}
+	return Answered, strings.Join(names, "; ")
+}
+
+// presentNameAndOpenAddress leaves a confidential address out without a word: a gap that shows would tell a reader that there is one
+// (0.4 points 6 and 7).
+func presentNameAndOpenAddress(x *filler, item any) (State, string) {
+	var st State
+	var name, address string
+	var addressState State
+	switch p := item.(type) {
+	case *Child:
+		st, name = presentChildName(x, p)
+		if !isYes(&p.AddressConfidential) {
+			addressState, address, _ = x.printAddress(&p.Address)
+		}
+	case *Adult:
+		var why string
+		st, name, why = x.print(&p.Name, nil)
+		if st != Answered {
+			name = x.stateText(nil, st, why)
+		}
+		if !isYes(&p.AddressConfidential) {
+			addressState, address, _ = x.printAddress(&p.Address)
+		}
+	}
+	if addressState == Answered {
+		return Answered, name + "\n" + address
+	}
+	return st, name
+}
+
+// presentOpenAddress prints the person's current address unless it is confidential.
+func presentOpenAddress(x *filler, _ any) (State, string) {
+	for i := range x.c.Person.Addresses.Items {
+		if a := &x.c.Person.Addresses.Items[i]; a.Type.Value == "current" && !isYes(&a.AddressConfidential) {
+			st, text, why := x.printAddress(&a.Address)
+			if st != Answered {
+				text = x.stateText(nil, st, why)
+			}
+			return st, text
+		}
+	}
+	return NotAnswered, ""
+}
+
+func isYes(v *Of[YesNo]) bool { return v.Known() && bool(v.Value) }
+
 func presentAdultAddress(x *filler, item any) (State, string) {
 	a, ok := item.(*Adult)
 	if !ok {
@@ -275,7 +441,7 @@ func (x *filler) markedAddress(a *Address, confidential *Of[YesNo]) (State, stri
 	if st != Answered {
 		return st, x.stateText(nil, st, why)
 	}
-	if confidential.Known() && bool(confidential.Value) {
+	if isYes(confidential) {
 		text += " " + x.d.Word("confidential_address")
 	}
 	return st, text

@@ -160,7 +160,7 @@ func answers(t testing.TB, doc *caseforms.Document) []printed {
 	if err := json.Unmarshal(written(t, doc, render.FormatJSON), &out); err != nil {
 		t.Fatal(err)
 	}
-	if len(out.Answers) < 20 {
+	if len(out.Answers) < 3 {
 		t.Fatalf("only %d answers", len(out.Answers))
 	}
 	return out.Answers
@@ -208,12 +208,12 @@ func TestEveryAnswerIsInEveryFormat(t *testing.T) {
 	for _, area := range append(templates.Areas(), "") {
 		d := load(t, area)
 		for name, data := range samples(t) {
-			for _, f := range d.Forms {
-				for _, authority := range authorities(d, data) {
-					doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: true, For: authority})
+			for _, f := range own(d, area) {
+				for _, addressee := range addressees(t, d, f, data) {
+					doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: true, For: addressee})
 					all := answers(t, doc)
 					for _, format := range files {
-						t.Run(strings.Join([]string{area, name, f.ID, authority, string(format)}, "/"), func(t *testing.T) {
+						t.Run(strings.Join([]string{area, name, f.ID, addressee, string(format)}, "/"), func(t *testing.T) {
 							t.Parallel()
 							for _, l := range found(extract(t, format, written(t, doc, format)), all) {
 								t.Error(l)
@@ -226,11 +226,31 @@ func TestEveryAnswerIsInEveryFormat(t *testing.T) {
 	}
 }
 
-func authorities(d *caseforms.Definitions, data []byte) []string {
-	c, _ := d.Decode(data, nil)
+// own are the forms that an area has of its own; everywhere else ("") it is all of them.
+func own(d *caseforms.Definitions, area string) (out []*caseforms.Form) {
+	for _, f := range d.Forms {
+		if area == "" || strings.Contains(f.File, "/"+area+"/") {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// addressees are all whom a form is made for from a case.
+func addressees(t testing.TB, d *caseforms.Definitions, f *caseforms.Form, data []byte) []string {
+	t.Helper()
+	c, ps := d.Decode(data, f)
+	if c == nil {
+		t.Fatal(ps)
+	}
 	var out []string
-	for _, s := range c.ChildrensServices.Items {
-		out = append(out, string(s.Authority.Value))
+	if f.Addressee != nil && f.Addressee.List == "childrens_services" {
+		for _, s := range c.ChildrensServices.Items {
+			out = append(out, string(s.Authority.Value))
+		}
+	}
+	if out == nil {
+		out = []string{""}
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package render
 
 import (
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -677,7 +678,21 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 	case widest > textWidth/2-14 && n <= 4:
 		columns = 1
 	}
+	// Boxes are read row by row, or as the original prints them: so many in each column.
+	at := func(r, c int) int { return r*columns + c }
 	per := (len(a.Boxes) + columns - 1) / columns
+	if len(a.Columns) > 0 {
+		columns, per = len(a.Columns), slices.Max(a.Columns)
+		at = func(r, c int) int {
+			if r >= a.Columns[c] {
+				return len(a.Boxes)
+			}
+			for _, n := range a.Columns[:c] {
+				r += n
+			}
+			return r
+		}
+	}
 	h := s.height(bold, bodySize, bodyLead, textWidth, a.Label)
 	s.need(h + min(float64(per), 4)*(bodyLead+2) + 4)
 	s.push(roleP)
@@ -691,16 +706,16 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 	for r := range per {
 		lowest := bodyLead
 		for c := range columns {
-			if i := r*columns + c; i < len(a.Boxes) {
+			if i := at(r, c); i < len(a.Boxes) {
 				lowest = max(lowest, s.height(regular, bodySize, bodyLead, w-26, a.Boxes[i].Label))
 			}
 		}
 		s.need(lowest + 2)
 		y := s.y
 		for c := range columns {
-			i := r*columns + c
+			i := at(r, c)
 			if i >= len(a.Boxes) {
-				break
+				continue
 			}
 			b := a.Boxes[i]
 			mark, f := string(boxEmpty), regular

@@ -65,7 +65,7 @@ func TestOutsideCheckersAcceptTheFiles(t *testing.T) {
 		cases := samples(t)
 		cases["blank"] = nil
 		for name, data := range cases {
-			for _, f := range d.Forms {
+			for _, f := range own(d, area) {
 				doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: data != nil, Blank: data == nil})
 				file := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.pdf", area, name, f.ID))
 				if err := os.WriteFile(file, written(t, doc, render.FormatPDF), 0o600); err != nil {
@@ -149,7 +149,7 @@ func TestMistakesOfOthers(t *testing.T) {
 	nothing := regexp.MustCompile(`(?i)<nil>|%!|\bundefined\b|\bnull\b|\bNaN\b|map\[|⟨`)
 	for _, area := range append(templates.Areas(), "") {
 		d := load(t, area)
-		for _, f := range d.Forms {
+		for _, f := range own(d, area) {
 			empty := document(t, d, f.ID, []byte(`{}`), caseforms.FillOptions{Draft: true})
 			for _, format := range files {
 				data := written(t, empty, format)
@@ -209,7 +209,7 @@ func TestEveryOptionIsReachable(t *testing.T) {
 	t.Parallel()
 	for _, area := range append(templates.Areas(), "") {
 		d := load(t, area)
-		for _, f := range d.Forms {
+		for _, f := range own(d, area) {
 			blank := written(t, document(t, d, f.ID, nil, caseforms.FillOptions{Blank: true}), render.FormatText)
 			for _, s := range f.Sections {
 				for _, q := range s.Fields {

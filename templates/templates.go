@@ -126,6 +126,7 @@ func (l *loader) form(dir, id string) {
 	}
 	for i, old := range l.defs.Forms {
 		if old.ID == f.ID {
+			f.Replaces = old
 			l.defs.Forms[i] = f
 			return
 		}
