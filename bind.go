@@ -27,7 +27,7 @@ func (d *Definitions) Bind() []Problem {
 		b.takeOver(f)
 	}
 	for _, f := range d.Forms {
-		f.fields, f.asked = map[string]*Field{}, map[string]*Field{}
+		f.fields, f.asked, f.theirs = map[string]*Field{}, map[string]*Field{}, map[string]string{}
 		own := &Shape{Kind: KindRecord}
 		for _, s := range f.Sections {
 			for _, q := range s.Fields {
@@ -40,9 +40,7 @@ func (d *Definitions) Bind() []Problem {
 				}
 			}
 		}
-		for _, k := range f.unasked() {
-			own.Keys = append(own.Keys, k)
-		}
+		own.Keys = append(own.Keys, f.unasked()...)
 		forms.Keys = append(forms.Keys, ShapeKey{f.ID, own})
 	}
 	d.shape.Keys = append(d.shape.Keys, ShapeKey{"forms", forms})
@@ -136,7 +134,10 @@ func (q *Field) takenFrom(base string, own map[string]bool, outer bool) *Field {
 			return nil
 		}
 		n := *o
-		n.When = o.When.takenFrom(base, own)
+		n.When, n.Any = o.When.takenFrom(base, own), nil
+		for _, c := range o.Any {
+			n.Any = append(n.Any, c.takenFrom(base, own))
+		}
 		return &n
 	}
 	c.When, c.Required, c.Warn = q.When.takenFrom(base, own), need(q.Required), need(q.Warn)
@@ -272,6 +273,9 @@ func (b *binder) field(f *Form, q *Field, own, item *Shape) {
 	for _, n := range []*Need{q.Required, q.Warn} {
 		if n != nil {
 			b.cond(f, n.When, own, item)
+			for _, c := range n.Any {
+				b.cond(f, c, own, item)
+			}
 			if n.Rule != "" && rules[n.Rule] == nil {
 				b.add(f.File, q.Line, q.Key, "there is no rule "+quoteKey(n.Rule), known(rules))
 			}
@@ -342,11 +346,16 @@ func (b *binder) sharedField(f *Form, q *Field, own, item *Shape) {
 			b.add(f.File, q.Line, q.Key, quoteKey(path)+" is a record and does not print as one answer", "name the facts in it")
 		}
 		q.partOptions = append(q.partOptions, opts)
-		if item == nil {
+		if item == nil && f.asked[f.plain(path)] == nil {
 			f.asked[f.plain(path)] = q
 		}
 		if q.Fields != nil {
 			q.shapeKind = KindList
+			if q.Theirs != "" {
+				for _, p := range q.From {
+					f.theirs[p] = q.Theirs
+				}
+			}
 			b.cond(f, q.Only, own, s.Item)
 			if len(q.From) > 1 {
 				s = b.merged(f, q, own)
@@ -376,7 +385,9 @@ func (b *binder) columns(f *Form, q *Field, own, s *Shape, base string) {
 		seen[c.Key] = true
 		b.field(f, c, own, s.Item)
 		for _, p := range c.From {
-			f.asked[base+"."+p] = c
+			if f.asked[base+"."+p] == nil {
+				f.asked[base+"."+p] = c
+			}
 		}
 		if c.Kind != "" {
 			f.asked[base+"."+c.Key] = c

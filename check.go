@@ -146,7 +146,12 @@ func (k *checker) question(at spot, item any) {
 	switch {
 	case a.State == NotAnswered:
 		k.missing(at, item)
-		return
+		if at.q.As == "" {
+			return
+		}
+	case k.urgent && item == nil && a.State != Answered && slices.Contains(k.form.Urgent.Needs, at.q.Key):
+		k.problems = append(k.problems, Problem{Severity: Blocking, Key: at.key(), Label: at.label(), Section: k.section,
+			Msg: "must be given even when the referral is urgent", Hint: "say as much as is known, such as \"man at flat 3\""})
 	case at.q.Reasons && a.State != Answered && !strings.Contains(a.Text, ": "):
 		k.problems = append(k.problems, Problem{Severity: Blocking, Key: at.key(), Label: at.label(), Section: k.section, Source: at.q.Source,
 			Msg: "needs the reason", Hint: `{"state":"` + a.State.String() + `","why":"…"}`})
@@ -183,7 +188,12 @@ func (k *checker) needed(n *Need, item any) bool {
 	case n.Rule != "":
 		return rules[n.Rule](k.filler, &Rule{})
 	}
-	return n.Always || k.asked(n.When, item)
+	for _, c := range n.Any {
+		if k.asked(c, item) {
+			return true
+		}
+	}
+	return n.Always || n.When != nil && k.asked(n.When, item)
 }
 
 // doubts tells of values that are printed as typed although they look wrong.

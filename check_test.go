@@ -92,7 +92,16 @@ func TestRules(t *testing.T) {
 		"expected but not unborn":      {"check", `{"children":[{"edd":"2027-02-01"}]}`, caseforms.Warning, "not said to be unborn"},
 		"other authority":              {"check", `{"childrens_services":[{"authority":"A"},{"authority":"B"}]}`, caseforms.Warning, "one of several authorities"},
 		"child without authority":      {"check", `{"childrens_services":[{"authority":"A"},{"authority":"B"}],"children":[{"name":"C"}]}`, caseforms.Warning, "local_authority is not given"},
-		"no child of this authority":   {"cp1", `{"childrens_services":[{"authority":"A"}],"children":[{"name":"C","local_authority":"B"}]}`, caseforms.Blocking, "has no child of this authority"},
+		"no child of this authority":   {"cp1", `{"childrens_services":[{"authority":"A"},{"authority":"B"}],"children":[{"name":"C","local_authority":"B"}]}`, caseforms.Blocking, "has no child of this authority"},
+		"authority misspelt":           {"check", `{"childrens_services":[{"authority":"A Council"}],"children":[{"name":"C","local_authority":"A"}]}`, caseforms.Warning, "is none of the authorities concerned"},
+		"needed when a child visits":   {"cp1", `{"children":[{"name":"C","visits":"yes"}]}`, caseforms.Blocking, "Significance of the offence"},
+		"no children, no reason":       {"cp1", `{"children":{"state":"not_known"}}`, caseforms.Blocking, "No child is identified because"},
+		"information only and more":    {"cp1", `{"forms":{"cp1":{"asked_of_csc":["information_only","conference"]}}}`, caseforms.Warning, "and for action as well"},
+		"small child of unknown age":   {"cp1", `{"children":[{"name":"C"}],"forms":{"cp1":{"risk_factors":["domestic_abuse"],"referral_type":"information_only"}}}`, caseforms.Warning, "should be a referral proper"},
+		"endorsement, very high RoSH":  {"cp1", `{"risk":{"rosh_children":"very_high"}}`, caseforms.Blocking, "Endorsed by the manager"},
+		"half a name":                  {"check", `{"person":{"given_names":"A"}}`, caseforms.Warning, "Name of the offender (person.given_names): is given without the family name"},
+		"child with only an address":   {"check", `{"children":[{"address":{"lines":["1 A Road"]}}]}`, caseforms.Warning, "Child 1: Name (children[0].name): is not answered"},
+		"urgent needs, not states":     {"cp1", `{"practitioner":{"phone":{"state":"not_known"}},"forms":{"cp1":{"urgency":"immediate_danger"}}}`, caseforms.Blocking, "Telephone (practitioner.phone): must be given even when the referral is urgent"},
 		"no current address":           {"cp1", `{"person":{"addresses":[{"type":"previous","address":{"lines":["x"]}}]}}`, caseforms.Warning, "none is of the type current"},
 		"doubtful identifier":          {"cp1", `{"person":{"crn":"X12"}}`, caseforms.Warning, "CRN (person.crn): a CRN is one letter and six digits"},
 		"doubt in a list":              {"cp1", `{"children":[{"name":"A","nhs_number":"123"}]}`, caseforms.Warning, "Child 1: NHS number (children[0].nhs_number): an NHS number has ten digits"},
@@ -101,7 +110,7 @@ func TestRules(t *testing.T) {
 		"reason for no consent":        {"cp1", `{"forms":{"cp1":{"parent_consent":"no"}}}`, caseforms.Blocking, "why we go ahead without (forms.cp1.no_consent_reason): is not answered"},
 		"endorsement when high":        {"cp1", `{"forms":{"cp1":{"risk_opinion":"high"}}}`, caseforms.Blocking, "Endorsed by the manager (forms.cp1.manager_endorsement)"},
 		"children or the reason why":   {"cp1", `{}`, caseforms.Blocking, "The children (children): is not answered"},
-		"several authorities, the 2nd": {"cp1", `{"childrens_services":[{"authority":"A","service":"mash","email":"x"}]}`, caseforms.Warning, "Email (childrens_services[0].email): this does not look like an e-mail"},
+		"several authorities, the 2nd": {"cp1", `{"childrens_services":[{"authority":"A","service":"mash","email":"x"}]}`, caseforms.Warning, "Service email (childrens_services[0].email): this does not look like an e-mail"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -61,12 +62,21 @@ type caseDecoder struct {
 	defs     *Definitions
 	form     *Form
 	data     []byte
+	lines    []int // where each line begins
 	problems []Problem
 }
 
 func (d *caseDecoder) place(offset int) (line, column int) {
-	before := d.data[:min(offset, len(d.data))]
-	return bytes.Count(before, []byte("\n")) + 1, len(before) - bytes.LastIndexByte(before, '\n')
+	if d.lines == nil {
+		d.lines = []int{0}
+		for i, b := range d.data {
+			if b == '\n' {
+				d.lines = append(d.lines, i+1)
+			}
+		}
+	}
+	n := sort.SearchInts(d.lines, offset+1)
+	return n, offset - d.lines[n-1] + 1
 }
 
 func (d *caseDecoder) add(n *node, path string, s *Shape, msg, hint string) {

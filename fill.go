@@ -91,10 +91,10 @@ type filler struct {
 	form      *Form
 	c         *Case
 	own       Group
-	addressee any    // the item of the addressees' list, nil when there is none
-	name      string // the addressee's
-	at        int    // its place in the list
-	others    int    // further addressees
+	addressee any             // the item of the addressees' list, nil when there is none
+	name      string          // the addressee's
+	at        int             // its place in the list
+	others    map[string]bool // the names of the other addressees, folded
 	on        Date
 	urgent    bool
 	blank     bool
@@ -140,28 +140,30 @@ func (x *filler) address(want string) error {
 	if l == nil {
 		return nil
 	}
+	number, _ := strconv.Atoi(want)
 	seen := map[string]bool{}
 	for i := range l.Len() {
-		v, _ := walk(l.item(i), x.form.Addressee.By).(leaf)
 		name := ""
-		if v != nil {
+		if v, ok := walk(l.item(i), x.form.Addressee.By).(leaf); ok {
 			name = v.fact().Value
 		}
-		if name != "" {
-			seen[strings.ToLower(name)] = true
-		}
-		if x.addressee == nil && want == "" || want != "" && strings.EqualFold(name, want) && x.name == "" {
-			x.addressee, x.name, x.at = l.item(i), name, i
+		seen[fold(name)] = true
+		if x.addressee == nil && (want == "" || number == i+1 || name != "" && fold(name) == fold(want)) {
+			x.addressee, x.name, x.at = l.item(i), fold(name), i
 		}
 	}
 	if want != "" && x.addressee == nil {
-		unknown.Hint = "the name must be one of " + x.form.Addressee.List + "[]." + x.form.Addressee.By
+		unknown.Hint = "it must be one of " + x.form.Addressee.List + "[]." + x.form.Addressee.By + ", or its number in that list"
 		return unknown
 	}
-	delete(seen, strings.ToLower(x.name))
-	x.others = len(seen)
+	delete(seen, x.name)
+	delete(seen, "")
+	x.others = seen
 	return nil
 }
+
+// fold brings a name to the form in which two spellings of it are compared.
+func fold(name string) string { return strings.ToLower(strings.Join(strings.Fields(name), " ")) }
 
 // find resolves a key: of the item, of the form, or the path of a shared fact.
 func (x *filler) find(path string, item any) any {
@@ -193,8 +195,8 @@ func (x *filler) values(path string, item any) []string {
 		if i := strings.LastIndexByte(path, '.'); i > 0 {
 			if l, ok := x.find(path[:i], nil).(list); ok {
 				var all []string
-				for i2 := range l.Len() {
-					if lf, ok := walk(l.item(i2), path[i+1:]).(leaf); ok {
+				for n := range l.Len() {
+					if lf, ok := walk(l.item(n), path[i+1:]).(leaf); ok && x.theirs(x.form.theirs[path[:i]], l.item(n)) {
 						all = append(all, valueOf(lf))
 					}
 				}
@@ -358,7 +360,7 @@ func (x *filler) entries(q *Field) (all []entry, st State, why string) {
 func (x *filler) items(q *Field, l list) (index []int) {
 	for i := range l.Len() {
 		item := l.item(i)
-		if q.Only != nil && !x.asked(q.Only, item) || !x.theirs(q, item) {
+		if q.Only != nil && !x.asked(q.Only, item) || !x.theirs(q.Theirs, item) {
 			continue
 		}
 		index = append(index, i)
@@ -369,18 +371,15 @@ func (x *filler) items(q *Field, l list) (index []int) {
 	return index
 }
 
-// theirs tells whether an item belongs in a document for this addressee. An item that is nobody's does: leaving a child out of a referral
-// is the greater danger.
-func (x *filler) theirs(q *Field, item any) bool {
-	if q.Theirs == "" || x.name == "" {
+// theirs tells whether an item belongs in a document for this addressee: when it is the addressee's, or of nobody among the addressees.
+// Leaving a child out of a referral is the greater danger, so a name that matches none leaves the child in.
+func (x *filler) theirs(key string, item any) bool {
+	v, ok := walk(item, key).(leaf)
+	if key == "" || !ok {
 		return true
 	}
-	v, ok := walk(item, q.Theirs).(leaf)
-	if !ok {
-		return true
-	}
-	f := v.fact()
-	return f.State != Answered || strings.EqualFold(f.Value, x.name)
+	name := fold(v.fact().Value)
+	return name == "" || name == x.name || !x.others[name]
 }
 
 func (x *filler) table(q *Field) *Table {
@@ -412,16 +411,12 @@ func (x *filler) table(q *Field) *Table {
 		return t
 	}
 	for n, e := range all {
-		row := Row{Key: fmt.Sprintf("%s[%d]", e.list, e.i), Heading: x.cardTitle(q, n, e.item)}
-		place := e.i
-		if len(q.From) > 1 {
-			place = n
-		}
+		row := Row{Key: fmt.Sprintf("%s[%d]", q.Key, n), Heading: x.cardTitle(q, n, e.item)}
 		for _, c := range q.Fields {
 			if c.Internal {
 				continue
 			}
-			a := x.answer(c, e.item, q.Key+"["+strconv.Itoa(place)+"].")
+			a := x.answer(c, e.item, q.Key+"["+strconv.Itoa(n)+"].")
 			if a.State == NotAnswered && !x.asked(c.When, e.item) && q.Layout == LayoutCards {
 				continue
 			}
@@ -513,7 +508,7 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 			a.Text = x.stateText(q, a.State, why)
 		}
 	}
-	if a.State == NotAnswered {
+	if a.State == NotAnswered && a.Text == "" {
 		a.Text = x.stateText(q, NotAnswered, "")
 	}
 	a.Boxes = x.boxes(q, values)
@@ -522,7 +517,7 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 
 // stateText is what is printed where there is no value.
 func (x *filler) stateText(q *Field, s State, why string) string {
-	if s == NotAnswered && x.urgent {
+	if s == NotAnswered && x.urgent && q != nil && (q.Required != nil || q.Warn != nil) {
 		return x.d.say(x.form.Urgent.Blank)
 	}
 	text := x.d.Word(s.String())
@@ -542,6 +537,7 @@ func (x *filler) joined(q *Field, item any) (State, string) {
 	common := true
 	first := true
 	var why string
+	whys := map[string]bool{}
 	for i, path := range q.From {
 		var opts []Option
 		if i < len(q.partOptions) {
@@ -562,19 +558,20 @@ func (x *filler) joined(q *Field, item any) (State, string) {
 		if i < len(q.Before) {
 			before = x.d.say(q.Before[i])
 		}
-		switch st {
-		case Answered:
+		switch {
+		case st == Answered:
 			parts = append(parts, before+text)
-		case NotAnswered:
-		default:
-			if before != "" {
-				parts = append(parts, before+strings.ToLower(x.d.Word(st.String())))
-			} else {
-				parts = append(parts, x.stateText(q, st, w))
-			}
+		case st == NotAnswered:
+		case before != "":
+			parts = append(parts, before+x.lower(st, w))
+		case st != NotApplicable: // that a companion question does not arise need not be said
+			parts = append(parts, x.stateText(q, st, w))
+		}
+		if st != NotAnswered {
+			whys[x.stateText(q, st, w)] = true
 		}
 	}
-	if common && best != Answered {
+	if best != Answered && (common && len(whys) <= 1 || parts == nil) {
 		return best, x.stateText(q, best, why)
 	}
 	return Answered, strings.Join(parts, q.Join)
@@ -627,73 +624,124 @@ func (x *filler) print(v any, opts []Option) (State, string, string) {
 		return x.printAddress(v)
 	case *PersonAddress:
 		st, text, why := x.printAddress(&v.Address)
-		if st == Answered && v.AddressConfidential.Known() && bool(v.AddressConfidential.Value) {
+		if st == Answered && isConfidential(&v.AddressConfidential) {
 			text += " " + x.d.Word("confidential_address")
 		}
 		return st, text, why
 	case *Professional:
-		return x.printParts(&v.Name, &v.Role, &v.Agency, &v.Phone, &v.Email)
+		return x.printParts(", ", part{"", &v.Name}, part{"part_role", &v.Role}, part{"part_agency", &v.Agency}, part{"part_phone", &v.Phone}, part{"part_email", &v.Email})
 	case *Offence:
 		st, text, why := x.print(&v.Description, nil)
-		if dst, date, _ := x.print(&v.OffenceDate, nil); dst == Answered {
-			if st != Answered {
-				text = x.stateText(nil, st, why)
-			}
-			return Answered, text + " (" + date + ")", ""
+		if x.unsaid(&v.OffenceDate) {
+			return st, text, why
 		}
-		return st, text, why
+		if st != Answered {
+			text = x.stateText(nil, st, why)
+		}
+		date := v.OffenceDate.fact()
+		if date.State == Answered {
+			return Answered, text + " (" + x.partialDate(v.OffenceDate.Value) + ")", ""
+		}
+		return Answered, text + " (" + x.d.Word("part_date") + " " + x.lower(date.State, date.Why) + ")", ""
 	}
 	return NotAnswered, "", ""
 }
 
-func (x *filler) printParts(facts ...leaf) (State, string, string) {
+// part is one of the facts that print as one answer, and the word that names it where it has no value.
+type part struct {
+	word string
+	leaf leaf
+}
+
+// unsaid tells whether there is nothing to tell of a fact: it is not answered, or does not arise.
+func (x *filler) unsaid(l leaf) bool {
+	f := l.fact()
+	return f.State == NotAnswered || f.State == NotApplicable && f.Why == ""
+}
+
+// lower is a state within a sentence: "withheld: she asked us to".
+func (x *filler) lower(st State, why string) string {
+	text := strings.ToLower(x.d.Word(st.String()))
+	if why != "" {
+		text += ": " + why
+	}
+	return text
+}
+
+// printParts joins facts; one that has a state instead of a value says so, unless none has a value and they print their state as one.
+func (x *filler) printParts(sep string, facts ...part) (State, string, string) {
 	var parts []string
+	known := false
 	st, why := NotAnswered, ""
-	for _, l := range facts {
-		s, text, w := x.print(l, nil)
-		if s == Answered {
+	for _, p := range facts {
+		s, text, w := x.print(p.leaf, nil)
+		switch {
+		case s == Answered:
+			known = true
 			parts = append(parts, text)
-		} else if st == NotAnswered {
-			st, why = s, w
+		case !x.unsaid(p.leaf):
+			word := ""
+			if p.word != "" {
+				word = x.d.Word(p.word) + " "
+			}
+			parts = append(parts, word+x.lower(s, w))
+			fallthrough
+		default:
+			if st == NotAnswered {
+				st, why = s, w
+			}
 		}
 	}
-	if parts != nil {
-		return Answered, strings.Join(parts, ", "), ""
+	if known {
+		return Answered, strings.Join(parts, sep), ""
 	}
 	return st, "", why
 }
 
 func (x *filler) printAddress(a *Address) (State, string, string) {
-	if a.NoFixedAbode.Known() && bool(a.NoFixedAbode.Value) {
-		text := x.d.Word("no_fixed_abode")
-		if st, area, _ := x.print(&a.ClosestArea, nil); st == Answered {
-			text += "; " + x.d.Word("closest_area") + " " + area
-		}
-		if st, lines, _ := x.addressLines(a); st == Answered {
-			text += "; " + lines
-		}
-		return Answered, text, ""
+	st, text, why := x.addressLines(a)
+	area := ""
+	if f := a.ClosestArea.fact(); f.State == Answered {
+		area = x.d.Word("closest_area") + " " + f.Value
+	} else if !x.unsaid(&a.ClosestArea) {
+		area = x.d.Word("closest_area") + ": " + x.lower(f.State, f.Why)
 	}
-	return x.addressLines(a)
+	abode := a.NoFixedAbode.fact()
+	switch {
+	case isYes(&a.NoFixedAbode):
+		all := []string{x.d.Word("no_fixed_abode")}
+		if area != "" {
+			all = append(all, area)
+		}
+		if st == Answered {
+			all = append(all, text)
+		} else if st != NotAnswered && st != NotApplicable {
+			all = append(all, x.lower(st, why))
+		}
+		return Answered, strings.Join(all, "; "), ""
+	case st == Answered && area != "" && a.ClosestArea.Known():
+		return Answered, text + "; " + area, ""
+	case st == NotAnswered && a.ClosestArea.Known():
+		return Answered, area, ""
+	case st == NotAnswered && abode.State != Answered:
+		return abode.State, "", abode.Why
+	}
+	return st, text, why
 }
 
 func (x *filler) addressLines(a *Address) (State, string, string) {
-	var parts []string
+	var facts []part
 	for i := range a.Lines.Items {
-		if st, text, _ := x.print(&a.Lines.Items[i], nil); st == Answered {
-			parts = append(parts, strings.TrimRight(text, ", "))
+		facts = append(facts, part{"", &a.Lines.Items[i]})
+	}
+	st, text, why := x.printParts(", ", append(facts, part{"part_postcode", &a.Postcode})...)
+	if ls, w := a.Lines.state(); a.Lines.Len() == 0 && ls != NotAnswered {
+		if st != Answered {
+			return ls, "", w
 		}
+		text = x.d.Word("part_lines") + " " + x.lower(ls, w) + ", " + text
 	}
-	if st, text, _ := x.print(&a.Postcode, nil); st == Answered {
-		parts = append(parts, text)
-	}
-	if parts != nil {
-		return Answered, strings.Join(parts, ", "), ""
-	}
-	if st, why := a.Lines.state(); st != NotAnswered {
-		return st, "", why
-	}
-	return a.Postcode.State, "", a.Postcode.Why
+	return st, strings.ReplaceAll(text, ",, ", ", "), why
 }
 
 func (x *filler) printLeaf(l leaf, value string, opts []Option) string {

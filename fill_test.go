@@ -59,6 +59,21 @@ func TestFillPrints(t *testing.T) {
 		"joined facts":               {"cp1", `{"mappa":{"category":"2","level":"3"}}`, "mappa_summary", "Category 2 – violent and other sexual offender; Level 3"},
 		"joined, one not known":      {"cp1", `{"mappa":{"category":"2","level":{"state":"not_known"}}}`, "mappa_summary", "Category 2 – violent and other sexual offender; Level not known"},
 		"joined, one state":          {"cp1", `{"mappa":{"state":"not_applicable","why":"not eligible"}}`, "mappa_summary", "Not applicable: not eligible"},
+		"address line with a state":  {"check", `{"person":{"addresses":[{"type":"current","address":{"lines":[{"state":"withheld","why":"refuge"}]}}]}}`, "addresses", "Withheld: refuge"},
+		"lines withheld, postcode":   {"check", `{"practitioner":{"address":{"lines":{"state":"withheld","why":"risk"},"postcode":"LE99 9ZZ"}}}`, "om_address", "address withheld: risk, LE99 9ZZ"},
+		"abode not known":            {"check", `{"practitioner":{"address":{"no_fixed_abode":{"state":"not_known","why":"moves"}}}}`, "om_address", "Not known: moves"},
+		"area alone":                 {"check", `{"practitioner":{"address":{"closest_area":"Northtown"}}}`, "om_address", "closest links to Northtown"},
+		"no abode, area not known":   {"check", `{"practitioner":{"address":{"no_fixed_abode":"yes","closest_area":{"state":"not_known","why":"moves"}}}}`, "om_address", "No fixed abode; closest links to: not known: moves"},
+		"address withheld, name not": {"check", `{"children":[{"name":"C","address":{"state":"withheld","why":"refuge"}}]}`, "children[0].name", "C\naddress: Withheld: refuge"},
+		"telephone withheld":         {"cp1", `{"children":[{"name":"C","allocated_sw":{"name":"Ash","phone":{"state":"withheld","why":"new number"}}}]}`, "child_details[0].allocated_sw", "Ash, telephone withheld: new number"},
+		"date of offence not known":  {"check", `{"offences":[{"description":"Theft","offence_date":{"state":"not_known","why":"historic"}}]}`, "offence_committed", "Theft (date not known: historic)"},
+		"joined, with the reason":    {"cp1", `{"mappa":{"category":{"state":"not_known","why":"asked"},"level":"1"}}`, "mappa_summary", "Category not known: asked; Level 1"},
+		"joined, two reasons":        {"cp1", `{"mappa":{"category":{"state":"not_known","why":"asked"},"level":{"state":"not_known","why":"lost"}}}`, "mappa_summary", "Category not known: asked; Level not known: lost"},
+		"unborn and expected when":   {"check", `{"children":[{"unborn":"yes","edd":{"state":"not_known","why":"no scan"}}]}`, "children[0].dob", "Unborn, expected: not known: no scan"},
+		"expected without unborn":    {"check", `{"children":[{"name":"C","edd":"2027-03-03"}]}`, "children[0].dob", "expected 3 March 2027"},
+		"confidential perhaps":       {"cp1", `{"children":[{"name":"C","address":{"lines":["1 A Road"]},"address_confidential":{"state":"not_known"}}]}`, "children[0].lives_at", "1 A Road (CONFIDENTIAL ADDRESS – do not pass on)"},
+		"no companion needed":        {"check", `{"practitioner":{"role":"community","role_other":{"state":"not_applicable"}}}`, "position", "Community Probation Practitioner (Community Offender Manager)"},
+		"address of no kind":         {"check", `{"person":{"addresses":[{"address":{"lines":["3 C Road"]}},{"type":{"state":"not_known"},"address":{"lines":["4 D Road"]}}]}}`, "addresses", "3 C Road\n4 D Road"},
 		"the right signatory":        {"check", `{"practitioner":{"name":"Robin"},"manager":{"name":"Sam"}}`, "sent_by", "Robin"},
 		"urgent, not known yet":      {"cp1", `{"forms":{"cp1":{"urgency":"immediate_danger"}}}`, "p_dob", "Not known at time of referral"},
 		"young children":             {"cp1", `{"children":[{"name":"C","dob":"2026-01-01"},{"name":"D","dob":"2012-01-01"}]}`, "under_one", "Yes: C"},
@@ -84,18 +99,26 @@ func TestFillPrints(t *testing.T) {
 func TestEachAuthorityGetsItsOwnChildren(t *testing.T) {
 	t.Parallel()
 	d := definitions(t)
-	data := `{"childrens_services":[{"authority":"North","phone":"01632 960200"},{"authority":"South","phone":"01632 960700"}],
-	 "children":[{"name":"Nora","local_authority":"north"},{"name":"Sol","local_authority":"South"},{"name":"Una"}]}`
-	for authority, want := range map[string]string{"": "Nora Una 01632 960200", "South": "Sol Una 01632 960700", "north": "Nora Una 01632 960200"} {
-		a := fill(t, d, "cp1", data, caseforms.FillOptions{For: authority})
+	data := `{"childrens_services":[{"authority":"North  Council","phone":"01632 960200"},{"authority":"South","phone":"01632 960700"},{"phone":"01632 960900"}],
+	 "children":[{"name":"Nora","local_authority":"north council"},{"name":"Sol","local_authority":"South"},{"name":"Una"},{"name":"Mis","local_authority":"Spelt"}]}`
+	for who, want := range map[string]string{"": "Nora Una Mis 01632 960200", "South": "Sol Una Mis 01632 960700", "2": "Sol Una Mis 01632 960700",
+		"NORTH COUNCIL": "Nora Una Mis 01632 960200", "3": "Una Mis 01632 960900"} {
+		a := fill(t, d, "cp1", data, caseforms.FillOptions{For: who})
 		var got []string
-		for _, k := range []string{"children[0].name", "children[1].name", "children[2].name", "to_phone"} {
+		for _, k := range []string{"children[0].name", "children[1].name", "children[2].name", "children[3].name", "to_phone"} {
 			if x, ok := a[k]; ok {
 				got = append(got, x.Text)
 			}
 		}
 		if s := strings.Join(got, " "); s != want {
-			t.Errorf("%q: %s, want %s", authority, s, want)
+			t.Errorf("%q: %s, want %s", who, s, want)
+		}
+	}
+	// another authority's child asks nothing of this one's document
+	ps := check(t, d, "cp1", `{"childrens_services":[{"authority":"A"},{"authority":"B"}],"children":[{"name":"X","local_authority":"A"},{"name":"Y","local_authority":"B","lives_at_release_address":"yes"}]}`)
+	for _, p := range ps {
+		if strings.Contains(p.Msg, "section 47") || strings.Contains(p.Label, "Significance") && p.Severity == caseforms.Blocking {
+			t.Errorf("asked because of another authority's child: %s", p)
 		}
 	}
 	f := form(t, d, "cp1")

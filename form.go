@@ -42,6 +42,7 @@ type Form struct {
 	Replaces     *Form // the general form, where this is an area's: a case may answer its questions too
 
 	fields map[string]*Field // by key, columns excluded
+	theirs map[string]string // of a list whose items belong to addressees: the key that says to whom
 	asked  map[string]*Field // by the path of the fact that is printed, without indexes
 }
 
@@ -147,7 +148,8 @@ func (q *Field) itemName() Text {
 type Need struct {
 	Always bool
 	When   *Cond
-	Rule   string // a named rule
+	Any    []*Cond // one of them is enough
+	Rule   string  // a named rule
 }
 
 // Cond is a condition on another answer: equal to one of Is. Field is a key of the form, of the item, or the path of a shared fact.

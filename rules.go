@@ -76,8 +76,8 @@ func ruleUnderTen(x *filler, _ *Rule) bool {
 
 // ruleEDDTooFar: a child is expected later than 42 weeks from the day of the document.
 func ruleEDDTooFar(x *filler, _ *Rule) bool {
-	for i := range x.c.Children.Items {
-		if d, whole := x.c.Children.Items[i].EDD.Value.Date(); whole && x.on.AddDays(42*7).Before(d) {
+	for _, c := range x.here() {
+		if d, whole := c.EDD.Value.Date(); whole && x.on.AddDays(42*7).Before(d) {
 			return true
 		}
 	}
@@ -85,8 +85,8 @@ func ruleEDDTooFar(x *filler, _ *Rule) bool {
 }
 
 func ruleChildDOBInFuture(x *filler, _ *Rule) bool {
-	for i := range x.c.Children.Items {
-		if d, whole := x.c.Children.Items[i].DOB.Value.Date(); whole && x.on.Before(d) {
+	for _, c := range x.here() {
+		if d, whole := c.DOB.Value.Date(); whole && x.on.Before(d) {
 			return true
 		}
 	}
@@ -94,8 +94,8 @@ func ruleChildDOBInFuture(x *filler, _ *Rule) bool {
 }
 
 func ruleEDDWithoutUnborn(x *filler, _ *Rule) bool {
-	for i := range x.c.Children.Items {
-		if c := &x.c.Children.Items[i]; c.EDD.Known() && !c.isUnborn() {
+	for _, c := range x.here() {
+		if c.EDD.Known() && !c.isUnborn() {
 			return true
 		}
 	}
@@ -106,12 +106,8 @@ func (c *Child) isUnborn() bool { return isYes(&c.Unborn) }
 
 // here are the children this document is about.
 func (x *filler) here() (out []*Child) {
-	q := &Field{Theirs: "local_authority"}
-	if x.form.Addressee == nil || x.form.Addressee.List != "childrens_services" {
-		q.Theirs = ""
-	}
 	for i := range x.c.Children.Items {
-		if c := &x.c.Children.Items[i]; x.theirs(q, c) {
+		if c := &x.c.Children.Items[i]; x.theirs(x.form.theirs["children"], c) {
 			out = append(out, c)
 		}
 	}
@@ -141,19 +137,22 @@ func ruleSmallChildDomesticAbuse(x *filler, r *Rule) bool {
 		}
 	}
 	for _, c := range x.here() {
-		if years, ok := c.DOB.Value.MinAge(x.on); c.isUnborn() || c.DOB.Known() && ok && years < 1 {
+		years, ok := c.DOB.Value.MinAge(x.on)
+		if ok = ok && c.DOB.Known(); c.isUnborn() || !ok || years < 1 {
 			return true
 		}
 	}
 	return false
 }
 
-func ruleOtherAuthorities(x *filler, _ *Rule) bool { return x.others > 0 }
+func ruleOtherAuthorities(x *filler, _ *Rule) bool { return len(x.others) > 0 }
 
-// ruleChildWithoutAuthority: several authorities are concerned and it is not said which one a child belongs to.
+// ruleChildWithoutAuthority: it is not said which of the authorities a child belongs to, or the one that is said is none of them.
 func ruleChildWithoutAuthority(x *filler, _ *Rule) bool {
 	for i := range x.c.Children.Items {
-		if x.others > 0 && !x.c.Children.Items[i].LocalAuthority.Known() {
+		v := &x.c.Children.Items[i].LocalAuthority
+		name := fold(string(v.Value))
+		if !v.Known() && len(x.others) > 0 || v.Known() && x.addressee != nil && name != x.name && !x.others[name] {
 			return true
 		}
 	}
@@ -289,21 +288,30 @@ var presenters = map[string]func(x *filler, item any) (State, string){
 // presentBirth prints a date of birth with the age on the day of the document, or the expected date of an unborn child.
 func presentBirth(x *filler, item any) (State, string) {
 	var dob *Of[PartialDate]
+	unborn := ""
 	switch p := item.(type) {
 	case *Child:
-		if p.isUnborn() {
-			if st, text, _ := x.print(&p.EDD, nil); st == Answered {
-				return Answered, x.d.Word("unborn") + ", " + x.d.Word("expected") + " " + text
-			}
-			return Answered, x.d.Word("unborn")
-		}
 		dob = &p.DOB
+		if p.isUnborn() {
+			unborn = x.d.Word("unborn")
+		}
+		if f := p.EDD.fact(); f.State == Answered {
+			unborn = strings.TrimPrefix(unborn+", ", ", ") + x.d.Word("expected") + " " + x.partialDate(p.EDD.Value)
+		} else if p.isUnborn() && !x.unsaid(&p.EDD) {
+			unborn += ", " + x.d.Word("expected") + ": " + x.lower(f.State, f.Why)
+		}
 	case *Adult:
 		dob = &p.DOB
 	default:
 		return NotAnswered, ""
 	}
 	st, text, why := x.print(dob, nil)
+	if unborn != "" {
+		if st == Answered {
+			unborn += "; " + text
+		}
+		return Answered, unborn
+	}
 	if st != Answered {
 		return st, x.stateText(nil, st, why)
 	}
@@ -352,9 +360,17 @@ func presentChildAddress(x *filler, item any) (State, string) {
 
 // presentChildNameAndAddress serves forms whose heading asks for addresses and whose columns have no place for them (002:992-995).
 func presentChildNameAndAddress(x *filler, item any) (State, string) {
+	c, ok := item.(*Child)
+	if !ok {
+		return NotAnswered, ""
+	}
 	st, name := presentChildName(x, item)
-	if ast, address := presentChildAddress(x, item); ast == Answered {
-		return Answered, name + "\n" + address
+	switch ast, address := x.markedAddress(&c.Address, &c.AddressConfidential); ast {
+	case NotAnswered, NotApplicable:
+	case Answered:
+		name += "\n" + address
+	default:
+		name += "\n" + x.d.Word("part_lines") + ": " + address
 	}
 	return st, name
 }
@@ -393,7 +409,7 @@ func presentNameAndOpenAddress(x *filler, item any) (State, string) {
 	switch p := item.(type) {
 	case *Child:
 		st, name = presentChildName(x, p)
-		if !isYes(&p.AddressConfidential) {
+		if !isConfidential(&p.AddressConfidential) {
 			addressState, address, _ = x.printAddress(&p.Address)
 		}
 	case *Adult:
@@ -402,7 +418,7 @@ func presentNameAndOpenAddress(x *filler, item any) (State, string) {
 		if st != Answered {
 			name = x.stateText(nil, st, why)
 		}
-		if !isYes(&p.AddressConfidential) {
+		if !isConfidential(&p.AddressConfidential) {
 			addressState, address, _ = x.printAddress(&p.Address)
 		}
 	}
@@ -415,7 +431,7 @@ func presentNameAndOpenAddress(x *filler, item any) (State, string) {
 // presentOpenAddress prints the person's current address unless it is confidential.
 func presentOpenAddress(x *filler, _ any) (State, string) {
 	for i := range x.c.Person.Addresses.Items {
-		if a := &x.c.Person.Addresses.Items[i]; a.Type.Value == "current" && !isYes(&a.AddressConfidential) {
+		if a := &x.c.Person.Addresses.Items[i]; a.Type.Value == "current" && !isConfidential(&a.AddressConfidential) {
 			st, text, why := x.printAddress(&a.Address)
 			if st != Answered {
 				text = x.stateText(nil, st, why)
@@ -427,6 +443,11 @@ func presentOpenAddress(x *filler, _ any) (State, string) {
 }
 
 func isYes(v *Of[YesNo]) bool { return v.Known() && bool(v.Value) }
+
+// isConfidential takes an address of which nobody knows whether it is confidential for one that is.
+func isConfidential(v *Of[YesNo]) bool {
+	return isYes(v) || v.State == NotKnown || v.State == Withheld
+}
 
 func presentAdultAddress(x *filler, item any) (State, string) {
 	a, ok := item.(*Adult)
@@ -441,7 +462,7 @@ func (x *filler) markedAddress(a *Address, confidential *Of[YesNo]) (State, stri
 	if st != Answered {
 		return st, x.stateText(nil, st, why)
 	}
-	if isYes(confidential) {
+	if isConfidential(confidential) {
 		text += " " + x.d.Word("confidential_address")
 	}
 	return st, text

@@ -62,8 +62,13 @@ func (d *Definitions) Uses(f *Form) map[string]bool {
 			}
 		}
 		for _, n := range []*Need{q.Required, q.Warn} {
-			if n != nil && n.When != nil {
-				note(base, n.When.Field)
+			if n == nil {
+				continue
+			}
+			for _, c := range append(slices.Clone(n.Any), n.When) {
+				if c != nil {
+					note(base, c.Field)
+				}
 			}
 		}
 		for _, h := range append(slices.Clone(q.Heading), q.Theirs) {

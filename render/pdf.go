@@ -262,17 +262,65 @@ func (s *sheet) least(following []block) float64 {
 	}
 	switch b := &following[0]; b.kind {
 	case blockHeading:
-		return 24 + s.least(following[1:])
+		return 30 + s.height(bold, 13, 17, textWidth, b.text) + s.least(following[1:])
 	case blockTable:
-		return s.tableHead(b.table, s.columns(b.table), false) + s.rowHeight(b.table, s.columns(b.table), 0, 120) + 24
+		return s.tableStart(b)
 	case blockBanner:
 		return 60
 	case blockSignature:
-		return 90
-	case blockPairs, blockGrid, blockTicks:
-		return 56
+		return float64(len(b.answers)) * (bodyLead + 2*padY)
+	case blockRows:
+		lw := textWidth * labelPart
+		return s.rowStart([]string{b.answers[0].Label, s.shown(b.answers[0])}, []float64{lw, textWidth - lw})
+	case blockNarrative:
+		return s.height(bold, bodySize, bodyLead, textWidth, b.answers[0].Label) + 3*bodyLead
+	case blockGrid:
+		return s.gridStart(b.answers)
+	case blockTicks:
+		return s.height(bold, bodySize, bodyLead, textWidth, b.answers[0].Label) + 4*(bodyLead+2)
+	case blockPara, blockNote, blockLetter:
+		return 3 * bodyLead
 	}
-	return 40
+	return 60
+}
+
+// rowStart is the room a row wants before it is begun: all of it, unless it is one that is split.
+func (s *sheet) rowStart(texts []string, widths []float64) float64 {
+	h := bodyLead
+	for i, t := range texts {
+		f := bold // the wider face, to be on the safe side
+		h = max(h, s.height(f, bodySize, bodyLead, widths[i]-2*padX, t))
+	}
+	if h += 2 * padY; h > (bottom-top)*0.5 {
+		return 5 * bodyLead
+	}
+	return h
+}
+
+func (s *sheet) tableStart(b *block) float64 {
+	ws := s.columns(b.table)
+	h := s.tableHead(b.table, ws)
+	if b.text != "" {
+		h += s.height(bold, bodySize, bodyLead, textWidth, b.text) + 2
+	}
+	if len(b.table.Rows) > 0 {
+		var texts []string
+		for i := range b.table.Rows[0].Cells {
+			texts = append(texts, s.shown(&b.table.Rows[0].Cells[i]))
+		}
+		h += s.rowStart(texts, ws)
+	}
+	return h
+}
+
+func (s *sheet) gridStart(answers []*caseforms.Answer) float64 {
+	var labels, texts []string
+	var ws []float64
+	for _, a := range answers {
+		labels, texts = append(labels, a.Label), append(texts, s.shown(a))
+		ws = append(ws, textWidth/float64(len(answers)))
+	}
+	return s.rowStart(labels, ws) + s.rowStart(texts, ws)
 }
 
 func (s *sheet) heading(b *block, following []block) {
@@ -327,6 +375,10 @@ func (s *sheet) banner(a *caseforms.Answer) {
 	}
 	inner := textWidth - 24
 	h := s.height(regular, bodySize, bodyLead, inner, a.Label) + s.height(bold, 13, 17, inner, a.Text) + 14
+	if h > bottom-top {
+		s.narrative(a) // no frame is as high as that
+		return
+	}
 	s.need(h + 4)
 	y := s.y
 	s.artifact(func() {
@@ -386,7 +438,6 @@ func (s *sheet) wrap(c *cell) {
 // rowOptions say how a row of cells is drawn.
 type rowOptions struct {
 	least float64 // height at least, for writing on a blank form
-	head  bool    // a head row: not split
 	again func()  // draws the table's head again after a page break
 }
 
@@ -592,8 +643,9 @@ func (s *sheet) grid(answers []*caseforms.Answer) {
 			o.least = max(o.least, writable(a))
 		}
 	}
-	s.need(4*bodyLead + 4*padY)
-	s.row(head, rowOptions{head: true})
+	s.need(s.gridStart(answers))
+	s.row(head, rowOptions{})
+	o.again = func() { s.again(head) }
 	s.row(body, o)
 	s.pop()
 	s.y += 6
@@ -670,7 +722,7 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 	columns := 2
 	widest := 0.0
 	for _, b := range a.Boxes {
-		widest = max(widest, s.wide(regular, bodySize, boxed(b)))
+		widest = max(widest, s.wide(bold, bodySize, boxed(b))) // a ticked one is bold
 	}
 	switch n := len(a.Boxes); {
 	case widest < textWidth/3-14 && n != 4:
@@ -707,7 +759,7 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 		lowest := bodyLead
 		for c := range columns {
 			if i := at(r, c); i < len(a.Boxes) {
-				lowest = max(lowest, s.height(regular, bodySize, bodyLead, w-26, a.Boxes[i].Label))
+				lowest = max(lowest, s.height(bold, bodySize, bodyLead, w-26, a.Boxes[i].Label))
 			}
 		}
 		s.need(lowest + 2)
@@ -761,45 +813,39 @@ func (s *sheet) headCells(t *caseforms.Table, ws []float64) []cell {
 	return cells
 }
 
-// tableHead draws the head of a table, or only measures it; again draws it as decoration on a further page.
-func (s *sheet) tableHead(t *caseforms.Table, ws []float64, again bool) float64 {
+// tableHead is the height of a table's head.
+func (s *sheet) tableHead(t *caseforms.Table, ws []float64) float64 {
 	cells := s.headCells(t, ws)
+	return s.headHeight(cells)
+}
+
+func (s *sheet) headHeight(cells []cell) float64 {
 	n := 1
 	for i := range cells {
 		s.wrap(&cells[i])
 		n = max(n, len(cells[i].lines))
 	}
-	h := float64(n)*bodyLead + 2*padY
-	if again {
-		s.ground(cells, h)
-		s.artifact(func() {
-			for i := range cells {
-				s.drawLines(&cells[i], len(cells[i].lines))
-			}
-		})
-		s.y += h
-	}
-	return h
+	return float64(n)*bodyLead + 2*padY
 }
 
-func (s *sheet) rowHeight(t *caseforms.Table, ws []float64, i int, most float64) float64 {
-	if i >= len(t.Rows) {
-		return 0
-	}
-	h := bodyLead
-	for j := range t.Rows[i].Cells {
-		h = max(h, s.height(regular, bodySize, bodyLead, ws[j]-2*padX, s.shown(&t.Rows[i].Cells[j])))
-	}
-	return min(h+2*padY, most)
+// again draws a head row on a further page, as decoration.
+func (s *sheet) again(cells []cell) {
+	h := s.headHeight(cells)
+	s.ground(cells, h)
+	s.artifact(func() {
+		for i := range cells {
+			s.drawLines(&cells[i], len(cells[i].lines))
+		}
+	})
+	s.y += h
 }
 
 func (s *sheet) table(b *block) {
 	t := b.table
 	ws := s.columns(t)
-	head := s.tableHead(t, ws, false) + s.rowHeight(t, ws, 0, 120)
 	s.key = t.Key
+	s.need(s.tableStart(b))
 	if b.text != "" {
-		s.need(s.height(bold, bodySize, bodyLead, textWidth, b.text) + head)
 		s.push(roleP)
 		s.begin()
 		s.lines(bold, bodySize, bodyLead, left, textWidth, b.text)
@@ -807,14 +853,13 @@ func (s *sheet) table(b *block) {
 		s.pop()
 		s.y += 2
 	}
-	s.need(head)
 	s.push(roleTable)
-	s.row(s.headCells(t, ws), rowOptions{head: true})
+	s.row(s.headCells(t, ws), rowOptions{})
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		cells := make([]cell, len(ws))
 		x := left
-		o := rowOptions{again: func() { s.tableHead(t, ws, true) }}
+		o := rowOptions{again: func() { s.again(s.headCells(t, ws)) }}
 		for j := range r.Cells {
 			a := &r.Cells[j]
 			cells[j] = cell{answer: a, text: s.shown(a), role: roleTD, x: x, w: ws[j], muted: muted(a)}

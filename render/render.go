@@ -90,13 +90,11 @@ type block struct {
 func blocks(doc *caseforms.Document) []block {
 	var out []block
 	var empty []caseforms.Answer
-	var titles []string
 	for i := range doc.Sections {
 		s := &doc.Sections[i]
 		if s.Empty() {
 			if len(s.Folded) > 0 {
-				empty = append(empty, s.Folded[0])
-				titles = append(titles, s.Title)
+				empty = append(empty, caseforms.Answer{Label: s.Title, Text: s.Folded[0].Text})
 			}
 			continue
 		}
@@ -116,22 +114,25 @@ func blocks(doc *caseforms.Document) []block {
 				out = appendAnswer(out, s, p.Answer)
 			}
 		}
-		if len(s.Folded) > 0 {
-			out = append(out, block{kind: blockNote, text: foldedText(s.Folded)})
-		}
+		out = append(out, notes(s.Folded)...)
 	}
-	if len(empty) > 0 {
-		out = append(out, block{kind: blockNote, text: empty[0].Text + ": " + strings.Join(titles, "; ")})
-	}
-	return out
+	return append(out, notes(empty)...)
 }
 
-func foldedText(folded []caseforms.Answer) string {
-	var labels []string
+// notes name the questions that have no answer, one line for each thing that is said of them.
+func notes(folded []caseforms.Answer) (out []block) {
+	labels := map[string][]string{}
+	var texts []string
 	for _, a := range folded {
-		labels = append(labels, a.Label)
+		if labels[a.Text] == nil {
+			texts = append(texts, a.Text)
+		}
+		labels[a.Text] = append(labels[a.Text], a.Label)
 	}
-	return folded[0].Text + ": " + strings.Join(labels, "; ")
+	for _, t := range texts {
+		out = append(out, block{kind: blockNote, text: t + ": " + strings.Join(labels[t], "; ")})
+	}
+	return out
 }
 
 // appendAnswer puts an answer into the block it belongs to: the one before it, when both are of the same kind.
@@ -186,9 +187,7 @@ func tableBlocks(s *caseforms.DocSection, t *caseforms.Table) []block {
 		for j := range r.Cells {
 			out = appendAnswer(out, sec, &r.Cells[j])
 		}
-		if len(r.Folded) > 0 {
-			out = append(out, block{kind: blockNote, text: foldedText(r.Folded)})
-		}
+		out = append(out, notes(r.Folded)...)
 	}
 	return out
 }

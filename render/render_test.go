@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"os"
 	"path/filepath"
@@ -273,6 +274,79 @@ func TestEveryPageIsMarked(t *testing.T) {
 			t.Errorf("page one has no %q", want)
 		}
 	}
+}
+
+// Nothing is drawn over anything else, over the footer, or beyond the edge, and no heading stands alone at the foot of a page, whatever the
+// length of the answers.
+func TestPagesAreLaidOutSoundly(t *testing.T) {
+	t.Parallel()
+	d := load(t, "")
+	dir := t.TempDir()
+	words := func(n int) string { return strings.TrimSpace(strings.Repeat("reason ", n)) }
+	cases := samples(t)
+	for n := range 24 {
+		cases[fmt.Sprint("why", n)] = []byte(fmt.Sprintf(`{"mappa":{"state":"not_known","why":%[1]q},"risk":{"rosh_children":{"state":"not_known","why":%[2]q}},"professionals":[{"agency":%[3]q}],"children":[{"name":"C","contact_pattern":%[1]q},{"name":%[2]q}],
+		 "forms":{"cp1":{"concern":%[1]q,"urgency":{"state":"not_known","why":%[3]q},"home_visit_date":{"state":"not_known","why":%[1]q},"risk_factors":["gang","animal_cruelty","non_cooperation","internet_use","mental_health"]}}}`,
+			words(n*17), words(n*3), words(n*29)))
+	}
+	for name, data := range cases {
+		for _, f := range []string{"cp1", "check", "conference"} {
+			file := filepath.Join(dir, name+f+".pdf")
+			doc := document(t, d, f, data, caseforms.FillOptions{}) // not as a draft, whose watermark lies under everything
+			if err := os.WriteFile(file, written(t, doc, render.FormatPDF), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			titles := map[string]bool{}
+			for _, s := range doc.Sections {
+				titles[s.Title] = s.Title != ""
+			}
+			for i, page := range strings.Split(outside(t, "pdftotext", "-bbox-layout", file, "-"), "<page ")[1:] {
+				words, lines := boxes(t, page, "word"), boxes(t, page, "line")
+				for j, a := range words {
+					if a.yMax > 800 && !strings.HasPrefix(a.text, "OFFICIAL") && a.xMin < 490 || a.xMax > 560 || a.xMin < 30 {
+						t.Errorf("%s %s, page %d: %q stands at %v", name, f, i+1, a.text, a)
+					}
+					for _, b := range words[:j] {
+						if a.xMin < b.xMax-1 && b.xMin < a.xMax-1 && a.yMin < b.yMax-4.5 && b.yMin < a.yMax-4.5 {
+							t.Errorf("%s %s, page %d: %q over %q", name, f, i+1, a.text, b.text)
+						}
+					}
+				}
+				last := box{}
+				for _, a := range lines {
+					if a.yMin > last.yMin && a.yMax < 790 {
+						last = a
+					}
+				}
+				if titles[last.text] && last.xMin < 50 { // a label stands further in
+					t.Errorf("%s %s, page %d ends with the heading %q", name, f, i+1, last.text)
+				}
+			}
+		}
+	}
+}
+
+type box struct {
+	xMin, yMin, xMax, yMax float64
+	text                   string
+}
+
+// boxes are the words or lines of a page as poppler sees them.
+func boxes(t *testing.T, page, what string) (out []box) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?s)<`+what+` xMin="([^"]*)" yMin="([^"]*)" xMax="([^"]*)" yMax="([^"]*)">(.*?)</`+what+`>`).FindAllStringSubmatch(page, -1) {
+		var b box
+		for i, v := range []*float64{&b.xMin, &b.yMin, &b.xMax, &b.yMax} {
+			if _, err := fmt.Sscan(m[i+1], v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.text = html.UnescapeString(strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m[5], " ")), " "))
+		if strings.Trim(b.text, "☐☒ ") != "" { // a lone box is reported larger than it is drawn
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // A text that a spreadsheet would run stays text, dates are dates, identifiers keep their zeros, and choices can be chosen.

@@ -126,6 +126,15 @@ func (t *textWriter) block(b *block) {
 		for _, o := range b.answers[0].Boxes {
 			t.wrap("  ", "    ", boxed(o))
 		}
+	case blockPairs:
+		// one column after the other, so that each address and telephone stands under its own head
+		for _, column := range []int{1, 2} {
+			for _, a := range b.answers {
+				if a.Column == column || column == 1 && a.Column == 0 {
+					t.answer("", "    ", a)
+				}
+			}
+		}
 	default:
 		for _, a := range b.answers {
 			t.answer("", "    ", a)

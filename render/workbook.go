@@ -3,9 +3,9 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 
@@ -229,39 +229,65 @@ func (b *book) height(points float64) {
 	b.check(b.f.SetRowHeight(b.sheet, b.row, min(max(points, rowPoints), 409)))
 }
 
-// lineCount is how many lines text takes at a number of characters a line, counted on the safe side.
-func lineCount(text string, chars float64) int {
-	n := 0
-	for l := range strings.SplitSeq(text, "\n") {
-		n += 1 + int(float64(utf8.RuneCountInString(l))*1.12/chars)
+// units is the width of a letter in thousandths of a typical one, by the embedded bold face: what is wide there is wide in any typeface.
+func units(r rune) int {
+	fs, err := faces()
+	if err != nil || r == '\n' {
+		return 0
 	}
-	return max(n, 1)
+	if int(r) < len(fs[bold].code) && fs[bold].code[r] != 0 {
+		return int(fs[bold].adv[fs[bold].code[r]]) * 1000 / 570
+	}
+	if w, ok := fs[bold].glyph[r]; ok {
+		return int(w.adv) * 1000 / 570
+	}
+	return 2000
 }
 
-// pieces splits text into parts of at most maxLines lines, between words where there are any. Put together they are the text again.
-func pieces(text string, chars float64) []string {
-	limit := int(chars * maxLines / 1.25)
+// lines cuts text into the lines it will take at most at a width given in typical letters; put together they are the text again. It wraps
+// between words as an office suite does, and breaks a word that is longer than a line.
+func lines(text string, chars float64) []string {
+	limit := int(chars * 1000 * 0.92) // a margin for typefaces that run wider
 	var out []string
-	for lineCount(text, chars) > maxLines {
-		r := []rune(text)
-		n, lines := 0, 0
-		for n < len(r) && n < limit && lines < maxLines {
-			if r[n] == '\n' {
-				lines++
+	start, space, width, sinceSpace := 0, -1, 0, 0
+	for i, r := range text {
+		if r == '\n' {
+			out = append(out, text[start:i+1])
+			start, space, width = i+1, -1, 0
+			continue
+		}
+		u := units(r)
+		if width+u > limit && i > start && r != ' ' {
+			cut := i
+			if space > start {
+				cut = space
+			} else {
+				sinceSpace = 0
 			}
-			n++
+			out = append(out, text[start:cut])
+			start, space, width = cut, -1, sinceSpace
+			if cut == i {
+				width = 0
+			}
 		}
-		cut := n
-		for cut > n/2 && r[cut-1] != ' ' && r[cut-1] != '\n' {
-			cut--
+		width += u
+		sinceSpace += u
+		if r == ' ' {
+			space, sinceSpace = i+1, 0
 		}
-		if cut <= n/2 {
-			cut = n
-		}
-		out = append(out, string(r[:cut]))
-		text = string(r[cut:])
 	}
-	return append(out, text)
+	return append(out, text[start:])
+}
+
+func lineCount(text string, chars float64) int { return len(lines(text, chars)) }
+
+// pieces splits text into parts of at most maxLines lines. Put together they are the text again.
+func pieces(text string, chars float64) []string {
+	var out []string
+	for part := range slices.Chunk(lines(text, chars), maxLines) {
+		out = append(out, strings.Join(part, ""))
+	}
+	return out
 }
 
 func chars(columns int) float64 { return float64(columns) * columnChars * 1.05 }
@@ -272,6 +298,7 @@ type gridCell struct {
 	text     string
 	style    int
 	answer   *caseforms.Answer
+	repeat   bool // stands again in each further row of a long answer, so that the rows stay together when they are sorted
 }
 
 // put writes a row of cells, going on in further rows where a text is too long for one.
@@ -283,17 +310,22 @@ func (b *book) put(cells []gridCell, width func(c gridCell) float64) {
 		rows = max(rows, len(rest[i]))
 	}
 	for r := range rows {
-		lines := 1
+		most := 1
 		for i, c := range cells {
 			b.style(c.from, c.to, c.style)
-			if r >= len(rest[i]) {
+			text := ""
+			switch {
+			case r < len(rest[i]):
+				text = rest[i][r]
+			case c.repeat:
+				text = rest[i][0]
+			default:
 				continue
 			}
-			text := rest[i][r]
-			lines = max(lines, lineCount(text, width(c)))
+			most = max(most, lineCount(text, width(c)))
 			b.value(c, text, r == 0)
 		}
-		b.height(float64(lines)*rowPoints + 3)
+		b.height(float64(most)*rowPoints + 3)
 		b.row++
 	}
 }
@@ -323,7 +355,7 @@ func wholeDate(a *caseforms.Answer) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t, err := time.Parse(time.DateOnly, a.Value)
-	return t, err == nil && t.Year() >= 1900 // the first year a spreadsheet has
+	return t, err == nil && t.Format(time.DateOnly) >= "1900-03-01" // spreadsheets disagree about the days before
 }
 
 // dropDown offers the options of a question. They stand on a sheet of their own, because a list inside the cell's rule may have only 255
@@ -528,7 +560,7 @@ func (b *book) ownSheet(t *caseforms.Table) {
 				at[strings.TrimPrefix(list[i].Key[strings.LastIndexByte(list[i].Key, '.')+1:], ".")] = &list[i]
 			}
 		}
-		cells := []gridCell{{from: 1, to: 1, text: t.Rows[r].Heading, style: styleLabel}}
+		cells := []gridCell{{from: 1, to: 1, text: t.Rows[r].Heading, style: styleLabel, repeat: true}}
 		for i, c := range t.Columns {
 			if a := at[c.Key]; a != nil {
 				cells = append(cells, b.answerCell(a, i+2, i+2))

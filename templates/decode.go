@@ -242,6 +242,8 @@ func (d *decoder) need(n *yaml.Node, p **caseforms.Need, key string) {
 		return
 	case n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Value == "rule":
 		need.Rule = n.Content[1].Value
+	case n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Value == "any":
+		d.value(n.Content[1], reflect.ValueOf(&need.Any).Elem(), key)
 	case n.Kind == yaml.MappingNode:
 		need.When = &caseforms.Cond{}
 		d.record(n, reflect.ValueOf(need.When).Elem(), key)

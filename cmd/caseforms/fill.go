@@ -23,11 +23,11 @@ var checkCommand = &command{
 		inv.areaFlag()
 		inv.forFlag()
 	},
-	run: func(_ context.Context, inv *invocation) error {
+	run: func(ctx context.Context, inv *invocation) error {
 		if err := inv.want(2, 2); err != nil {
 			return err
 		}
-		j, err := inv.load()
+		j, err := inv.load(ctx)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (j *job) options(inv *invocation) caseforms.FillOptions {
 }
 
 // load reads the form and, unless a blank one is wanted, the case. Problems of the case are told before it returns.
-func (inv *invocation) load() (*job, error) {
+func (inv *invocation) load(ctx context.Context) (*job, error) {
 	d, err := inv.definitions()
 	if err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (inv *invocation) load() (*job, error) {
 	if inv.opt.blank {
 		return j, nil
 	}
-	data, err := inv.read(inv.args[1])
+	data, err := inv.read(ctx, inv.args[1])
 	if err != nil {
 		return nil, err
 	}
@@ -129,21 +129,36 @@ func (inv *invocation) placed(ps []caseforms.Problem) []caseforms.Problem {
 	return ps
 }
 
-func (inv *invocation) read(name string) ([]byte, error) {
-	r := inv.stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the case cannot be read", Err: plain(err)}
+// read takes a case from a file or standard input. Whoever waits at the other end of a pipe can be interrupted.
+func (inv *invocation) read(ctx context.Context, name string) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		r := inv.stdin
+		if name != "-" {
+			f, err := os.Open(name)
+			if err != nil {
+				done <- result{err: err}
+				return
+			}
+			defer f.Close()
+			r = f
 		}
-		defer f.Close()
-		r = f
+		data, err := io.ReadAll(io.LimitReader(r, caseforms.MaxCaseBytes+1))
+		done <- result{data, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-done:
+		if r.err != nil {
+			return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the case cannot be read", Err: plain(r.err)}
+		}
+		return r.data, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(r, caseforms.MaxCaseBytes+1))
-	if err != nil {
-		return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the case cannot be read", Err: plain(err)}
-	}
-	return data, nil
 }
 
 // plain is a file error without the path: the person typed it, and it may hold a name.
@@ -188,7 +203,7 @@ func fill(ctx context.Context, inv *invocation) error {
 	if o.output == "" {
 		o.output = inv.args[0] + "." + string(format)
 	}
-	j, err := inv.load()
+	j, err := inv.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -211,7 +226,7 @@ func fill(ctx context.Context, inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	inv.missing(rep)
+	inv.missing(doc, rep)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -231,15 +246,22 @@ func fill(ctx context.Context, inv *invocation) error {
 }
 
 // missing reports letters that no embedded font has, by answer, each once.
-func (inv *invocation) missing(rep render.Report) {
+func (inv *invocation) missing(doc *caseforms.Document, rep render.Report) {
 	seen := map[render.Glyph]bool{}
 	var ps []caseforms.Problem
 	for _, g := range rep.Missing {
-		if !seen[g] {
-			seen[g] = true
-			ps = append(ps, caseforms.Problem{Severity: caseforms.Warning, Key: g.Key, Msg: fmt.Sprintf("has the letter U+%04X, which no embedded font has; it is printed as a question mark", g.Rune),
-				Hint: "the letter itself can be copied from the file; write it another way if it must be read on paper"})
+		if seen[g] {
+			continue
 		}
+		seen[g] = true
+		p := caseforms.Problem{Severity: caseforms.Warning, Msg: fmt.Sprintf("has the letter U+%04X, which no embedded font has; it is printed as a question mark", g.Rune),
+			Hint: "the letter itself can be copied from the file; write it another way if it must be read on paper"}
+		doc.Answers(func(s *caseforms.DocSection, a *caseforms.Answer) {
+			if a.Key == g.Key {
+				p.Label, p.Section = a.Label, s.Title
+			}
+		})
+		ps = append(ps, p)
 	}
 	inv.problems(inv.stderr, ps)
 }
@@ -262,6 +284,9 @@ func (inv *invocation) format() (render.Format, error) {
 func writeFile(name string, data []byte, force bool) (err error) {
 	fail := func(err error) error {
 		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the file cannot be written", Err: plain(err)}
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this is a folder; a file is needed", Hint: "name the file in it with -o"}
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".caseforms-*")
 	if err != nil {

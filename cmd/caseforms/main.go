@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -77,8 +78,12 @@ func (e errUsage) Error() string { return e.msg }
 var errReported = errors.New("reported")
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	inv := &invocation{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	out := &sticky{w: stdout}
+	inv := &invocation{stdin: stdin, stdout: out, stderr: stderr, now: time.Now, json: slices.Contains(args, "--json")}
 	err := inv.dispatch(ctx, args)
+	if err == nil && out.err != nil {
+		err = &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the result cannot be written", Err: plain(out.err)}
+	}
 	var usage errUsage
 	switch {
 	case err == nil:
@@ -100,49 +105,59 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitFailed
 }
 
+// sticky keeps the first error of writing results, so that a full disk behind a pipe is not taken for success.
+type sticky struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sticky) Write(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.w.Write(p)
+	s.err = err
+	return n, err
+}
+
+// dispatch finds the command among the words, wherever it stands, and calls it.
 func (inv *invocation) dispatch(ctx context.Context, args []string) error {
-	var name string
-	rest := make([]string, 0, len(args))
 	for i, a := range args {
-		if !strings.HasPrefix(a, "-") {
-			name = a
-			rest = append(append(rest, args[:i]...), args[i+1:]...)
-			break
-		}
-	}
-	if name == "" || name == "help" {
-		for _, a := range args {
-			if a == "--json" {
-				inv.json = true
+		for _, c := range commands() {
+			if c.name == a {
+				return inv.call(ctx, c, append(slices.Clone(args[:i]), args[i+1:]...))
 			}
 		}
-		if name == "" && len(args) > 0 && args[0] != "--help" && args[0] != "-h" {
-			return errUsage{"there is no command"}
-		}
-		return inv.help()
 	}
-	for _, c := range commands() {
-		if c.name != name {
-			continue
+	for _, a := range args {
+		if !strings.HasPrefix(a, "-") && a != "help" {
+			return errUsage{"there is no command " + quoted(a)}
 		}
-		inv.cmd = c
-		inv.set = pflag.NewFlagSet(name, pflag.ContinueOnError)
-		inv.set.SetOutput(io.Discard)
-		inv.set.SortFlags = false
-		c.flags(inv)
-		inv.set.BoolVar(&inv.json, "json", false, "results and problems as one JSON object a line")
-		inv.set.String("data", "", "folder of the store (this command uses none)")
-		inv.set.String("config", "", "configuration file (this command uses none)")
-		if err := inv.set.Parse(rest); err != nil {
-			if errors.Is(err, pflag.ErrHelp) {
-				return inv.commandHelp()
-			}
-			return errUsage{err.Error()}
-		}
-		inv.args = inv.set.Args()
-		return c.run(ctx, inv)
 	}
-	return errUsage{"there is no command " + quoted(name)}
+	if len(args) > 0 && !slices.Contains(args, "--help") && !slices.Contains(args, "-h") && !slices.Contains(args, "help") {
+		return errUsage{"there is no command"}
+	}
+	return inv.help()
+}
+
+func (inv *invocation) call(ctx context.Context, c *command, args []string) error {
+	inv.cmd = c
+	inv.set = pflag.NewFlagSet(c.name, pflag.ContinueOnError)
+	inv.set.SetOutput(io.Discard)
+	inv.set.SortFlags = false
+	c.flags(inv)
+	inv.set.BoolVar(&inv.json, "json", false, "results and problems as one JSON object a line")
+	inv.set.String("data", "", "folder of the store (this command uses none)")
+	inv.set.String("config", "", "configuration file (this command uses none)")
+	if err := inv.set.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return inv.commandHelp()
+		}
+		inv.json = slices.Contains(args, "--json")
+		return errUsage{err.Error()}
+	}
+	inv.args = inv.set.Args()
+	return c.run(ctx, inv)
 }
 
 func quoted(s string) string {

@@ -58,12 +58,10 @@ func TestInterruptLeavesNoFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
-	in, w := io.Pipe()
+	in, w := io.Pipe() // its other end never comes to an end
 	go func() {
 		io.WriteString(w, `{"person":`)
 		cancel()
-		io.WriteString(w, `{}}`)
-		w.Close()
 	}()
 	var stderr strings.Builder
 	out := filepath.Join(dir, "x.pdf")
@@ -83,7 +81,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no room")
 func TestFailingOutputFails(t *testing.T) {
 	t.Parallel()
 	var stderr strings.Builder
-	for _, args := range [][]string{{"forms"}, {"new", "cp1"}, {"fill", "check", "--blank", "-o", "-"}} {
+	for _, args := range [][]string{{"forms"}, {"new", "cp1"}, {"fill", "check", "--blank", "-o", "-"}, {"check", "cp1", "../../samples/cases/04-many-children.json"}, {"check", "--json", "cp1", "../../samples/cases/01-simple.json"}} {
 		if code := run(context.Background(), args, strings.NewReader(""), brokenWriter{}, &stderr); code != exitFailed {
 			t.Errorf("%v: exit code %d", args, code)
 		}
