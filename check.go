@@ -27,7 +27,7 @@ func (d *Definitions) Check(f *Form, c *Case, o FillOptions) ([]Problem, error) 
 		}
 	}
 	for _, u := range f.unasked() {
-		if !isBlank(x.own[u.Name], u.Shape) {
+		if f.asked["forms."+f.ID+"."+u.Name] == nil && !isBlank(x.own[u.Name], u.Shape) {
 			k.problems = append(k.problems, Problem{Severity: Warning, Key: "forms." + f.ID + "." + u.Name, Label: d.say(u.Shape.Label),
 				Msg: "is answered, but version " + f.Version + " does not ask it and does not print it", Hint: "say it where this version asks for it"})
 		}
@@ -125,9 +125,12 @@ func (k *checker) field(q *Field) {
 }
 
 func (k *checker) list(at spot) {
-	all, st, _ := k.entries(at.q)
-	if len(all) == 0 && st == NotAnswered {
+	all, st, why := k.entries(at.q)
+	switch {
+	case len(all) == 0 && (st == NotAnswered || st == Answered):
 		k.missing(at, nil)
+	case at.q.Reasons && st != Answered && why == "":
+		k.unreasoned(at, st)
 	}
 	for n, e := range all {
 		for _, c := range at.q.Fields {
@@ -152,11 +155,15 @@ func (k *checker) question(at spot, item any) {
 	case k.urgent && item == nil && a.State != Answered && slices.Contains(k.form.Urgent.Needs, at.q.Key):
 		k.problems = append(k.problems, Problem{Severity: Blocking, Key: at.key(), Label: at.label(), Section: k.section,
 			Msg: "must be given even when the referral is urgent", Hint: "say as much as is known, such as \"man at flat 3\""})
-	case at.q.Reasons && a.State != Answered && !strings.Contains(a.Text, ": "):
-		k.problems = append(k.problems, Problem{Severity: Blocking, Key: at.key(), Label: at.label(), Section: k.section, Source: at.q.Source,
-			Msg: "needs the reason", Hint: `{"state":"` + a.State.String() + `","why":"…"}`})
+	case at.q.Reasons && a.State != Answered && a.Why == "":
+		k.unreasoned(at, a.State)
 	}
 	k.doubts(at, item)
+}
+
+func (k *checker) unreasoned(at spot, st State) {
+	k.problems = append(k.problems, Problem{Severity: Blocking, Key: at.key(), Label: at.label(), Section: k.section, Source: at.q.Source,
+		Msg: "needs the reason", Hint: `{"state":"` + st.String() + `","why":"…"}`})
 }
 
 func (k *checker) missing(at spot, item any) {

@@ -51,6 +51,7 @@ type Answer struct {
 	Hint    string
 	Kind    Kind
 	State   State
+	Why     string // the reason given for a state
 	Text    string // printed; empty only where somebody is to write: on a blank form and in what the recipient fills in
 	Value   string // canonical value of a single fact: ISO date, option value
 	Boxes   []Box  // of choices and tick boxes: every option

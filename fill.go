@@ -346,11 +346,11 @@ type entry struct {
 func (x *filler) entries(q *Field) (all []entry, st State, why string) {
 	ls, paths := x.lists(q)
 	for n, l := range ls {
+		if s, w := l.state(); s != NotAnswered && s != Answered && l.Len() == 0 {
+			st, why = s, w
+		}
 		for _, i := range x.items(q, l) {
 			all = append(all, entry{l.item(i), paths[n], i})
-		}
-		if s, w := l.state(); l.Len() == 0 && s > st {
-			st, why = s, w
 		}
 	}
 	return all, st, why
@@ -505,7 +505,7 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 			values = []string{"not_known"}
 		}
 		if a.State != Answered {
-			a.Text = x.stateText(q, a.State, why)
+			a.Why, a.Text = why, x.stateText(q, a.State, why)
 		}
 	}
 	if a.State == NotAnswered && a.Text == "" {

@@ -37,8 +37,9 @@ const tint = 0.935
 // sheet is a document being laid out as pages.
 type sheet struct {
 	canvas
-	doc *caseforms.Document
-	y   float64
+	doc    *caseforms.Document
+	y      float64
+	widths map[*caseforms.Table][]float64
 }
 
 var sheets = sync.Pool{New: func() any { return new(sheet) }}
@@ -51,7 +52,7 @@ func PDF(w io.Writer, doc *caseforms.Document) (Report, error) {
 	}
 	s := sheets.Get().(*sheet)
 	defer sheets.Put(s)
-	s.faces, s.doc = fs, doc
+	s.faces, s.doc, s.widths = fs, doc, nil
 	s.reset()
 	s.y = top
 	s.title()
@@ -791,16 +792,59 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 	s.y += 6
 }
 
+// columns are the widths of a table's columns: their shares, but none so narrow that a word in it has to be broken while another column
+// has room to give.
 func (s *sheet) columns(t *caseforms.Table) []float64 {
+	if ws := s.widths[t]; ws != nil {
+		return ws
+	}
+	n := len(t.Columns)
+	out, least := make([]float64, n), make([]float64, n)
 	total := 0
 	for _, c := range t.Columns {
 		total += c.Width
 	}
-	out := make([]float64, len(t.Columns))
 	for i, c := range t.Columns {
 		out[i] = textWidth * float64(c.Width) / float64(total)
+		least[i] = s.widestWord(bold, c.Label)
 	}
+	for i := range t.Rows {
+		for j := range t.Rows[i].Cells {
+			least[j] = max(least[j], s.widestWord(regular, s.shown(&t.Rows[i].Cells[j])))
+		}
+	}
+	var missing, spare float64
+	for i := range out {
+		least[i] = min(least[i]+2*padX+1, textWidth*0.4)
+		missing += max(0, least[i]-out[i])
+		spare += max(0, out[i]-least[i])
+	}
+	give := min(1, missing/max(spare, 1))
+	take := min(1, spare/max(missing, 1))
+	for i := range out {
+		if d := out[i] - least[i]; d > 0 {
+			out[i] -= d * give
+		} else {
+			out[i] -= d * take
+		}
+	}
+	if s.widths == nil {
+		s.widths = map[*caseforms.Table][]float64{}
+	}
+	s.widths[t] = out
 	return out
+}
+
+func (s *sheet) widestWord(f int, text string) float64 {
+	w, n := 0, 0
+	for _, g := range s.shape(f, clean(text)) {
+		if n += int(g.adv); g.r == ' ' {
+			n = 0
+		} else if w = max(w, n); breakAfter(g.r) {
+			n = 0
+		}
+	}
+	return float64(w) * bodySize / 1000
 }
 
 func (s *sheet) headCells(t *caseforms.Table, ws []float64) []cell {

@@ -637,3 +637,109 @@ func plainFpdf(b *testing.B, fonts map[string][]byte, doc *caseforms.Document) {
 type counter int
 
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
+
+// A confidential address stands in no conference report, in whatever part of the file, and no sign tells that there is one (0.4 points 6, 7).
+func TestConferenceReportHasNoConfidentialAddress(t *testing.T) {
+	t.Parallel()
+	for _, area := range []string{"", "london"} {
+		d := load(t, area)
+		doc := document(t, d, "conference", samples(t)["08-conference-confidential"], caseforms.FillOptions{})
+		for _, format := range render.Formats {
+			data := written(t, doc, format)
+			all := string(data)
+			switch format {
+			case render.FormatPDF:
+				file, plain := filepath.Join(t.TempDir(), "x.pdf"), filepath.Join(t.TempDir(), "y.pdf")
+				if err := os.WriteFile(file, data, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				outside(t, "qpdf", "--stream-data=uncompress", "--object-streams=disable", file, plain)
+				b, err := os.ReadFile(plain)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = string(b) + strings.Join(extract(t, format, data), "")
+			case render.FormatWorkbook:
+				z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range z.File {
+					r, err := f.Open()
+					if err != nil {
+						t.Fatal(err)
+					}
+					b, err := io.ReadAll(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					all += string(b)
+				}
+			}
+			for _, secret := range []string{"SECRETHAVEN", "Hidden Lane", "LE99 9ZB", "CONFIDENTIAL ADDRESS", "onfidential address"} {
+				if strings.Contains(all, secret) {
+					t.Errorf("%s %s holds %q", area, format, secret)
+				}
+			}
+			if format != render.FormatPDF && format != render.FormatWorkbook && !strings.Contains(all, "77 Openly Street") {
+				t.Errorf("%s %s lost the address that is open", area, format)
+			}
+		}
+	}
+}
+
+// A Professionals Meeting outside MAPPA is called a MAPPA case nowhere (0.4 point 23).
+func TestProfessionalsMeetingIsNotMAPPA(t *testing.T) {
+	t.Parallel()
+	d := load(t, "")
+	data := []byte(`{"person":{"given_names":"A","family_name":"B"},"forms":{"pp1":{"notification_type":"professionals_meeting"},"pp2":{"meeting_kind":"professionals_meeting"}}}`)
+	for _, f := range []string{"pp1", "pp2", "pp2-summary", "pp2-actions"} {
+		doc := document(t, d, f, data, caseforms.FillOptions{})
+		for _, format := range render.Formats {
+			raw := written(t, doc, format)
+			text := string(raw)
+			if format == render.FormatPDF || format == render.FormatWorkbook {
+				text = strings.Join(extract(t, format, raw), " ")
+			}
+			for _, word := range []string{"MAPPA", "MARMM", "MAPPP", "Multi-Agency Public Protection"} {
+				if strings.Contains(text, word) {
+					t.Errorf("%s as %s says %s", f, format, word)
+				}
+			}
+		}
+	}
+}
+
+// The fourteen sources stand in the three columns of the original (002:1093-1100).
+func TestSourcesStandInThreeColumns(t *testing.T) {
+	t.Parallel()
+	d := load(t, "london")
+	doc := document(t, d, "conference", nil, caseforms.FillOptions{Blank: true})
+	file := filepath.Join(t.TempDir(), "x.pdf")
+	if err := os.WriteFile(file, written(t, doc, render.FormatPDF), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	place := map[string]box{}
+	for _, page := range strings.Split(outside(t, "pdftotext", "-bbox", file, "-"), "<page ")[1:] {
+		for _, w := range boxes(t, page, "word") {
+			if _, ok := place[w.text]; !ok {
+				place[w.text] = w
+			}
+		}
+	}
+	columns := [][]string{{"Interview", "Alcohol", "Approved", "Family", "Crown", "Pre-convictions"}, {"Prison", "records", "Victim", "Medical", "Drug", "S"}, {"Police", "G"}}
+	for c, words := range columns {
+		for r, w := range words {
+			b, ok := place[w]
+			if !ok {
+				t.Fatalf("%s is not printed: %v", w, place)
+			}
+			if first := place[columns[c][0]]; w != "records" && (b.xMin-first.xMin > 1 || first.xMin-b.xMin > 1) {
+				t.Errorf("%s is not in column %d", w, c+1)
+			}
+			if row := place[columns[0][r]]; b.yMin-row.yMin > 1 || row.yMin-b.yMin > 1 {
+				t.Errorf("%s is not in row %d", w, r+1)
+			}
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package caseforms_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"caseforms"
+)
+
+var update = flag.Bool("update", false, "write docs/forms.md anew")
+
+// docs/forms.md lists every form, question, rule and source, and is made from the definitions.
+func TestReferencePageIsCurrent(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("# The forms\n\nMade from the definitions by `go test . -update`. What the sources are called is in [sources](sources.md).\n")
+	b.WriteString(definitions(t).Reference())
+	b.WriteString("\n# Area london\n")
+	london := *area(t, "london")
+	var own []*caseforms.Form
+	for _, f := range london.Forms {
+		if f.Replaces != nil {
+			own = append(own, f)
+		}
+	}
+	london.Forms, london.Rules = own, nil
+	b.WriteString(london.Reference())
+	if *update {
+		if err := os.WriteFile("docs/forms.md", []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile("docs/forms.md")
+	if err != nil || string(got) != b.String() {
+		t.Errorf("docs/forms.md is not current (%v): go test . -update", err)
+	}
+}
+
+// The ten headings of the minutes, in the seed's order and words (003:338-347).
+func TestMinutesHaveTheTenHeadings(t *testing.T) {
+	t.Parallel()
+	want := []string{"Confirmation of the risk assessment", "Potential for specific and realistic plans to minimise risk",
+		"Arrangements to ensure effective implementation and monitoring", "Need for information sharing and protection measures for past and potential victims",
+		"Allocation of specific resources", "Review of suitability of current or planned housing", "Potential risk to children / young people",
+		"Authorisation to apply for a civil order", "Management of serious community concerns and/or media implications", "Wider disclosure"}
+	f := form(t, definitions(t), "pp2")
+	var got []string
+	for _, s := range f.Sections {
+		for _, q := range s.Fields {
+			if len(q.Key) <= 3 && strings.HasPrefix(q.Key, "m") {
+				got = append(got, q.Label.En)
+			}
+		}
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("headings:\n%s", strings.Join(got, "\n"))
+	}
+	a := fill(t, definitions(t), "pp2", `{"forms":{"pp2":{"m8":{"state":"not_applicable","why":"nothing to restrain"}}}}`, caseforms.FillOptions{})
+	if a["m8"].Text != "Considered, not applicable: nothing to restrain" {
+		t.Errorf("prints %q", a["m8"].Text)
+	}
+}
+
+func TestRulesOfTheOtherForms(t *testing.T) {
+	t.Parallel()
+	d := definitions(t)
+	for name, c := range map[string]struct {
+		form, data string
+		severity   caseforms.Severity
+		want       string
+	}{
+		"only interviewed":              {"conference", `{"forms":{"conference":{"sources":["interview"]}}}`, caseforms.Warning, "is only the interview"},
+		"third parties not reviewed":    {"conference", `{"forms":{"conference":{"third_party_content_reviewed":"no"}}}`, caseforms.Blocking, "must be done before the report is shared"},
+		"C31 does not delay":            {"conference", `{}`, caseforms.Warning, "Shared with the person before the conference"},
+		"level needs its category":      {"pp1", `{"mappa":{"level":"2"}}`, caseforms.Blocking, "Category (one only) (mappa.category): must be given, because a level is given"},
+		"level and kind of referral":    {"pp1", `{"mappa":{"level":"1","category":"1"},"forms":{"pp1":{"notification_type":"referral_3"}}}`, caseforms.Blocking, "does not agree with a referral to level 3"},
+		"PP3 prompted":                  {"pp1", `{"risk":{"rosh_public":"high"},"forms":{"pp1":{"housing_concerns":"yes"}}}`, caseforms.Warning, "PP3 attached (forms.pp1.pp3_attached): is not yes"},
+		"six months' notice":            {"pp1", `{"person":{"custody_status":"in_custody"},"sentence":{"release_date":"2027-05-19"},"forms":{"pp1":{"sign_date":"2026-11-20"}}}`, caseforms.Warning, "is nearer than the notice wanted"},
+		"twelve when imminent":          {"pp1", `{"person":{"custody_status":"in_custody"},"sentence":{"release_date":"2027-11-19"},"forms":{"pp1":{"sign_date":"2026-11-20","imminent_on_release":"yes"}}}`, caseforms.Warning, "is nearer than the notice wanted"},
+		"early warning":                 {"pp1", `{"forms":{"pp1":{"strong_risk":"yes","early_warning":["media"]}}}`, caseforms.Warning, "call for an early-warning referral"},
+		"no level 2 without its reason": {"pp1", `{"forms":{"pp1":{"notification_type":"referral_2"}}}`, caseforms.Blocking, "Why this level"},
+		"fact sheet, C75":               {"pp2", `{"forms":{"pp2":{"attendance":[{"name":"A","fact_sheet":"yes"},{"name":"B","fact_sheet":"no"}]}}}`, caseforms.Blocking, "has not confirmed the information sharing fact sheet"},
+		"fact sheet not answered":       {"pp2", `{"forms":{"pp2":{"attendance":[{"name":"A"}]}}}`, caseforms.Blocking, "has not confirmed the information sharing fact sheet"},
+		"single record, C77":            {"pp2", `{"forms":{"pp2":{"single_record":"no"}}}`, caseforms.Blocking, "each case is fully and separately recorded"},
+		"reason for not telling, C82":   {"pp2", `{"forms":{"pp2":{"offender_informed":"no"}}}`, caseforms.Blocking, "Reason for not telling"},
+		"disclosure, C88":               {"pp2", `{"forms":{"pp2":{"disclosure_decided":"yes"}}}`, caseforms.Blocking, "Less intrusive options considered"},
+		"considered without a reason":   {"pp2", `{"forms":{"pp2":{"m3":{"state":"not_applicable"}}}}`, caseforms.Blocking, "monitoring (forms.pp2.m3): needs the reason"},
+		"empty heading":                 {"pp2", `{}`, caseforms.Blocking, "Wider disclosure (forms.pp2.m10): is not answered and must be"},
+		"no actions without a reason":   {"pp2", `{"forms":{"pp2":{"actions":{"state":"none_known"}}}}`, caseforms.Blocking, "Agreed actions (forms.pp2.actions): needs the reason"},
+		"review too late, level 2":      {"pp2", `{"forms":{"pp2":{"meeting_date":"2026-08-31","next_review_date":"2027-03-01","level_agreed":"2"}}}`, caseforms.Warning, "is later than the procedures allow"},
+		"review too late, level 1":      {"pp2", `{"forms":{"pp2":{"meeting_date":"2026-12-15","next_review_date":"2027-12-16","level_agreed":"1"}}}`, caseforms.Warning, "is later than the procedures allow"},
+		"chair of level 3":              {"pp2", `{"forms":{"pp2":{"meeting_level":"3","chair_rank":"spo"}}}`, caseforms.Warning, "is not high enough"},
+		"level changed, why":            {"pp2", `{"mappa":{"category":"1","level":"1"},"forms":{"pp2":{"level_agreed":"2"}}}`, caseforms.Blocking, "Reason for a change of level or risk"},
+		"not confirmed as current":      {"pp2", `{"forms":{"pp2":{"confirmed_current":"no"}}}`, caseforms.Blocking, "must be so before the minutes are issued"},
+		"PP3 is never refused":          {"pp3", `{"forms":{"pp3":{"rosh_level":"low"}}}`, caseforms.Warning, "is neither high nor very high"},
+		"PP3 belongs to something":      {"pp3", `{}`, caseforms.Blocking, "Attached to the PP1"},
+		"consent for a provider":        {"pp3-provider", `{"forms":{"pp3":{"consent":"no"}}}`, caseforms.Blocking, "must be given before anything goes to a housing provider"},
+		"consent is a warning in PP3":   {"pp3", `{}`, caseforms.Warning, "consent to sharing with housing providers"},
+		"nothing for Jobcentre Plus":    {"pp1-jobcentre", `{}`, caseforms.Blocking, "there is nothing that Jobcentre Plus may be told"},
+		"no summary":                    {"pp2-summary", `{}`, caseforms.Blocking, "it is not made from the minutes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ps := check(t, d, c.form, c.data)
+			p := find(ps, c.want)
+			if p == nil {
+				t.Fatalf("not told: %v", ps)
+			}
+			if p.Severity != c.severity {
+				t.Errorf("severity %s, want %s", p.Severity, c.severity)
+			}
+		})
+	}
+	for name, c := range map[string]struct{ form, data, unwanted string }{
+		"review in time at the month's end": {"pp2", `{"forms":{"pp2":{"meeting_date":"2026-08-31","next_review_date":"2027-02-28","level_agreed":"2"}}}`, "is later than the procedures allow"},
+		"notice enough":                     {"pp1", `{"person":{"custody_status":"in_custody"},"sentence":{"release_date":"2027-05-20"},"forms":{"pp1":{"sign_date":"2026-11-20"}}}`, "is nearer than the notice wanted"},
+		"PP3 completed at the meeting":      {"pp3", `{"forms":{"pp3":{"completed_at":"PP2"}}}`, "Attached to the PP1"},
+		"everybody confirmed":               {"pp2", `{"forms":{"pp2":{"attendance":[{"name":"A","fact_sheet":"yes"}]}}}`, "has not confirmed"},
+		"professionals meeting: category":   {"pp1", `{"forms":{"pp1":{"notification_type":"professionals_meeting"}}}`, "Category"},
+		"professionals meeting: offence":    {"pp1", `{"forms":{"pp1":{"notification_type":"professionals_meeting"}}}`, "Offences or cautions"},
+		"offence detail in minutes":         {"pp2", `{"offences":[{"description":"x"}]}`, "Brief details"},
+	} {
+		t.Run("not "+name, func(t *testing.T) {
+			t.Parallel()
+			if p := find(check(t, d, c.form, c.data), c.unwanted); p != nil {
+				t.Errorf("told: %v", p)
+			}
+		})
+	}
+}
+
+// An answer that London's version does not ask for is told, not lost in silence.
+func TestAnswersAnAreaDoesNotAsk(t *testing.T) {
+	t.Parallel()
+	d := area(t, "london")
+	ps := check(t, d, "conference", `{"forms":{"conference":{"compliance":"kept all","meeting_nature":"review"}}}`)
+	if p := find(ps, "forms.conference.compliance): is answered, but version 2014-11-london does not ask it"); p == nil || p.Severity != caseforms.Warning {
+		t.Errorf("not told: %v", ps)
+	}
+	if p := find(ps, "meeting_nature): is answered, but"); p != nil {
+		t.Errorf("it is printed: %v", p)
+	}
+}
+
+// What goes to Jobcentre Plus is who it is and what they may not work at, nothing else (003:218).
+func TestJobcentreLearnsNothingElse(t *testing.T) {
+	t.Parallel()
+	var keys []string
+	d := definitions(t)
+	f := form(t, d, "pp1-jobcentre")
+	doc, err := d.Fill(f, decode(t, d, f, string(sample(t, "02-full.json"))), caseforms.FillOptions{Today: today})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Answers(func(_ *caseforms.DocSection, a *caseforms.Answer) { keys = append(keys, a.Key) })
+	if got := strings.Join(keys, " "); got != "name dob restricted_employment" {
+		t.Errorf("prints %s", got)
+	}
+}
+
+// An action sheet has the actions of its agency and of no other (0.4 point 24).
+func TestActionSheets(t *testing.T) {
+	t.Parallel()
+	d := definitions(t)
+	data := `{"forms":{"pp2":{"actions":[{"action":"watch","agency":"Police"},{"action":"house","agency":"Housing"},{"action":"visit","agency":"police"}]}}}`
+	for agency, want := range map[string]string{"": "watch visit", "Housing": "house"} {
+		var got []string
+		a := fill(t, d, "pp2-actions", data, caseforms.FillOptions{For: agency})
+		for i := 0; ; i++ {
+			x, ok := a[fmt.Sprintf("actions[%d].action", i)]
+			if !ok {
+				break
+			}
+			got = append(got, x.Text)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %v, want %s", agency, got, want)
+		}
+	}
+}
+
+// One case fills all six forms: a fact entered once stands in every form that asks for it.
+func TestFactsEnteredOnceStandEverywhere(t *testing.T) {
+	t.Parallel()
+	d := definitions(t)
+	data := `{"person":{"given_names":"Ada","family_name":"Once","dob":"1990-01-02"},"children":[{"name":"Kid","dob":"2019-06-01"}],"risk":{"statements":{"who":"Kid above all"}},
+	 "forms":{"conference":{"meeting_date":"2026-05-31"},"pp1":{"category_basis":"dto"}}}`
+	for f, want := range map[string]map[string]string{
+		"cp1": {"p_name": "Ada Once", "risk_who": "Kid above all"}, "check": {"offender_name": "Ada Once", "dob": "2 January 1990"},
+		"conference": {"defendant_name": "Ada Once", "risk_who": "Kid above all", "people[0].age": "1 June 2019 (aged 6)"}, // on the day of the meeting
+		"pp1":        {"name": "Ada Once", "risk_who": "Kid above all", "household[0].name": "Kid"}, "pp2": {"name": "Ada Once", "category_basis": "Detention and training order of 12 months or more"},
+		"pp3": {"name": "Ada Once"}, "pp3-provider": {"name": "Ada Once"},
+	} {
+		a := fill(t, d, f, data, caseforms.FillOptions{})
+		for k, text := range want {
+			if a[k].Text != text {
+				t.Errorf("%s %s prints %q, want %q", f, k, a[k].Text, text)
+			}
+		}
+	}
+}
