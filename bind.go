@@ -22,6 +22,11 @@ func (d *Definitions) Bind() []Problem {
 		}
 	}
 	b.needOptions(d.shape, "")
+	for _, w := range fixedWords {
+		if d.Words[w].IsZero() {
+			b.add("words.yaml", 1, w, "this word is needed", "")
+		}
+	}
 	forms := &Shape{Kind: KindRecord}
 	for _, f := range d.Forms {
 		b.takeOver(f)
@@ -157,6 +162,12 @@ func (c *Cond) takenFrom(base string, own map[string]bool) *Cond {
 	return &n
 }
 
+// fixedWords are the words that documents print of themselves.
+var fixedWords = strings.Fields(`not_answered not_known not_applicable withheld none_known yes no draft draft_notice page of version reference
+	not_issued continued ticked not_ticked no_fixed_abode closest_area confidential_address unborn unborn_child expected child aged month months
+	age_not_known sheet_form see_sheet part_role part_agency part_phone part_email part_postcode part_lines part_date month_1 month_2 month_3 month_4
+	month_5 month_6 month_7 month_8 month_9 month_10 month_11 month_12`)
+
 type binder struct {
 	d        *Definitions
 	problems []Problem
@@ -185,10 +196,22 @@ func (b *binder) form(f *Form, own *Shape) {
 			f.Addressee = nil
 		}
 	}
+	b.texts(f, 1, "title", f.Title, f.Subtitle, f.GoesTo)
 	for _, s := range f.Sections {
 		b.cond(f, s.When, own, nil)
+		b.texts(f, s.Line, s.Key, s.Title, s.Intro)
+		grid := 0
 		for _, q := range s.Fields {
 			b.field(f, q, own, nil)
+			if q.Layout == LayoutGrid {
+				grid++
+			}
+			if s.Layout == LayoutLetter && q.Fields != nil {
+				b.add(f.File, q.Line, q.Key, "a list cannot stand in a letter", "")
+			}
+		}
+		if grid > 6 {
+			b.add(f.File, s.Line, s.Key, "a grid has room for six answers", "")
 		}
 		if s.Layout == LayoutLetter {
 			b.letter(f, s)
@@ -207,6 +230,21 @@ func (b *binder) form(f *Form, own *Shape) {
 	}
 	for _, r := range f.Rules {
 		b.rule(f, r, own)
+	}
+}
+
+var keyRule = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// texts makes sure that every {name} in a text is a setting.
+func (b *binder) texts(f *Form, line int, key string, texts ...Text) {
+	for _, t := range texts {
+		for _, words := range []string{t.En, t.Cy} {
+			for _, m := range placeholder.FindAllStringSubmatch(words, -1) {
+				if _, ok := b.d.Settings[m[1]]; !ok {
+					b.add(f.File, line, key, "the text has {"+m[1]+"}, but there is no such setting", "")
+				}
+			}
+		}
 	}
 }
 
@@ -243,6 +281,14 @@ func (b *binder) source(f *Form, path string, own, item *Shape) *Shape {
 }
 
 func (b *binder) field(f *Form, q *Field, own, item *Shape) {
+	if !keyRule.MatchString(q.Key) || q.Key == "state" {
+		b.add(f.File, q.Line, q.Key, "a key is made of small letters, digits and _, and is not state", "")
+	}
+	if item != nil && q.Fields != nil {
+		b.add(f.File, q.Line, q.Key, "a list cannot stand in a list", "")
+		return
+	}
+	b.texts(f, q.Line, q.Key, q.Label, q.Hint, q.Item, q.Fixed)
 	if q.Label.IsZero() {
 		b.add(f.File, q.Line, q.Key, "a question needs a label", "")
 	}
@@ -275,6 +321,9 @@ func (b *binder) field(f *Form, q *Field, own, item *Shape) {
 			b.cond(f, n.When, own, item)
 			for _, c := range n.Any {
 				b.cond(f, c, own, item)
+			}
+			if arity[n.Rule] > 0 {
+				b.add(f.File, q.Line, q.Key, "the rule "+n.Rule+" looks at answers that cannot be named here", "")
 			}
 			if n.Rule != "" && rules[n.Rule] == nil {
 				b.add(f.File, q.Line, q.Key, "there is no rule "+quoteKey(n.Rule), known(rules))
@@ -438,6 +487,9 @@ func (b *binder) cond(f *Form, c *Cond, own, item *Shape) {
 func (b *binder) rule(f *Form, r *Rule, own *Shape) {
 	if rules[r.Rule] == nil {
 		b.add(f.File, r.Line, r.Rule, "there is no rule of this name", known(rules))
+	}
+	if len(r.Of) < arity[r.Rule] {
+		b.add(f.File, r.Line, r.Rule, fmt.Sprintf("this rule looks at %d answers: of", arity[r.Rule]), "")
 	}
 	for _, p := range r.Of {
 		if b.source(f, p, own, nil) == nil && f.fields[p] == nil {

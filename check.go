@@ -13,7 +13,7 @@ func (d *Definitions) Check(f *Form, c *Case, o FillOptions) ([]Problem, error) 
 	if err != nil {
 		return nil, err
 	}
-	k := &checker{filler: x, rules: map[string][]Problem{}, doubted: map[leaf]bool{}, missed: map[string]bool{}}
+	k := &checker{filler: x, rules: map[string][]Problem{}, doubted: map[leaf]bool{}, missed: map[string]Severity{}}
 	for _, r := range append(slices.Clone(f.Rules), d.Rules...) {
 		k.rule(r)
 	}
@@ -41,7 +41,7 @@ type checker struct {
 	problems []Problem
 	rules    map[string][]Problem // rules, by the key of the question they belong to
 	doubted  map[leaf]bool
-	missed   map[string]bool // key paths that are told already: a fact may be printed in several places
+	missed   map[string]Severity // key paths that are told already: a fact may be printed in several places
 }
 
 func (k *checker) rule(r *Rule) {
@@ -129,7 +129,7 @@ func (k *checker) list(at spot) {
 	switch {
 	case len(all) == 0 && (st == NotAnswered || st == Answered):
 		k.missing(at, nil)
-	case at.q.Reasons && st != Answered && why == "":
+	case len(all) == 0 && at.q.Reasons && why == "":
 		k.unreasoned(at, st)
 	}
 	for n, e := range all {
@@ -173,10 +173,6 @@ func (k *checker) missing(at spot, item any) {
 		return
 	}
 	key := at.key()
-	if k.missed[key] {
-		return
-	}
-	k.missed[key] = true
 	p := Problem{Severity: Warning, Key: key, Label: at.label(), Section: k.section, Source: q.Source, Msg: "is not answered",
 		Hint: `give the answer, or say why there is none: {"state":"not_known","why":"…"}`}
 	switch {
@@ -185,6 +181,13 @@ func (k *checker) missing(at spot, item any) {
 	case required:
 		p.Severity, p.Msg = Blocking, "is not answered and must be before this form is issued"
 	}
+	if q.Only != nil {
+		key += " " + q.Key // several questions ask for different items of one list
+	}
+	if told := k.missed[key]; told == Blocking || told == p.Severity {
+		return
+	}
+	k.missed[key] = p.Severity
 	k.problems = append(k.problems, p)
 }
 

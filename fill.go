@@ -60,7 +60,7 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 func (d *Definitions) Word(key string) string {
 	t, ok := d.Words[key]
 	if !ok {
-		return "⟨" + key + "⟩" // the loader checks that every word is there, so this is seen only while writing a new one
+		return "⟨" + key + "⟩" // Bind checks the words that are used, so this is seen only while a new one is written
 	}
 	return t.In(d.Lang)
 }
@@ -530,51 +530,49 @@ func (x *filler) stateText(q *Field, s State, why string) string {
 	return text
 }
 
-// joined prints several facts as one answer. When none has a value they print their common state.
+// joined prints several facts as one answer. When none has a value, its state is that of the first that has one.
 func (x *filler) joined(q *Field, item any) (State, string) {
 	var parts []string
-	best := NotAnswered
-	common := true
-	first := true
-	var why string
-	whys := map[string]bool{}
+	said := map[string]bool{}
+	known, st, why := false, NotAnswered, ""
 	for i, path := range q.From {
 		var opts []Option
 		if i < len(q.partOptions) {
 			opts = q.partOptions[i]
 		}
 		v := x.find(path, item)
-		st, text, w := x.print(v, opts)
+		s, text, w := x.print(v, opts)
 		if l, ok := v.(list); ok {
-			st, text, w = x.printList(&Field{Join: ", ", options: opts}, l)
-		}
-		if first {
-			best, why, first = st, w, false
-		} else if st != best {
-			common = false
-			best = max(best, st)
+			s, text, w = x.printList(&Field{Join: ", ", options: opts}, l)
 		}
 		before := ""
 		if i < len(q.Before) {
 			before = x.d.say(q.Before[i])
 		}
 		switch {
-		case st == Answered:
+		case s == Answered:
+			known = true
 			parts = append(parts, before+text)
-		case st == NotAnswered:
+			continue
+		case s == NotAnswered:
+			continue
 		case before != "":
-			parts = append(parts, before+x.lower(st, w))
-		case st != NotApplicable: // that a companion question does not arise need not be said
-			parts = append(parts, x.stateText(q, st, w))
+			parts = append(parts, before+x.lower(s, w))
+		case s != NotApplicable: // that a companion question does not arise need not be said
+			parts = append(parts, x.stateText(q, s, w))
 		}
-		if st != NotAnswered {
-			whys[x.stateText(q, st, w)] = true
+		said[x.stateText(q, s, w)] = true
+		if st == NotAnswered {
+			st, why = s, w
 		}
 	}
-	if best != Answered && (common && len(whys) <= 1 || parts == nil) {
-		return best, x.stateText(q, best, why)
+	switch {
+	case known:
+		return Answered, strings.Join(parts, q.Join)
+	case len(said) > 1:
+		return st, strings.Join(parts, q.Join)
 	}
-	return Answered, strings.Join(parts, q.Join)
+	return st, x.stateText(q, st, why)
 }
 
 func (x *filler) printList(q *Field, l list) (State, string, string) {

@@ -1,6 +1,7 @@
 package caseforms_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -46,6 +47,14 @@ func TestFillPrints(t *testing.T) {
 		"several addresses":          {"check", `{"person":{"addresses":[{"type":"current","address":{"lines":["1 A Road"],"postcode":"le999zz"}},{"type":"previous","address":{"lines":["2 B Road"]}},{"type":"other","address":{"lines":["3 C Road","Town"]}}]}}`, "addresses", "1 A Road, LE99 9ZZ\n3 C Road, Town"},
 		"no fixed abode":             {"check", `{"person":{"addresses":[{"type":"current","address":{"no_fixed_abode":"yes","closest_area":"Northtown"}}]}}`, "addresses", "No fixed abode; closest links to Northtown"},
 		"confidential address":       {"cp1", `{"children":[{"name":"C","address":{"lines":["Refuge"]},"address_confidential":"yes"}]}`, "children[0].lives_at", "Refuge (CONFIDENTIAL ADDRESS – do not pass on)"},
+		"confidential, the person's": {"cp1", `{"person":{"addresses":[{"type":"current","address":{"lines":["1 A Road"]},"address_confidential":"yes"}]}}`, "p_current_address", "1 A Road (CONFIDENTIAL ADDRESS – do not pass on)"},
+		"confidential, an adult's":   {"cp1", `{"adults":[{"name":"B","address":{"lines":["1 A Road"]},"address_confidential":"yes"}]}`, "adults[0].address", "1 A Road (CONFIDENTIAL ADDRESS – do not pass on)"},
+		"not confidential":           {"cp1", `{"adults":[{"name":"B","address":{"lines":["1 A Road"]},"address_confidential":"no"}]}`, "adults[0].address", "1 A Road"},
+		"23 months":                  {"check", `{"children":[{"name":"C","dob":"2024-11-21"}]}`, "children[0].dob", "21 November 2024 (23 months)"},
+		"two years":                  {"check", `{"children":[{"name":"C","dob":"2024-11-20"}]}`, "children[0].dob", "20 November 2024 (aged 2)"},
+		"six is under seven":         {"cp1", `{"children":[{"name":"C","dob":"2019-11-21"}]}`, "under_seven", "Yes: C"},
+		"seven is not":               {"cp1", `{"children":[{"name":"C","dob":"2019-11-20"}]}`, "under_seven", "No"},
+		"current addresses, both":    {"cp1", `{"person":{"addresses":[{"type":"current","address":{"lines":["1 A"]}},{"type":"current","address":{"lines":["2 B"]}}]}}`, "p_current_address", "1 A\n2 B"},
 		"age in years":               {"check", `{"children":[{"name":"C","dob":"2014-05-03"}],"forms":{"check":{"sent_date":"2026-05-02"}}}`, "children[0].dob", "3 May 2014 (aged 11)"},
 		"age on the birthday":        {"check", `{"children":[{"name":"C","dob":"2014-05-03"}],"forms":{"check":{"sent_date":"2026-05-03"}}}`, "children[0].dob", "3 May 2014 (aged 12)"},
 		"age in months":              {"check", `{"children":[{"name":"C","dob":"2026-04-20"}]}`, "children[0].dob", "20 April 2026 (7 months)"},
@@ -112,6 +121,19 @@ func TestEachAuthorityGetsItsOwnChildren(t *testing.T) {
 		}
 		if s := strings.Join(got, " "); s != want {
 			t.Errorf("%q: %s, want %s", who, s, want)
+		}
+	}
+	// and so in every form that prints children
+	for f, key := range map[string]string{"check": "children[%d].name", "conference": "people[%d].name"} {
+		a := fill(t, d, f, data, caseforms.FillOptions{For: "South"})
+		var got []string
+		for i := range 4 {
+			if x, ok := a[fmt.Sprintf(key, i)]; ok {
+				got = append(got, x.Text)
+			}
+		}
+		if s := strings.Join(got, " "); s != "Sol Una Mis" {
+			t.Errorf("%s: %s", f, s)
 		}
 	}
 	// another authority's child asks nothing of this one's document
@@ -224,8 +246,8 @@ Position:
 Signature:
 Date:
 Please complete the questions below:
-Is the defendant known to Children’s Social Care? If so, in what capacity?
-Are any of the children named in Appendix 2 known to Children’s Social Care ?
+Is the defendant known to Children’s Social Care? If so, in what capacity? Please select
+Are any of the children named in Appendix 2 known to Children’s Social Care ? Please select
 If so, what is the nature of your contact with them (e g Child Protection Plan, Section 17 support Common Assessment Framework) Please include the name / contact number of any allocated social worker(s) and the date of any future Child Protection or child in Need meetings to be held.
 Sent by:
 Position:

@@ -118,6 +118,7 @@ func TestRulesOfTheOtherForms(t *testing.T) {
 		"review in time at the month's end": {"pp2", `{"forms":{"pp2":{"meeting_date":"2026-08-31","next_review_date":"2027-02-28","level_agreed":"2"}}}`, "is later than the procedures allow"},
 		"notice enough":                     {"pp1", `{"person":{"custody_status":"in_custody"},"sentence":{"release_date":"2027-05-20"},"forms":{"pp1":{"sign_date":"2026-11-20"}}}`, "is nearer than the notice wanted"},
 		"PP3 completed at the meeting":      {"pp3", `{"forms":{"pp3":{"completed_at":"PP2"}}}`, "Attached to the PP1"},
+		"actions are there":                 {"pp2", `{"forms":{"pp2":{"actions":[{"action":"x"}]}}}`, "Agreed actions (forms.pp2.actions): needs"},
 		"everybody confirmed":               {"pp2", `{"forms":{"pp2":{"attendance":[{"name":"A","fact_sheet":"yes"}]}}}`, "has not confirmed"},
 		"professionals meeting: category":   {"pp1", `{"forms":{"pp1":{"notification_type":"professionals_meeting"}}}`, "Category"},
 		"professionals meeting: offence":    {"pp1", `{"forms":{"pp1":{"notification_type":"professionals_meeting"}}}`, "Offences or cautions"},

@@ -127,15 +127,6 @@ func kindOf(l leaf) Kind {
 	return ""
 }
 
-// Identifier tells whether values of this kind are codes whose zeros and letters must survive a spreadsheet.
-func (k Kind) Identifier() bool {
-	switch k {
-	case KindCRN, KindPrisonNumber, KindPNC, KindCRO, KindNHSNumber, KindPhone, KindPostcode:
-		return true
-	}
-	return false
-}
-
 // Line is a short text.
 type Line string
 
@@ -215,6 +206,7 @@ type Email string
 var emailRule = regexp.MustCompile(`^[a-zA-Z0-9.!#$%&'*+/=?^_` + "`" + `{|}~-]+@([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+([a-zA-Z]{2,63}|xn--[a-zA-Z0-9-]+)$`)
 
 func (v *Email) parse(s string) (string, error) {
+	s = strings.NewReplacer("\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00a0", "").Replace(s) // pasted in unseen
 	*v = Email(s)
 	if _, err := mail.ParseAddress(s); err != nil || !emailRule.MatchString(s) || strings.Contains(s, "..") || len(s) > 254 {
 		return "this does not look like an e-mail address", nil

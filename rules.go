@@ -32,6 +32,10 @@ var rules = map[string]func(x *filler, r *Rule) bool{
 	"too_few_months_before":       ruleTooFewMonthsBefore,
 }
 
+// arity is how many answers a rule looks at, at least. A rule that is not here looks at none.
+var arity = map[string]int{"before": 2, "in_future": 1, "child_at_release_address": 1, "small_child_domestic_abuse": 1, "not_only": 1,
+	"information_only_but_urgent": 1, "answered_without": 2, "not_all_yes": 1, "review_too_late": 3, "too_few_months_before": 3}
+
 // date is the whole date at a path, when there is one.
 func (x *filler) date(path string) (Date, bool) {
 	switch v := x.find(path, nil).(type) {
@@ -114,7 +118,7 @@ func (x *filler) here() (out []*Child) {
 	return out
 }
 
-// ruleChildAtReleaseAddress: a child lives at the release address and the answer at Of[0] is not the one in Of[1:] (000:69; 001:41).
+// ruleChildAtReleaseAddress: a child lives at the release address and a section 47 enquiry is not among what is asked at Of[0] (000:69; 001:41).
 func ruleChildAtReleaseAddress(x *filler, r *Rule) bool {
 	for _, c := range x.here() {
 		if c.LivesAtRelease.Known() && bool(c.LivesAtRelease.Value.YesNo) {
@@ -125,7 +129,8 @@ func ruleChildAtReleaseAddress(x *filler, r *Rule) bool {
 	return false
 }
 
-// ruleSmallChildDomesticAbuse: domestic abuse is ticked at Of[0], a child is unborn, under one or of unknown age (002:387).
+// ruleSmallChildDomesticAbuse: domestic abuse is ticked at Of[0], a child is unborn, under one or of unknown age, and the kind of referral at
+// Of[1] is none or information only (002:387).
 func ruleSmallChildDomesticAbuse(x *filler, r *Rule) bool {
 	ticked, ok := x.find(r.Of[0], nil).(*Of[Choices])
 	if !ok || !ticked.Value.Has("domestic_abuse") {
@@ -159,7 +164,7 @@ func ruleChildWithoutAuthority(x *filler, _ *Rule) bool {
 	return false
 }
 
-// ruleNoItemAskedFor: the list at Of[0] has items, but none of the addressee's.
+// ruleNoItemAskedFor: there are children, but none of the addressee's.
 func ruleNoItemAskedFor(x *filler, _ *Rule) bool {
 	return len(x.c.Children.Items) > 0 && len(x.here()) == 0
 }

@@ -47,9 +47,6 @@ func (s *Shape) at(path string) *Shape {
 	return s
 }
 
-// Shape is the shape of the whole case under these definitions.
-func (d *Definitions) Shape() *Shape { return d.shape }
-
 func ownShape(q *Field) (ShapeKey, bool) {
 	if q.Kind == "" {
 		return ShapeKey{}, false

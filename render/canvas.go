@@ -12,7 +12,6 @@ type role uint8
 
 const (
 	roleDocument role = iota
-	roleSect
 	roleH1
 	roleH2
 	roleH3
@@ -28,7 +27,7 @@ const (
 	roleContent // a leaf: a run of page content
 )
 
-var roleNames = [...]string{"Document", "Sect", "H1", "H2", "H3", "P", "Table", "TR", "TH", "TD", "L", "LI", "LBody", "Span"}
+var roleNames = [...]string{"Document", "H1", "H2", "H3", "P", "Table", "TR", "TH", "TD", "L", "LI", "LBody", "Span"}
 
 type scope uint8
 
@@ -64,7 +63,6 @@ type canvas struct {
 	usedBox  bool
 	font     int // currently set: face*4 + which font of it; -1 none
 	size     float64
-	gray     uint8 // current fill, for text; 0 black
 	missing  []Glyph
 	key      string  // of the answer being drawn, for reports
 	glyphs   []glyph // of the block being drawn; shape hands out parts of it
@@ -108,7 +106,7 @@ func (c *canvas) startPage() {
 		c.buf, c.spare = c.spare[n][:0], c.spare[:n]
 	}
 	c.marks = nil
-	c.font, c.size, c.gray = -1, 0, 0
+	c.font, c.size = -1, 0
 }
 
 func (c *canvas) endPage() {
@@ -199,7 +197,6 @@ func (c *canvas) fill(x, y, w, h, r, g, b float64) {
 	c.op("re", x, pageHeight-y-h, w, h)
 	c.op("f")
 	c.op("g", 0)
-	c.gray = 0
 }
 
 // line draws a hairline.

@@ -30,6 +30,7 @@ func TestGolden(t *testing.T) {
 				doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: data != nil, Blank: data == nil})
 				base := strings.TrimPrefix(area+"-"+f.ID+"-"+name, "-")
 				golden(t, base+".txt", string(written(t, doc, render.FormatText)))
+				golden(t, base+".html", strings.Replace(string(written(t, doc, render.FormatHTML)), css(t), "", 1))
 				golden(t, base+".cells", cells(t, written(t, doc, render.FormatWorkbook)))
 				t.Run(base, func(t *testing.T) {
 					t.Parallel()
@@ -42,6 +43,16 @@ func TestGolden(t *testing.T) {
 			}
 		}
 	}
+}
+
+// css is the style sheet, which has no place in a golden file of each form.
+func css(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("page.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func golden(t *testing.T, name, got string) {
@@ -84,6 +95,13 @@ func cells(t *testing.T, data []byte) string {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&b, "sheet %s (visible: %v)\n", sheet, visible)
+		layout, err := x.GetPageLayout(sheet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hf, err := x.GetHeaderFooter(sheet); err == nil && hf != nil {
+			fmt.Fprintf(&b, "paper %d, %s, %d wide; head %q, foot %q\n", *layout.Size, *layout.Orientation, *layout.FitToWidth, hf.OddHeader, hf.OddFooter)
+		}
 		rows, err := x.GetRows(sheet)
 		if err != nil {
 			t.Fatal(err)
@@ -101,6 +119,13 @@ func cells(t *testing.T, data []byte) string {
 				mark := ""
 				if kind == excelize.CellTypeUnset {
 					mark = " (date)"
+				}
+				id, err := x.GetCellStyle(sheet, at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if style, err := x.GetStyle(id); err == nil && style.NumFmt == 49 {
+					mark = " @"
 				}
 				fmt.Fprintf(&b, "%s %q%s\n", at, v, mark)
 			}

@@ -269,7 +269,7 @@ func (s *sheet) least(following []block) float64 {
 	case blockBanner:
 		return 60
 	case blockSignature:
-		return float64(len(b.answers)) * (bodyLead + 2*padY)
+		return s.signatureHeight(b.answers)
 	case blockRows:
 		lw := textWidth * labelPart
 		return s.rowStart([]string{b.answers[0].Label, s.shown(b.answers[0])}, []float64{lw, textWidth - lw})
@@ -278,7 +278,7 @@ func (s *sheet) least(following []block) float64 {
 	case blockGrid:
 		return s.gridStart(b.answers)
 	case blockTicks:
-		return s.height(bold, bodySize, bodyLead, textWidth, b.answers[0].Label) + 4*(bodyLead+2)
+		return s.height(bold, bodySize, bodyLead, textWidth, b.answers[0].Label) + float64(min(len(b.answers[0].Boxes), 9))*(bodyLead+2)
 	case blockPara, blockNote, blockLetter:
 		return 3 * bodyLead
 	}
@@ -466,7 +466,7 @@ func (s *sheet) row(cells []cell, o rowOptions) {
 		for i := range cells {
 			n = max(n, min(len(cells[i].lines), room))
 		}
-		h := max(float64(max(n, 1))*bodyLead+2*padY, 0)
+		h := float64(max(n, 1))*bodyLead + 2*padY
 		if first {
 			h = max(h, min(o.least, bottom-s.y))
 		}
@@ -546,7 +546,11 @@ func (s *sheet) ground(cells []cell, h float64) {
 
 // writable is the height of an answer on a blank form.
 func writable(a *caseforms.Answer) float64 {
-	return bodyLead*float64(max(1, a.Rows)) + 3*padY
+	rows := max(1, a.Rows)
+	if a.Kind == caseforms.KindRecord || a.Kind == caseforms.KindAddress || a.Kind == caseforms.KindList {
+		rows = max(rows, 3) // addresses and the like
+	}
+	return bodyLead*float64(rows) + 3*padY
 }
 
 // shown is what an answer prints in a cell: its text, or on a blank form its boxes.
@@ -747,7 +751,7 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 		}
 	}
 	h := s.height(bold, bodySize, bodyLead, textWidth, a.Label)
-	s.need(h + min(float64(per), 4)*(bodyLead+2) + 4)
+	s.need(h + min(float64(per), 9)*(bodyLead+2) + 4)
 	s.push(roleP)
 	s.begin()
 	s.lines(bold, bodySize, bodyLead, left, textWidth, a.Label)
@@ -971,6 +975,19 @@ func (s *sheet) letter(runs []caseforms.Run) {
 
 // signature sets who signs and when, with room to sign by hand on a blank form.
 func (s *sheet) signature(answers []*caseforms.Answer) {
-	s.need(float64(len(answers)) * (bodyLead + 2*padY))
+	s.need(s.signatureHeight(answers))
 	s.rows(answers)
+}
+
+// signatureHeight is the room for signing, which is not divided between pages.
+func (s *sheet) signatureHeight(answers []*caseforms.Answer) float64 {
+	h := 0.0
+	for _, a := range answers {
+		if a.Text == "" {
+			h += writable(a)
+		} else {
+			h += s.rowStart([]string{a.Label, a.Text}, []float64{textWidth * labelPart, textWidth * (1 - labelPart)})
+		}
+	}
+	return h
 }

@@ -148,9 +148,9 @@ func appendAnswer(out []block, s *caseforms.DocSection, a *caseforms.Answer) []b
 		kind = blockPairs
 	case s.Layout == caseforms.LayoutSignature:
 		kind = blockSignature
-		if a.Text == "" && len(a.Boxes) > 0 {
-			line := *a // signed by hand: a line to write on, not boxes
-			line.Boxes = nil
+		if a.Text == "" {
+			line := *a // signed by hand: room to write, not boxes
+			line.Boxes, line.Rows = nil, max(2, a.Rows)
 			a = &line
 		}
 	case len(a.Boxes) > 4 && a.Text == "":

@@ -86,6 +86,13 @@ func TestMistakesInDefinitionsAreTold(t *testing.T) {
 		"fact that is none":        {"facts.yaml", "person.crn:", "person.crm:", "facts.yaml:4:1: person.crm: the case record has no such fact"},
 		"fact without options":     {"facts.yaml", ", options: *mappa_level", "", "mappa.previous.level: this fact needs options"},
 		"a text in a third tongue": {check, "title: SAFEGUARDING CHILDREN – Check/Notification Form", "title: {en: X, fr: Y}", "a text has en and cy"},
+		"rule wants more answers":  {check, "rule: other_authorities\n    of: [addressee.authority]", "rule: before\n    of: [sentence.date]", "this rule looks at 2 answers"},
+		"rule in a need":           {check, `required: true, source: "002:978"`, `required: {rule: before}, source: "002:978"`, "looks at answers that cannot be named here"},
+		"key with a dot":           {check, "key: dob, label", "key: d.ob, label", "a key is made of small letters"},
+		"key called state":         {check, "key: signature, label", "key: state, label", "is not state"},
+		"list in a list":           {check, "{key: school, label: School/nursery/college (if known), from: school, width: 4}", "{key: school, label: X, from: parental_responsibility_by, fields: [{key: a, label: A, from: name}]}", "a list cannot stand in a list"},
+		"setting misspelt":         {check, "goes_to: Children's social care", "goes_to: \"{organistion}\"\n#", "the text has {organistion}"},
+		"word missing":             {"words.yaml", "unborn_child:", "unborn_kid:", "unborn_child: this word is needed"},
 		"number out of range":      {check, "rows: 4", "rows: 9999999999", "rows: must be a whole number up to 1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
