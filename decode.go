@@ -221,6 +221,9 @@ func (d *caseDecoder) record(n *node, s *Shape, dst any, path string) {
 			d.unknownKey(name, s, path)
 			continue
 		}
+		if forms, ok := dst.(map[string]Group); ok {
+			forms[name.text] = newGroup(ks)
+		}
 		d.value(n.values[i], ks, member(dst, name.text), at)
 	}
 }

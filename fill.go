@@ -187,9 +187,6 @@ func (x *filler) find(path string, item any) any {
 // values are the values a condition looks at: of a list, those of every item.
 func (x *filler) values(path string, item any) []string {
 	v := x.find(path, item)
-	if v == nil && strings.HasPrefix(path, "addressee.") {
-		return []string{""}
-	}
 	if v == nil {
 		// list.key: any item
 		if i := strings.LastIndexByte(path, '.'); i > 0 {
@@ -203,7 +200,7 @@ func (x *filler) values(path string, item any) []string {
 				return all
 			}
 		}
-		return nil
+		return []string{""}
 	}
 	switch v := v.(type) {
 	case leaf:

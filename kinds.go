@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -37,92 +38,48 @@ const (
 	KindList         Kind = "list"
 )
 
-// newLeaf makes an empty fact of a kind, for what is particular to a form. It is the one place that ties kinds to types.
+// kinds tie each kind to the type of its values.
+var kinds = []struct {
+	kind Kind
+	make func() leaf
+}{
+	{KindText, func() leaf { return new(Of[Line]) }},
+	{KindLongText, func() leaf { return new(Of[Prose]) }},
+	{KindDate, func() leaf { return new(Of[Date]) }},
+	{KindPartialDate, func() leaf { return new(Of[PartialDate]) }},
+	{KindTime, func() leaf { return new(Of[TimeOfDay]) }},
+	{KindDateTime, func() leaf { return new(Of[Moment]) }},
+	{KindChoice, func() leaf { return new(Of[Choice]) }},
+	{KindChecks, func() leaf { return new(Of[Choices]) }},
+	{KindYesNo, func() leaf { return new(Of[YesNo]) }},
+	{KindYesNoUnknown, func() leaf { return new(Of[YesNoUnknown]) }},
+	{KindNumber, func() leaf { return new(Of[Number]) }},
+	{KindEmail, func() leaf { return new(Of[Email]) }},
+	{KindPhone, func() leaf { return new(Of[Phone]) }},
+	{KindPostcode, func() leaf { return new(Of[Postcode]) }},
+	{KindCRN, func() leaf { return new(Of[CRN]) }},
+	{KindPrisonNumber, func() leaf { return new(Of[PrisonNumber]) }},
+	{KindPNC, func() leaf { return new(Of[PNC]) }},
+	{KindCRO, func() leaf { return new(Of[CRO]) }},
+	{KindNHSNumber, func() leaf { return new(Of[NHSNumber]) }},
+}
+
+// newLeaf makes an empty fact of a kind, for what is particular to a form.
 func newLeaf(k Kind) leaf {
-	switch k {
-	case KindText:
-		return new(Of[Line])
-	case KindLongText:
-		return new(Of[Prose])
-	case KindDate:
-		return new(Of[Date])
-	case KindPartialDate:
-		return new(Of[PartialDate])
-	case KindTime:
-		return new(Of[TimeOfDay])
-	case KindDateTime:
-		return new(Of[Moment])
-	case KindChoice:
-		return new(Of[Choice])
-	case KindChecks:
-		return new(Of[Choices])
-	case KindYesNo:
-		return new(Of[YesNo])
-	case KindYesNoUnknown:
-		return new(Of[YesNoUnknown])
-	case KindNumber:
-		return new(Of[Number])
-	case KindEmail:
-		return new(Of[Email])
-	case KindPhone:
-		return new(Of[Phone])
-	case KindPostcode:
-		return new(Of[Postcode])
-	case KindCRN:
-		return new(Of[CRN])
-	case KindPrisonNumber:
-		return new(Of[PrisonNumber])
-	case KindPNC:
-		return new(Of[PNC])
-	case KindCRO:
-		return new(Of[CRO])
-	case KindNHSNumber:
-		return new(Of[NHSNumber])
+	for i := range kinds {
+		if kinds[i].kind == k {
+			return kinds[i].make()
+		}
 	}
 	return nil
 }
 
-// kindOf is the kind of a leaf, the other way round.
+// kindOf is the kind of a fact.
 func kindOf(l leaf) Kind {
-	switch l.(type) {
-	case *Of[Line]:
-		return KindText
-	case *Of[Prose]:
-		return KindLongText
-	case *Of[Date]:
-		return KindDate
-	case *Of[PartialDate]:
-		return KindPartialDate
-	case *Of[TimeOfDay]:
-		return KindTime
-	case *Of[Moment]:
-		return KindDateTime
-	case *Of[Choice]:
-		return KindChoice
-	case *Of[Choices]:
-		return KindChecks
-	case *Of[YesNo]:
-		return KindYesNo
-	case *Of[YesNoUnknown]:
-		return KindYesNoUnknown
-	case *Of[Number]:
-		return KindNumber
-	case *Of[Email]:
-		return KindEmail
-	case *Of[Phone]:
-		return KindPhone
-	case *Of[Postcode]:
-		return KindPostcode
-	case *Of[CRN]:
-		return KindCRN
-	case *Of[PrisonNumber]:
-		return KindPrisonNumber
-	case *Of[PNC]:
-		return KindPNC
-	case *Of[CRO]:
-		return KindCRO
-	case *Of[NHSNumber]:
-		return KindNHSNumber
+	for i := range kinds {
+		if reflect.TypeOf(kinds[i].make()) == reflect.TypeOf(l) {
+			return kinds[i].kind
+		}
 	}
 	return ""
 }

@@ -125,7 +125,9 @@ func TestFullSampleUsesEveryKey(t *testing.T) {
 		case map[string]any:
 			for k, x := range v {
 				p := strings.TrimPrefix(path+"."+k, ".")
-				has[p] = true
+				if x != nil && x != "" {
+					has[p] = true
+				}
 				note(x, p)
 			}
 		case []any:

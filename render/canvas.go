@@ -191,9 +191,9 @@ func (c *canvas) op(name string, args ...float64) {
 	c.buf = append(append(c.buf, name...), '\n')
 }
 
-// fill draws a filled rectangle; y is measured from the top of the page, as everywhere here.
-func (c *canvas) fill(x, y, w, h, r, g, b float64) {
-	c.op("rg", r, g, b)
+// fill draws a filled rectangle in a grey; y is measured from the top of the page, as everywhere here.
+func (c *canvas) fill(x, y, w, h, grey float64) {
+	c.op("g", grey)
 	c.op("re", x, pageHeight-y-h, w, h)
 	c.op("f")
 	c.op("g", 0)
@@ -255,6 +255,13 @@ func (c *canvas) shape(f int, s string) []glyph {
 
 // clean is text as it is drawn. Cases are decoded into this form already; labels and words of definitions may not be.
 func clean(s string) string {
+	ascii := true
+	for i := range len(s) {
+		ascii = ascii && s[i] < 0x80
+	}
+	if ascii {
+		return s
+	}
 	if norm.NFC.IsNormalString(s) && utf8.ValidString(s) {
 		return s
 	}

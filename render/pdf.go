@@ -383,7 +383,7 @@ func (s *sheet) banner(a *caseforms.Answer) {
 	s.need(h + 4)
 	y := s.y
 	s.artifact(func() {
-		s.fill(left, y, 6, h, 0, 0, 0)
+		s.fill(left, y, 6, h, 0)
 		s.op("w", 1)
 		s.op("G", 0)
 		s.op("re", left, pageHeight-y-h, textWidth, h)
@@ -529,7 +529,7 @@ func (s *sheet) ground(cells []cell, h float64) {
 	s.artifact(func() {
 		for _, c := range cells {
 			if c.role == roleTH {
-				s.fill(c.x, s.y, c.w, h, tint, tint, tint)
+				s.fill(c.x, s.y, c.w, h, tint)
 			}
 		}
 		s.op("w", 0.5)

@@ -212,11 +212,30 @@ func TestEveryOptionIsReachable(t *testing.T) {
 			for _, s := range f.Sections {
 				for _, q := range s.Fields {
 					path := "forms." + f.ID + "." + q.Key
+					if len(q.From) == 1 {
+						path = q.From[0]
+					}
+					for _, c := range q.Fields { // in a list: one item with each option in turn
+						key, options := c.Key, c.Options
+						if len(c.From) == 1 && d.Facts[path+"."+c.From[0]] != nil {
+							key, options = c.From[0], d.Facts[path+"."+c.From[0]].Options
+						}
+						for _, o := range options {
+							value := fmt.Sprintf(`[{%q:%q}]`, key, o.Value)
+							for keys := strings.Split(path, "."); len(keys) > 0; keys = keys[:len(keys)-1] {
+								value = fmt.Sprintf("{%q:%s}", keys[len(keys)-1], value)
+							}
+							text := string(written(t, document(t, d, f.ID, []byte(value), caseforms.FillOptions{Draft: true}), render.FormatText))
+							if !strings.Contains(squeeze(text), squeeze(o.Label.En)) {
+								t.Errorf("%s: %s of %s = %s is not printed", f.ID, c.Key, q.Key, o.Value)
+							}
+						}
+					}
 					options := q.Options
 					if len(q.From) == 1 && q.Fields == nil && q.As == "" && d.Facts[q.From[0]] != nil {
 						path, options = q.From[0], d.Facts[q.From[0]].Options
 					}
-					if q.Internal || options == nil || strings.Contains(path, "addresses") {
+					if q.Internal || options == nil {
 						continue
 					}
 					for _, o := range options {

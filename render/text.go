@@ -104,18 +104,7 @@ func (t *textWriter) block(b *block) {
 		}
 	case blockLetter:
 		t.line("")
-		var s strings.Builder
-		for _, r := range b.runs {
-			switch {
-			case r.Answer == nil:
-				s.WriteString(r.Text)
-			case r.Answer.Text == "":
-				s.WriteString(strings.Repeat("_", 26))
-			default:
-				s.WriteString(strings.ReplaceAll(r.Answer.Text, "\n", " "))
-			}
-		}
-		t.wrap("", "", s.String())
+		t.wrap("", "", letterText(b.runs))
 		t.line("")
 	case blockNarrative, blockBanner:
 		t.line("")
@@ -140,6 +129,22 @@ func (t *textWriter) block(b *block) {
 			t.answer("", "    ", a)
 		}
 	}
+}
+
+// letterText is a letter in one piece, with a line to write on where an answer is left open.
+func letterText(runs []caseforms.Run) string {
+	var s strings.Builder
+	for _, r := range runs {
+		switch {
+		case r.Answer == nil:
+			s.WriteString(r.Text)
+		case r.Answer.Text == "":
+			s.WriteString(strings.Repeat("_", 26))
+		default:
+			s.WriteString(strings.ReplaceAll(r.Answer.Text, "\n", " "))
+		}
+	}
+	return s.String()
 }
 
 func (t *textWriter) answer(first, rest string, a *caseforms.Answer) {

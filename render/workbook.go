@@ -459,18 +459,7 @@ func (b *book) block(bl *block) {
 	case blockTable:
 		b.table(bl)
 	case blockLetter:
-		var s strings.Builder
-		for _, r := range bl.runs {
-			switch {
-			case r.Answer == nil:
-				s.WriteString(r.Text)
-			case r.Answer.Text == "":
-				s.WriteString(strings.Repeat("_", 26))
-			default:
-				s.WriteString(strings.ReplaceAll(r.Answer.Text, "\n", " "))
-			}
-		}
-		b.para(stylePlain, s.String())
+		b.para(stylePlain, letterText(bl.runs))
 	}
 }
 
