@@ -191,21 +191,6 @@ func (k *checker) missing(at spot, item any) {
 	k.problems = append(k.problems, p)
 }
 
-func (k *checker) needed(n *Need, item any) bool {
-	switch {
-	case n == nil:
-		return false
-	case n.Rule != "":
-		return rules[n.Rule](k.filler, &Rule{})
-	}
-	for _, c := range n.Any {
-		if k.asked(c, item) {
-			return true
-		}
-	}
-	return n.Always || n.When != nil && k.asked(n.When, item)
-}
-
 // doubts tells of values that are printed as typed although they look wrong.
 func (k *checker) doubts(at spot, item any) {
 	if len(at.q.From) == 0 {

@@ -261,7 +261,7 @@ func (x *filler) section(s *Section) DocSection {
 		}
 		if q.Fields != nil {
 			if t := x.table(q); t != nil {
-				if t.None != nil && x.folds(q, t.None, s.Layout) {
+				if t.None != nil && x.folds(q, nil, t.None, s.Layout) {
 					out.Folded = append(out.Folded, *t.None)
 				} else {
 					out.Parts = append(out.Parts, Part{Table: t})
@@ -276,7 +276,7 @@ func (x *filler) section(s *Section) DocSection {
 		if s.Layout == LayoutReply && a.State == NotAnswered {
 			a.Text = "" // left for the recipient to fill in
 		}
-		if x.folds(q, &a, s.Layout) {
+		if x.folds(q, nil, &a, s.Layout) {
 			out.Folded = append(out.Folded, a)
 			continue
 		}
@@ -286,11 +286,27 @@ func (x *filler) section(s *Section) DocSection {
 }
 
 // folds tells whether an unanswered question is named in the closing line of its section instead of having a row.
-func (x *filler) folds(q *Field, a *Answer, l Layout) bool {
+func (x *filler) folds(q *Field, item any, a *Answer, l Layout) bool {
 	if !x.form.FoldBlanks || x.blank || a.State != NotAnswered || l == LayoutReply || l == LayoutSignature {
 		return false
 	}
-	return x.urgent || q.Required == nil && q.Warn == nil
+	return x.urgent || !x.needed(q.Required, item) && !x.needed(q.Warn, item)
+}
+
+// needed tells whether an answer is wanted now.
+func (x *filler) needed(n *Need, item any) bool {
+	switch {
+	case n == nil:
+		return false
+	case n.Rule != "":
+		return rules[n.Rule](x, &Rule{})
+	}
+	for _, c := range n.Any {
+		if x.asked(c, item) {
+			return true
+		}
+	}
+	return n.Always || n.When != nil && x.asked(n.When, item)
 }
 
 func (x *filler) letter(s *Section) []Run {
@@ -417,7 +433,7 @@ func (x *filler) table(q *Field) *Table {
 			if a.State == NotAnswered && !x.asked(c.When, e.item) && q.Layout == LayoutCards {
 				continue
 			}
-			if q.Layout == LayoutCards && x.folds(c, &a, LayoutRows) {
+			if q.Layout == LayoutCards && x.folds(c, e.item, &a, LayoutRows) {
 				row.Folded = append(row.Folded, a)
 				continue
 			}

@@ -270,6 +270,8 @@ func (d *Definitions) schemaOf(w *jsonWriter, s *Shape, path string, f *Form) {
 		w.put("type", openList, "integer", "string", shutList, "pattern", `^\s*(-?[0-9]+)?\s*$`)
 	case KindDate:
 		w.put("type", "string", "pattern", `^\s*([0-9]{4}-[0-9]{2}-[0-9]{2})?\s*$`)
+	case KindDateTime:
+		w.put("type", "string", "pattern", `^\s*([0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?)?\s*$`)
 	case KindTime:
 		w.put("type", "string", "pattern", `^\s*([0-9]{1,2}:[0-9]{2})?\s*$`)
 	default:

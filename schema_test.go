@@ -61,7 +61,7 @@ func TestSchemaAgreesWithDecoder(t *testing.T) {
 		`{"children":{"state":"none_known"}}`, `{"children":[{"name":"x"}]}`, `{"children":[{"nme":"x"}]}`, `{"children":"x"}`, `{"person":{"aliases":["x",""]}}`, `{"person":{"aliases":[1]}}`,
 		`{"forms":{"cp1":{"abuse_categories":["physical"]}}}`, `{"forms":{"cp1":{"abuse_categories":["fysical"]}}}`, `{"forms":{"cp1":{"abuse_categories":{"state":"none_known"}}}}`,
 		`{"forms":{"cp1":{"manager_consulted":true}}}`, `{"forms":{"cp1":{"manager_consulted":"perhaps"}}}`, `{"forms":{"cp1":{"significant_others":[{"name":"x","address":{"lines":["y"]}}]}}}`,
-		`{"forms":{"cp1":{"significant_others":[{"nom":"x"}]}}}`, `{"forms":{"nothing":{}}}`, `{"risk":{"rosh_children":"high"}}`, `{"risk":{"rosh_children":"awful"}}`, `[]`, `{"forms":{"cp1":{"refer_time":"9:30"}}}`,
+		`{"forms":{"cp1":{"significant_others":[{"nom":"x"}]}}}`, `{"forms":{"nothing":{}}}`, `{"risk":{"rosh_children":"high"}}`, `{"risk":{"rosh_children":"awful"}}`, `[]`, `{"forms":{"cp1":{"refer_time":"9:30"}}}`, `{"forms":{"cp1":{"manager_time":"yesterday"}}}`, `{"forms":{"cp1":{"manager_time":"2026-11-20 09:30"}}}`, `{"forms":{"cp1":{"manager_time":"2026-07-01T09:30:00Z"}}}`,
 	} {
 		inputs[in] = in
 	}
