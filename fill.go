@@ -65,24 +65,18 @@ func (d *Definitions) Word(key string) string {
 	return t.In(d.Lang)
 }
 
-// say puts the settings into a text: {organisation} and the like.
+// say puts the settings into a text: {organisation} and the like. What is no setting is left for the letter it stands in.
 func (d *Definitions) say(t Text) string {
 	s := t.In(d.Lang)
-	for {
-		i := strings.IndexByte(s, '{')
-		if i < 0 {
-			return s
-		}
-		n := strings.IndexByte(s[i:], '}')
-		if n < 0 {
-			return s
-		}
-		v, ok := d.Settings[s[i+1:i+n]]
-		if !ok {
-			return s // a letter's own answer: see letter
-		}
-		s = s[:i] + v.In(d.Lang) + s[i+n+1:]
+	if strings.IndexByte(s, '{') < 0 {
+		return s
 	}
+	return placeholder.ReplaceAllStringFunc(s, func(m string) string {
+		if v, ok := d.Settings[m[1:len(m)-1]]; ok {
+			return v.In(d.Lang)
+		}
+		return m
+	})
 }
 
 // filler is one form being filled from one case.
@@ -270,7 +264,7 @@ func (x *filler) section(s *Section) DocSection {
 			continue
 		}
 		a := x.answer(q, nil, "")
-		if !x.blank && a.State == NotAnswered && !x.asked(q.When, nil) {
+		if !x.blank && a.State == NotAnswered && !x.asked(q.When, nil) || q.Silent && a.State == Withheld {
 			continue
 		}
 		if s.Layout == LayoutReply && a.State == NotAnswered {

@@ -115,6 +115,7 @@ type Field struct {
 	Theirs   string          // of a list: the item's key that names whose it is; only the addressee's items are printed
 	States   map[string]Text // other words for a state: "Considered, not applicable"
 	Reasons  bool            // a state without its reason will not do
+	Silent   bool            // withheld without a word: the question is left out, because a gap would tell that there is something (0.4 point 6)
 	Options  []Option
 	Required *Need
 	Warn     *Need

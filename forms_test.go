@@ -203,3 +203,23 @@ func TestFactsEnteredOnceStandEverywhere(t *testing.T) {
 		}
 	}
 }
+
+// A confidential home address leaves no gap in a conference report, and does not stop it.
+func TestConfidentialHomeAddressIsSilent(t *testing.T) {
+	t.Parallel()
+	d := definitions(t)
+	data := `{"person":{"addresses":[{"type":"current","address":{"lines":["1 Hidden Lane"]},"address_confidential":"yes"}]}}`
+	if a, ok := fill(t, d, "conference", data, caseforms.FillOptions{})["home_address"]; ok {
+		t.Errorf("prints %q", a.Text)
+	}
+	if p := find(check(t, d, "conference", data), "Home Address"); p != nil {
+		t.Errorf("told: %s", p)
+	}
+	if p := find(check(t, d, "conference", `{}`), "Home Address"); p == nil {
+		t.Error("an address that is missing is not asked for")
+	}
+	open := strings.Replace(data, `"yes"`, `"no"`, 1)
+	if a := fill(t, d, "conference", open, caseforms.FillOptions{})["home_address"]; a.Text != "1 Hidden Lane" {
+		t.Errorf("an open address prints %q", a.Text)
+	}
+}

@@ -433,18 +433,25 @@ func presentNameAndOpenAddress(x *filler, item any) (State, string) {
 	return st, name
 }
 
-// presentOpenAddress prints the person's current address unless it is confidential.
+// presentOpenAddress prints the person's current address. One that is confidential is withheld.
 func presentOpenAddress(x *filler, _ any) (State, string) {
+	found := NotAnswered
 	for i := range x.c.Person.Addresses.Items {
-		if a := &x.c.Person.Addresses.Items[i]; a.Type.Value == "current" && !isConfidential(&a.AddressConfidential) {
-			st, text, why := x.printAddress(&a.Address)
-			if st != Answered {
-				text = x.stateText(nil, st, why)
-			}
-			return st, text
+		a := &x.c.Person.Addresses.Items[i]
+		if a.Type.Value != "current" {
+			continue
 		}
+		if isConfidential(&a.AddressConfidential) {
+			found = Withheld
+			continue
+		}
+		st, text, why := x.printAddress(&a.Address)
+		if st != Answered {
+			text = x.stateText(nil, st, why)
+		}
+		return st, text
 	}
-	return NotAnswered, ""
+	return found, x.d.Word(found.String())
 }
 
 func isYes(v *Of[YesNo]) bool { return v.Known() && bool(v.Value) }
