@@ -129,6 +129,8 @@ func (k *checker) list(at spot) {
 	switch {
 	case len(all) == 0 && (st == NotAnswered || st == Answered):
 		k.missing(at, nil)
+	case len(all) == 0 && at.q.Definite:
+		k.indefinite(at)
 	case len(all) == 0 && at.q.Reasons && why == "":
 		k.unreasoned(at, st)
 	}
@@ -155,10 +157,20 @@ func (k *checker) question(at spot, item any) {
 	case k.urgent && item == nil && a.State != Answered && slices.Contains(k.form.Urgent.Needs, at.q.Key):
 		k.problems = append(k.problems, Problem{Severity: Blocking, Key: at.key(), Label: at.label(), Section: k.section,
 			Msg: "must be given even when the referral is urgent", Hint: "say as much as is known, such as \"man at flat 3\""})
+	case at.q.Definite && a.State != Answered && k.needed(at.q.Required, item):
+		k.indefinite(at)
+	case at.q.When != nil && a.State == Answered && at.q.Fixed.IsZero() && !k.asked(at.q.When, item):
+		k.problems = append(k.problems, Problem{Severity: Warning, Key: at.key(), Label: at.label(), Section: k.section,
+			Msg: "is answered, although other answers say that the question does not arise; it is printed all the same", Hint: "take it out, or correct the other answer"})
 	case at.q.Reasons && a.State != Answered && a.Why == "":
 		k.unreasoned(at, a.State)
 	}
 	k.doubts(at, item)
+}
+
+func (k *checker) indefinite(at spot) {
+	k.problems = append(k.problems, Problem{Severity: Blocking, Key: at.key(), Label: at.label(), Section: k.section, Source: at.q.Source,
+		Msg: "must be answered; a state in its place will not do"})
 }
 
 func (k *checker) unreasoned(at spot, st State) {

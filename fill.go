@@ -32,6 +32,7 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.silent = f.Silent
 	title, subtitle := f.Title, f.Subtitle
 	for _, c := range f.Called {
 		if !x.blank && x.asked(c.When, nil) {
@@ -92,6 +93,7 @@ type filler struct {
 	on        Date
 	urgent    bool
 	blank     bool
+	silent    bool // withheld facts are as if not answered
 }
 
 func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
@@ -353,7 +355,7 @@ type entry struct {
 func (x *filler) entries(q *Field) (all []entry, st State, why string) {
 	ls, paths := x.lists(q)
 	for n, l := range ls {
-		if s, w := l.state(); s != NotAnswered && s != Answered && l.Len() == 0 {
+		if s, w := l.state(); s != NotAnswered && s != Answered && l.Len() == 0 && !(s == Withheld && x.silent) {
 			st, why = s, w
 		}
 		for _, i := range x.items(q, l) {
@@ -382,10 +384,13 @@ func (x *filler) items(q *Field, l list) (index []int) {
 // Leaving a child out of a referral is the greater danger, so a name that matches none leaves the child in.
 func (x *filler) theirs(key string, item any) bool {
 	v, ok := walk(item, key).(leaf)
-	if key == "" || !ok {
+	if key == "" || !ok || x.form.Addressee == nil {
 		return true
 	}
 	name := fold(v.fact().Value)
+	if x.form.Addressee.Only {
+		return name == x.name
+	}
 	return name == "" || name == x.name || !x.others[name]
 }
 
@@ -596,8 +601,8 @@ func (x *filler) printList(q *Field, l list) (State, string, string) {
 	}
 	if len(parts) == 0 {
 		st, why := l.state()
-		if st == Answered {
-			st = NotAnswered // there are items, but none the question asks for
+		if st == Answered || st == Withheld && x.silent {
+			return NotAnswered, "", "" // there are items, but none the question asks for, or none that is told
 		}
 		return st, "", why
 	}
@@ -621,6 +626,9 @@ func (x *filler) print(v any, opts []Option) (State, string, string) {
 	switch v := v.(type) {
 	case leaf:
 		f := v.fact()
+		if f.State == Withheld && x.silent {
+			return NotAnswered, "", ""
+		}
 		if f.State != Answered {
 			return f.State, "", f.Why
 		}
@@ -628,11 +636,15 @@ func (x *filler) print(v any, opts []Option) (State, string, string) {
 	case *Address:
 		return x.printAddress(v)
 	case *PersonAddress:
-		st, text, why := x.printAddress(&v.Address)
-		if st == Answered && isConfidential(&v.AddressConfidential) {
-			text += " " + x.d.Word("confidential_address")
+		st, text := x.markedAddress(&v.Address, &v.AddressConfidential)
+		if st == Answered {
+			return st, text, ""
 		}
-		return st, text, why
+		st2, _, why := x.printAddress(&v.Address)
+		if st2 != st {
+			why = "" // withheld because it is confidential
+		}
+		return st, "", why
 	case *Professional:
 		return x.printParts(", ", part{"", &v.Name}, part{"part_role", &v.Role}, part{"part_agency", &v.Agency}, part{"part_phone", &v.Phone}, part{"part_email", &v.Email})
 	case *Offence:
@@ -661,7 +673,7 @@ type part struct {
 // unsaid tells whether there is nothing to tell of a fact: it is not answered, or does not arise.
 func (x *filler) unsaid(l leaf) bool {
 	f := l.fact()
-	return f.State == NotAnswered || f.State == NotApplicable && f.Why == ""
+	return f.State == NotAnswered || f.State == Withheld && x.silent || f.State == NotApplicable && f.Why == ""
 }
 
 // lower is a state within a sentence: "withheld: she asked us to".
@@ -740,7 +752,7 @@ func (x *filler) addressLines(a *Address) (State, string, string) {
 		facts = append(facts, part{"", &a.Lines.Items[i]})
 	}
 	st, text, why := x.printParts(", ", append(facts, part{"part_postcode", &a.Postcode})...)
-	if ls, w := a.Lines.state(); a.Lines.Len() == 0 && ls != NotAnswered {
+	if ls, w := a.Lines.state(); a.Lines.Len() == 0 && ls != NotAnswered && !(ls == Withheld && x.silent) {
 		if st != Answered {
 			return ls, "", w
 		}

@@ -34,6 +34,8 @@ type Form struct {
 	DatedBy      string   // key of the field whose date is the document's date: ages are told on that day
 	Addressee    *Addressee
 	FoldBlanks   bool // optional questions without an answer print as one line that names them (0.4 point 21)
+	Silent       bool // what is withheld is not told: no mark, no reason (0.4 point 6)
+	Confidential bool // goes to those who may see confidential addresses, which is Children's Social Care alone (0.4 point 7)
 	Urgent       *Urgent
 	Called       []*Called // other titles, for kinds of the form that must not bear its usual one
 	Sections     []*Section
@@ -51,6 +53,7 @@ type Form struct {
 type Addressee struct {
 	List string // the list whose items name them
 	By   string // the item's key with the name
+	Only bool   // what is said to be nobody's goes to nobody; else, as with a child of unknown authority, to each of them
 	Line int
 }
 
@@ -115,6 +118,7 @@ type Field struct {
 	Theirs   string          // of a list: the item's key that names whose it is; only the addressee's items are printed
 	States   map[string]Text // other words for a state: "Considered, not applicable"
 	Reasons  bool            // a state without its reason will not do
+	Definite bool            // where it is required only an answer will do, no state
 	Silent   bool            // withheld without a word: the question is left out, because a gap would tell that there is something (0.4 point 6)
 	Options  []Option
 	Required *Need

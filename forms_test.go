@@ -76,13 +76,23 @@ func TestRulesOfTheOtherForms(t *testing.T) {
 		"third parties not reviewed":    {"conference", `{"forms":{"conference":{"third_party_content_reviewed":"no"}}}`, caseforms.Blocking, "must be done before the report is shared"},
 		"C31 does not delay":            {"conference", `{}`, caseforms.Warning, "Shared with the person before the conference"},
 		"level needs its category":      {"pp1", `{"mappa":{"level":"2"}}`, caseforms.Blocking, "Category (one only) (mappa.category): must be given, because a level is given"},
-		"level and kind of referral":    {"pp1", `{"mappa":{"level":"1","category":"1"},"forms":{"pp1":{"notification_type":"referral_3"}}}`, caseforms.Blocking, "does not agree with a referral to level 3"},
+		"level and kind of referral":    {"pp1", `{"forms":{"pp1":{"notification_type":"referral_3","proposed_level":"2"}}}`, caseforms.Warning, "does not agree with a referral to level 3"},
 		"PP3 prompted":                  {"pp1", `{"risk":{"rosh_public":"high"},"forms":{"pp1":{"housing_concerns":"yes"}}}`, caseforms.Warning, "PP3 attached (forms.pp1.pp3_attached): is not yes"},
 		"six months' notice":            {"pp1", `{"person":{"custody_status":"in_custody"},"sentence":{"release_date":"2027-05-19"},"forms":{"pp1":{"sign_date":"2026-11-20"}}}`, caseforms.Warning, "is nearer than the notice wanted"},
 		"twelve when imminent":          {"pp1", `{"person":{"custody_status":"in_custody"},"sentence":{"release_date":"2027-11-19"},"forms":{"pp1":{"sign_date":"2026-11-20","imminent_on_release":"yes"}}}`, caseforms.Warning, "is nearer than the notice wanted"},
 		"early warning":                 {"pp1", `{"forms":{"pp1":{"strong_risk":"yes","early_warning":["media"]}}}`, caseforms.Warning, "call for an early-warning referral"},
 		"no level 2 without its reason": {"pp1", `{"forms":{"pp1":{"notification_type":"referral_2"}}}`, caseforms.Blocking, "Why this level"},
 		"fact sheet, C75":               {"pp2", `{"forms":{"pp2":{"attendance":[{"name":"A","fact_sheet":"yes"},{"name":"B","fact_sheet":"no"}]}}}`, caseforms.Blocking, "has not confirmed the information sharing fact sheet"},
+		"a state does not bypass C77":   {"pp2", `{"forms":{"pp2":{"single_record":{"state":"not_applicable","why":"x"}}}}`, caseforms.Blocking, "(forms.pp2.single_record): must be answered; a state in its place will not do"},
+		"a state does not bypass C75":   {"pp2", `{"forms":{"pp2":{"attendance":{"state":"none_known"}}}}`, caseforms.Blocking, "Present (forms.pp2.attendance): must be answered"},
+		"a state does not bypass C32":   {"conference", `{"forms":{"conference":{"third_party_content_reviewed":{"state":"not_known"}}}}`, caseforms.Blocking, "must be answered; a state"},
+		"a state does not bypass C88":   {"pp2", `{"forms":{"pp2":{"disclosure_decided":"yes","disclosure_risk":{"state":"not_applicable"}}}}`, caseforms.Blocking, "(forms.pp2.disclosure_risk): must be answered"},
+		"sources are not a state":       {"conference", `{"forms":{"conference":{"sources":{"state":"none_known"}}}}`, caseforms.Blocking, "(forms.conference.sources): must be answered"},
+		"minutes need the category":     {"pp2", `{"forms":{"pp2":{"meeting_kind":"review"}}}`, caseforms.Blocking, "Category (one only) (mappa.category): must be given for a meeting under MAPPA"},
+		"the other branch's answer":     {"pp2", `{"forms":{"pp2":{"offender_informed":"yes","offender_not_informed_reason":"old"}}}`, caseforms.Warning, "Reason for not telling (forms.pp2.offender_not_informed_reason): is answered, although"},
+		"disclosure against m10":        {"pp2", `{"forms":{"pp2":{"m10":{"state":"not_applicable","why":"x"},"disclosure_decided":"yes"}}}`, caseforms.Warning, "but a disclosure was decided"},
+		"level changed at the meeting":  {"pp2", `{"mappa":{"category":"1","level":"1"},"forms":{"pp2":{"meeting_level":"2","level_agreed":"1"}}}`, caseforms.Blocking, "Reason for a change of level or risk"},
+		"PP3 prompted despite a state":  {"pp1", `{"risk":{"rosh_public":"high"},"forms":{"pp1":{"housing_concerns":"yes","pp3_attached":{"state":"not_known"}}}}`, caseforms.Warning, "PP3 attached (forms.pp1.pp3_attached): is not yes"},
 		"fact sheet not answered":       {"pp2", `{"forms":{"pp2":{"attendance":[{"name":"A"}]}}}`, caseforms.Blocking, "has not confirmed the information sharing fact sheet"},
 		"single record, C77":            {"pp2", `{"forms":{"pp2":{"single_record":"no"}}}`, caseforms.Blocking, "each case is fully and separately recorded"},
 		"reason for not telling, C82":   {"pp2", `{"forms":{"pp2":{"offender_informed":"no"}}}`, caseforms.Blocking, "Reason for not telling"},
@@ -118,6 +128,10 @@ func TestRulesOfTheOtherForms(t *testing.T) {
 		"review in time at the month's end": {"pp2", `{"forms":{"pp2":{"meeting_date":"2026-08-31","next_review_date":"2027-02-28","level_agreed":"2"}}}`, "is later than the procedures allow"},
 		"notice enough":                     {"pp1", `{"person":{"custody_status":"in_custody"},"sentence":{"release_date":"2027-05-20"},"forms":{"pp1":{"sign_date":"2026-11-20"}}}`, "is nearer than the notice wanted"},
 		"PP3 completed at the meeting":      {"pp3", `{"forms":{"pp3":{"completed_at":"PP2"}}}`, "Attached to the PP1"},
+		"a referral upwards":                {"pp1", `{"mappa":{"category":"1","level":"1"},"forms":{"pp1":{"notification_type":"referral_2","proposed_level":"2"}}}`, "does not agree"},
+		"professionals meeting, minutes":    {"pp2", `{"forms":{"pp2":{"meeting_kind":"professionals_meeting"}}}`, "Offences or cautions"},
+		"professionals minutes, category":   {"pp2", `{"forms":{"pp2":{"meeting_kind":"professionals_meeting"}}}`, "Category"},
+		"removed, no next review":           {"pp2", `{"forms":{"pp2":{"meeting_kind":"review","list_decision":"remove"}}}`, "Next review"},
 		"actions are there":                 {"pp2", `{"forms":{"pp2":{"actions":[{"action":"x"}]}}}`, "Agreed actions (forms.pp2.actions): needs"},
 		"everybody confirmed":               {"pp2", `{"forms":{"pp2":{"attendance":[{"name":"A","fact_sheet":"yes"}]}}}`, "has not confirmed"},
 		"professionals meeting: category":   {"pp1", `{"forms":{"pp1":{"notification_type":"professionals_meeting"}}}`, "Category"},
@@ -167,6 +181,7 @@ func TestActionSheets(t *testing.T) {
 	t.Parallel()
 	d := definitions(t)
 	data := `{"forms":{"pp2":{"actions":[{"action":"watch","agency":"Police"},{"action":"house","agency":"Housing"},{"action":"visit","agency":"police"}]}}}`
+	data = strings.Replace(data, `]`, `,{"action":"nobody's"}]`, 1)
 	for agency, want := range map[string]string{"": "watch visit", "Housing": "house"} {
 		var got []string
 		a := fill(t, d, "pp2-actions", data, caseforms.FillOptions{For: agency})
@@ -221,5 +236,48 @@ func TestConfidentialHomeAddressIsSilent(t *testing.T) {
 	open := strings.Replace(data, `"yes"`, `"no"`, 1)
 	if a := fill(t, d, "conference", open, caseforms.FillOptions{})["home_address"]; a.Text != "1 Hidden Lane" {
 		t.Errorf("an open address prints %q", a.Text)
+	}
+}
+
+// A conference report says nothing of what is withheld, and knows an address that is confidential for somebody wherever else it stands
+// (0.4 points 5 to 7).
+func TestConferenceReportWithholdsSilently(t *testing.T) {
+	t.Parallel()
+	for _, d := range []*caseforms.Definitions{definitions(t), area(t, "london")} {
+		f := form(t, d, "conference")
+		c := decode(t, d, f, `{"person":{"given_names":"A","family_name":"B","aliases":{"state":"withheld","why":"reasonone"},"addresses":[{"type":"current","address":{"lines":["9 hidden  lane"]}}]},
+		 "children":[{"name":{"state":"withheld","why":"reasontwo"},"dob":{"state":"withheld","why":"reasonthree"},"address":{"lines":["9 Hidden Lane"]},"address_confidential":"yes"},{"name":"K","address":{"lines":{"state":"withheld","why":"reasonfour"},"postcode":"LE99 9ZZ"}}],
+		 "adults":[{"name":"M","address":{"lines":["9 Hidden Lane"]}},{"name":"N","address":{"lines":["2 Open Road"]}}],"forms":{"conference":{"additional_information":{"state":"withheld","why":"reasonfive"}}}}`)
+		doc, err := d.Fill(f, c, caseforms.FillOptions{Today: today})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := ""
+		doc.Answers(func(_ *caseforms.DocSection, a *caseforms.Answer) { all += a.Key + "=" + a.Text + "\n" })
+		for _, told := range []string{"reason", "ithheld", "idden", "LE99", "idden lane"} {
+			if strings.Contains(all, told) {
+				t.Errorf("%s: tells %q in\n%s", d.Area, told, all)
+			}
+		}
+		if !strings.Contains(all, "2 Open Road") {
+			t.Error("an open address is lost")
+		}
+	}
+}
+
+// Confidential addresses go to Children's Social Care only: a form has to say that it does (0.4 point 7).
+func TestConfidentialAddressesGoToChildrensServicesOnly(t *testing.T) {
+	t.Parallel()
+	d := definitions(t)
+	data := `{"person":{"addresses":[{"type":"current","address":{"lines":["9 Hidden Lane"]},"address_confidential":"yes"},{"type":"proposed_release","address":{"lines":["8 Hidden Lane"]},"address_confidential":"yes"}]},
+	 "adults":[{"name":"M","address":{"lines":["7 Hidden Lane"]},"address_confidential":"yes"}],"children":[{"name":"K","address":{"lines":["6 Hidden Lane"]},"address_confidential":"yes"}]}`
+	for _, f := range d.Forms {
+		told := false
+		for _, a := range fill(t, d, f.ID, data, caseforms.FillOptions{}) {
+			told = told || strings.Contains(a.Text, "Hidden Lane")
+		}
+		if want := f.ID == "cp1" || f.ID == "check"; told != want {
+			t.Errorf("%s tells confidential addresses: %v", f.ID, told)
+		}
 	}
 }

@@ -201,7 +201,7 @@ func (x *filler) blankAt(path string) bool {
 	return true
 }
 
-// ruleNotAllYes: of the items of the list at Of[0] one does not have "yes" under the key Of[1].
+// ruleNotAllYes: not every item of the list has "yes" under the key that ends the path at Of[0], or there is none.
 func ruleNotAllYes(x *filler, r *Rule) bool {
 	i := strings.LastIndexByte(r.Of[0], '.')
 	l, ok := x.find(r.Of[0][:i], nil).(list)
@@ -213,7 +213,7 @@ func ruleNotAllYes(x *filler, r *Rule) bool {
 			return true
 		}
 	}
-	return false
+	return l.Len() == 0
 }
 
 // ruleReviewTooLate: the review at Of[0] is later after the day at Of[1] than the level at Of[2] allows: six months at level 2 (003:349),
@@ -265,8 +265,11 @@ func ruleAllAre(x *filler, r *Rule) bool {
 
 // ruleLevelChanged: the level agreed at the meeting is not the one the case has (003:318, 351).
 func ruleLevelChanged(x *filler, _ *Rule) bool {
-	agreed := x.values("level_agreed", nil)
-	return x.c.MAPPA.Level.Known() && len(agreed) == 1 && agreed[0] != "" && agreed[0] != string(x.c.MAPPA.Level.Value)
+	agreed, before := x.values("level_agreed", nil), x.values("meeting_level", nil)
+	if len(agreed) != 1 || agreed[0] == "" {
+		return false
+	}
+	return x.c.MAPPA.Level.Known() && agreed[0] != string(x.c.MAPPA.Level.Value) || len(before) == 1 && before[0] != "" && agreed[0] != before[0]
 }
 
 // ruleNoPP2Reference: a PP3 that was not completed at a meeting belongs to a PP1 (003:128, 343).
@@ -284,6 +287,7 @@ var presenters = map[string]func(x *filler, item any) (State, string){
 	"child_address":          presentChildAddress,
 	"child_name_and_address": presentChildNameAndAddress,
 	"adult_address":          presentAdultAddress,
+	"person_address":         presentPersonAddress,
 	"children_names":         presentChildrenNames,
 	"name_and_open_address":  presentNameAndOpenAddress,
 	"open_address":           presentOpenAddress,
@@ -414,7 +418,7 @@ func presentNameAndOpenAddress(x *filler, item any) (State, string) {
 	switch p := item.(type) {
 	case *Child:
 		st, name = presentChildName(x, p)
-		if !isConfidential(&p.AddressConfidential) {
+		if !x.hidden(&p.Address, &p.AddressConfidential) {
 			addressState, address, _ = x.printAddress(&p.Address)
 		}
 	case *Adult:
@@ -423,7 +427,7 @@ func presentNameAndOpenAddress(x *filler, item any) (State, string) {
 		if st != Answered {
 			name = x.stateText(nil, st, why)
 		}
-		if !isConfidential(&p.AddressConfidential) {
+		if !x.hidden(&p.Address, &p.AddressConfidential) {
 			addressState, address, _ = x.printAddress(&p.Address)
 		}
 	}
@@ -441,7 +445,7 @@ func presentOpenAddress(x *filler, _ any) (State, string) {
 		if a.Type.Value != "current" {
 			continue
 		}
-		if isConfidential(&a.AddressConfidential) {
+		if x.hidden(&a.Address, &a.AddressConfidential) {
 			found = Withheld
 			continue
 		}
@@ -461,6 +465,14 @@ func isConfidential(v *Of[YesNo]) bool {
 	return isYes(v) || v.State == NotKnown || v.State == Withheld
 }
 
+func presentPersonAddress(x *filler, item any) (State, string) {
+	a, ok := item.(*PersonAddress)
+	if !ok {
+		return NotAnswered, ""
+	}
+	return x.markedAddress(&a.Address, &a.AddressConfidential)
+}
+
 func presentAdultAddress(x *filler, item any) (State, string) {
 	a, ok := item.(*Adult)
 	if !ok {
@@ -469,15 +481,54 @@ func presentAdultAddress(x *filler, item any) (State, string) {
 	return x.markedAddress(&a.Address, &a.AddressConfidential)
 }
 
+// markedAddress prints an address with a mark when it is confidential, or withholds it on a form that goes to others than Children's
+// Social Care.
 func (x *filler) markedAddress(a *Address, confidential *Of[YesNo]) (State, string) {
 	st, text, why := x.printAddress(a)
 	if st != Answered {
 		return st, x.stateText(nil, st, why)
 	}
 	if isConfidential(confidential) {
+		if !x.form.Confidential {
+			return Withheld, x.stateText(nil, Withheld, "")
+		}
 		text += " " + x.d.Word("confidential_address")
 	}
 	return st, text
+}
+
+// hidden tells whether an address must not be told here: it is confidential, a part of it is withheld, or it is somebody's whose address
+// is confidential.
+func (x *filler) hidden(a *Address, confidential *Of[YesNo]) bool {
+	if isConfidential(confidential) || a.Postcode.State == Withheld || a.Lines.State == Withheld {
+		return true
+	}
+	for i := range a.Lines.Items {
+		if a.Lines.Items[i].State == Withheld {
+			return true
+		}
+	}
+	st, here, _ := x.printAddress(a)
+	same := func(b *Address, c *Of[YesNo]) bool {
+		bst, there, _ := x.printAddress(b)
+		return st == Answered && bst == Answered && isConfidential(c) && fold(here) == fold(there)
+	}
+	for i := range x.c.Children.Items {
+		if c := &x.c.Children.Items[i]; same(&c.Address, &c.AddressConfidential) {
+			return true
+		}
+	}
+	for i := range x.c.Adults.Items {
+		if c := &x.c.Adults.Items[i]; same(&c.Address, &c.AddressConfidential) {
+			return true
+		}
+	}
+	for i := range x.c.Person.Addresses.Items {
+		if c := &x.c.Person.Addresses.Items[i]; same(&c.Address, &c.AddressConfidential) {
+			return true
+		}
+	}
+	return false
 }
 
 // computations are the answers the program works out, named by a definition under "computed".
