@@ -239,7 +239,7 @@ var keyRule = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 func (b *binder) texts(f *Form, line int, key string, texts ...Text) {
 	for _, t := range texts {
 		for _, words := range []string{t.En, t.Cy} {
-			for _, m := range placeholder.FindAllStringSubmatch(words, -1) {
+			for _, m := range inBraces.FindAllStringSubmatch(words, -1) {
 				if _, ok := b.d.Settings[m[1]]; !ok {
 					b.add(f.File, line, key, "the text has {"+m[1]+"}, but there is no such setting", "")
 				}
@@ -248,11 +248,11 @@ func (b *binder) texts(f *Form, line int, key string, texts ...Text) {
 	}
 }
 
-var placeholder = regexp.MustCompile(`\{([^}]*)\}`)
+var inBraces = regexp.MustCompile(`\{([^}]*)\}`)
 
 func (b *binder) letter(f *Form, s *Section) {
 	text := b.d.say(s.Text)
-	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
+	for _, m := range inBraces.FindAllStringSubmatch(text, -1) {
 		if !slices.ContainsFunc(s.Fields, func(q *Field) bool { return q.Key == m[1] }) {
 			b.add(f.File, s.Line, s.Key, "the text has {"+m[1]+"}, but there is no such question in the section and no such setting", "")
 		}

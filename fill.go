@@ -72,7 +72,7 @@ func (d *Definitions) say(t Text) string {
 	if strings.IndexByte(s, '{') < 0 {
 		return s
 	}
-	return placeholder.ReplaceAllStringFunc(s, func(m string) string {
+	return inBraces.ReplaceAllStringFunc(s, func(m string) string {
 		if v, ok := d.Settings[m[1:len(m)-1]]; ok {
 			return v.In(d.Lang)
 		}
