@@ -245,7 +245,8 @@ func TestConferenceReportWithholdsSilently(t *testing.T) {
 	t.Parallel()
 	for _, d := range []*caseforms.Definitions{definitions(t), area(t, "london")} {
 		f := form(t, d, "conference")
-		c := decode(t, d, f, `{"person":{"given_names":"A","family_name":"B","aliases":{"state":"withheld","why":"reasonone"},"addresses":[{"type":"current","address":{"lines":["9 hidden  lane"]}}]},
+		c := decode(t, d, f, `{"person":{"given_names":"A","family_name":"B","aliases":{"state":"withheld","why":"reasonone"},"addresses":[{"type":"current","address":{"lines":["9, hidden  lane"],"postcode":"LE99 9ZZ"}}]},
+		 "mappa":{"state":"withheld","why":"reasonsix"},
 		 "children":[{"name":{"state":"withheld","why":"reasontwo"},"dob":{"state":"withheld","why":"reasonthree"},"address":{"lines":["9 Hidden Lane"]},"address_confidential":"yes"},{"name":"K","address":{"lines":{"state":"withheld","why":"reasonfour"},"postcode":"LE99 9ZZ"}}],
 		 "adults":[{"name":"M","address":{"lines":["9 Hidden Lane"]}},{"name":"N","address":{"lines":["2 Open Road"]}}],"forms":{"conference":{"additional_information":{"state":"withheld","why":"reasonfive"}}}}`)
 		doc, err := d.Fill(f, c, caseforms.FillOptions{Today: today})
@@ -261,6 +262,12 @@ func TestConferenceReportWithholdsSilently(t *testing.T) {
 		}
 		if !strings.Contains(all, "2 Open Road") {
 			t.Error("an open address is lost")
+		}
+		none := fill(t, d, "conference", `{"children":{"state":"withheld","why":"reasonseven"}}`, caseforms.FillOptions{})
+		for key, a := range none {
+			if strings.Contains(a.Text, "ithheld") || strings.Contains(a.Text, "reason") {
+				t.Errorf("%s: %s tells %q", d.Area, key, a.Text)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // presenters are the ways to print that a definition can name under "as". The item is the one of the list.
@@ -112,13 +113,13 @@ func presentChildNameAndAddress(x *filler, item any) (State, string) {
 
 // presentIsMAPPA answers "is this a MAPPA case?" by whether there is a category.
 func presentIsMAPPA(x *filler, _ any) (State, string) {
-	switch c := &x.c.MAPPA.Category; c.State {
+	switch st, _, why := x.print(&x.c.MAPPA.Category, nil); st {
 	case Answered:
 		return Answered, x.d.Word("yes")
 	case NotApplicable:
 		return Answered, x.d.Word("no")
 	default:
-		return c.State, x.stateText(nil, c.State, c.Why)
+		return st, x.stateText(nil, st, why)
 	}
 }
 
@@ -129,7 +130,7 @@ func presentChildrenNames(x *filler, _ any) (State, string) {
 		names = append(names, name)
 	}
 	if names == nil {
-		st, why := x.c.Children.state()
+		st, _, why := x.printList(&Field{}, &x.c.Children)
 		return st, x.stateText(nil, st, why)
 	}
 	return Answered, strings.Join(names, "; ")
@@ -234,11 +235,8 @@ func (x *filler) hidden(a *Address, confidential *Of[YesNo]) bool {
 			return true
 		}
 	}
-	st, here, _ := x.printAddress(a)
-	same := func(b *Address, c *Of[YesNo]) bool {
-		bst, there, _ := x.printAddress(b)
-		return st == Answered && bst == Answered && isConfidential(c) && fold(here) == fold(there)
-	}
+	here := a.written()
+	same := func(b *Address, c *Of[YesNo]) bool { return here != "" && isConfidential(c) && b.written() == here }
 	for i := range x.c.Children.Items {
 		if c := &x.c.Children.Items[i]; same(&c.Address, &c.AddressConfidential) {
 			return true
@@ -255,6 +253,20 @@ func (x *filler) hidden(a *Address, confidential *Of[YesNo]) bool {
 		}
 	}
 	return false
+}
+
+// written are the letters and digits of the lines of an address, by which two ways of writing one are known to be the same: with a postcode
+// or without, with commas or not.
+func (a *Address) written() string {
+	var b strings.Builder
+	for i := range a.Lines.Items {
+		for _, r := range strings.ToLower(string(a.Lines.Items[i].Value)) {
+			if unicode.IsLetter(r) || unicode.IsDigit(r) {
+				b.WriteRune(r)
+			}
+		}
+	}
+	return b.String()
 }
 
 // computations are the answers the program works out, named by a definition under "computed".
