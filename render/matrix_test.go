@@ -72,7 +72,7 @@ func document(t testing.TB, d *caseforms.Definitions, form string, data []byte, 
 func written(t testing.TB, doc *caseforms.Document, f render.Format) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := render.Write(&b, doc, f); err != nil {
+	if _, err := render.Write(&b, doc, f, render.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

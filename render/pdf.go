@@ -37,22 +37,23 @@ const tint = 0.935
 // sheet is a document being laid out as pages.
 type sheet struct {
 	canvas
-	doc    *caseforms.Document
-	y      float64
-	widths map[*caseforms.Table][]float64
+	doc     *caseforms.Document
+	options Options
+	y       float64
+	widths  map[*caseforms.Table][]float64
 }
 
 var sheets = sync.Pool{New: func() any { return new(sheet) }}
 
 // PDF writes the document as a tagged PDF on A4, with embedded fonts.
-func PDF(w io.Writer, doc *caseforms.Document) (Report, error) {
+func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
 	fs, err := faces()
 	if err != nil {
 		return Report{}, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the fonts cannot be read", Err: err}
 	}
 	s := sheets.Get().(*sheet)
 	defer sheets.Put(s)
-	s.faces, s.doc, s.widths = fs, doc, nil
+	s.faces, s.doc, s.options, s.widths = fs, doc, o, nil
 	s.reset()
 	s.y = top
 	s.title()

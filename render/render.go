@@ -41,13 +41,28 @@ type Glyph struct {
 	Key  string
 }
 
+// Profile is what a PDF is made for.
+type Profile string
+
+const (
+	ProfileArchive Profile = "archive" // to be kept: PDF/A-3a
+	ProfileReply   Profile = "reply"   // what the recipient fills in is a form; else as the archive profile
+	ProfileSecure  Profile = "secure"  // sealed with a password; else as the reply profile
+)
+
+// Options say how a document is written.
+type Options struct {
+	Profile  Profile // "" is archive
+	Password string  // of the secure profile
+}
+
 // Write writes the document in a format.
-func Write(w io.Writer, doc *caseforms.Document, format Format) (Report, error) {
+func Write(w io.Writer, doc *caseforms.Document, format Format, o Options) (Report, error) {
 	switch format {
 	case FormatPDF:
-		return PDF(w, doc)
+		return PDF(w, doc, o)
 	case FormatWorkbook:
-		return Report{}, Workbook(w, doc)
+		return Report{}, Workbook(w, doc, o)
 	case FormatHTML:
 		return Report{}, HTML(w, doc)
 	case FormatText:

@@ -48,7 +48,7 @@ func TestSameInputSameBytes(t *testing.T) {
 			for i := range jobs {
 				j := jobs[(i*7+w*13)%len(jobs)]
 				var b bytes.Buffer
-				if _, err := render.Write(&b, j.doc, j.format); err != nil || !bytes.Equal(b.Bytes(), j.want) {
+				if _, err := render.Write(&b, j.doc, j.format, render.Options{}); err != nil || !bytes.Equal(b.Bytes(), j.want) {
 					t.Errorf("worker %d: %s of %s differs (%v)", w, j.format, j.doc.Form, err)
 				}
 			}
@@ -106,7 +106,7 @@ func TestMissingLettersAreReported(t *testing.T) {
 	d := load(t, "")
 	doc := document(t, d, "check", []byte(`{"person":{"family_name":"Smile😀","given_names":"李"},"children":[{"name":"محمد"}]}`), caseforms.FillOptions{Draft: true})
 	var b bytes.Buffer
-	rep, err := render.PDF(&b, doc)
+	rep, err := render.PDF(&b, doc, render.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestLettersOfTheseIslands(t *testing.T) {
 	name := "ŵŷẁẃẅỳŴŶẀẂẄỲ âêîôû äëïöü àèìòù áéíóúý łŁńśźżćęąó ňřšžťďůě ăîșț ğışİ ßÆØåñçœ ’‘“”–—…€£½ Ђёжя αβγΩ"
 	doc := document(t, d, "check", []byte(`{"person":{"family_name":"`+name+`"}}`), caseforms.FillOptions{Draft: true})
 	var b bytes.Buffer
-	rep, err := render.PDF(&b, doc)
+	rep, err := render.PDF(&b, doc, render.Options{})
 	if err != nil || len(rep.Missing) > 0 {
 		t.Errorf("%v %v", err, rep.Missing)
 	}
@@ -274,7 +274,7 @@ func TestEveryPageIsMarked(t *testing.T) {
 	doc := document(t, d, "cp1", samples(t)["04-many-children"], caseforms.FillOptions{Draft: true})
 	name := filepath.Join(t.TempDir(), "x.pdf")
 	var b bytes.Buffer
-	rep, err := render.PDF(&b, doc)
+	rep, err := render.PDF(&b, doc, render.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -564,7 +564,7 @@ func FuzzWriters(f *testing.F) {
 		}
 		for _, format := range render.Formats {
 			var b bytes.Buffer
-			if _, err := render.Write(&b, doc, format); err != nil {
+			if _, err := render.Write(&b, doc, format, render.Options{}); err != nil {
 				t.Fatalf("%s: %v", format, err)
 			}
 			if format == render.FormatText || format == render.FormatHTML {
@@ -605,7 +605,7 @@ func BenchmarkFill(b *testing.B) {
 						b.Fatal(err)
 					}
 					var w counter
-					rep, err := render.Write(&w, doc, format)
+					rep, err := render.Write(&w, doc, format, render.Options{})
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -626,7 +626,7 @@ func BenchmarkPDF(b *testing.B) {
 		doc := document(b, d, form, samples(b)["01-simple"], caseforms.FillOptions{})
 		b.Run(form, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := render.PDF(io.Discard, doc); err != nil {
+				if _, err := render.PDF(io.Discard, doc, render.Options{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -26,7 +26,7 @@ const (
 
 // Workbook writes the document as an .xlsx file: a sheet that reads and prints like the form, and one sheet for every repeating part
 // that is too wide for it. Dates are dates, identifiers are text, and no cell holds anything a spreadsheet would run.
-func Workbook(w io.Writer, doc *caseforms.Document) error {
+func Workbook(w io.Writer, doc *caseforms.Document, _ Options) error {
 	b := &book{f: excelize.NewFile(), doc: doc, names: map[string]bool{}, lists: map[string]string{}}
 	defer b.f.Close()
 	err := b.write()

@@ -222,7 +222,7 @@ func fill(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	var out bytes.Buffer
-	rep, err := render.Write(&out, doc, format)
+	rep, err := render.Write(&out, doc, format, render.Options{Profile: render.Profile(o.profile)})
 	if err != nil {
 		return err
 	}
