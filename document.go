@@ -3,19 +3,22 @@ package caseforms
 // Document is a form filled from a case: sections and answers with their states, in printed order, without coordinates. Every output
 // is written from it, and nothing that is not in it is in any output.
 type Document struct {
-	Form     string // id
-	Version  string
-	Area     string
-	Lang     string // BCP 47: "en-GB" or "cy"
-	Title    string
-	Subtitle string
-	Marking  string
-	Ref      string // empty: the document was not recorded and prints "not issued"
-	Copy     string
-	Draft    bool
-	Blank    bool // the empty printable form
-	Sections []DocSection
-	Words    func(key string) string // fixed words in the document's language
+	Form    string // id
+	Version string
+	// Definition is the SHA-256 of the definition it was filled by, see [Form].
+	Definition string
+	Date       Date // the document's own date, else the day it was filled
+	Area       string
+	Lang       string // BCP 47: "en-GB" or "cy"
+	Title      string
+	Subtitle   string
+	Marking    string
+	Ref        string // empty: the document was not recorded and prints "not issued"
+	Copy       string
+	Draft      bool
+	Blank      bool // the empty printable form
+	Sections   []DocSection
+	Words      func(key string) string // fixed words in the document's language
 }
 
 // DocSection is a printed section.

@@ -40,7 +40,7 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 		}
 	}
 	doc := &Document{
-		Form: f.ID, Version: f.Version, Area: d.Area, Lang: "en-GB", Title: d.say(title), Subtitle: d.say(subtitle),
+		Form: f.ID, Version: f.Version, Definition: f.Hash, Date: x.on, Area: d.Area, Lang: "en-GB", Title: d.say(title), Subtitle: d.say(subtitle),
 		Marking: f.Marking, Ref: o.Ref, Copy: o.Copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
 	}
 	if d.Lang == "cy" {

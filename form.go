@@ -41,7 +41,8 @@ type Form struct {
 	Sections     []*Section
 	Rules        []*Rule
 	File         string
-	Replaces     *Form // the general form, where this is an area's: a case may answer its questions too
+	Hash         string // SHA-256, in hexadecimal, of the files that make up the form as it holds here; set by who loads it
+	Replaces     *Form  // the general form, where this is an area's: a case may answer its questions too
 
 	fields map[string]*Field // by key, columns excluded
 	theirs map[string]string // of a list whose items belong to addressees: the key that says to whom

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"crypto/md5"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -34,7 +35,11 @@ func (s *sheet) finish(w io.Writer) error {
 		return err
 	}
 	f.streams = streams
-	digest := s.digest(streams)
+	answers, err := s.answers()
+	if err != nil {
+		return err
+	}
+	digest := s.digest(streams, answers)
 
 	f.out = append(f.out, "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)
 	catalog, pages, info, meta, resources := f.alloc(), f.alloc(), f.alloc(), f.alloc(), f.alloc()
@@ -53,10 +58,17 @@ func (s *sheet) finish(w io.Writer) error {
 	f.put(pages, "<</Type/Pages/Kids["+kids.String()+"]/Count "+strconv.Itoa(len(streams))+">>")
 	tree := f.structure(s, first)
 	title := s.doc.Title
+	archival := s.options.Profile != ProfileSecure // PDF/A forbids encryption (ISO 19005-3, 6.1.3)
 	f.put(info, "<</Title "+textString(title)+"/Producer "+textString(producer)+">>")
-	f.stream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp(title)))
-	f.put(catalog, fmt.Sprintf("<</Type/Catalog/Pages %d 0 R/Metadata %d 0 R/Lang(%s)/ViewerPreferences<</DisplayDocTitle true>>/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R>>",
-		pages, meta, s.doc.Lang, tree))
+	f.stream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp(title, archival)))
+	more := f.outline(s, first) + f.attach(s, answers)
+	if archival {
+		profile := f.alloc()
+		f.stream(profile, "/N 3/Filter/FlateDecode", srgb())
+		more += fmt.Sprintf("/OutputIntents[<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB)/Info(sRGB)/DestOutputProfile %d 0 R>>]", profile)
+	}
+	f.put(catalog, fmt.Sprintf("<</Type/Catalog/Pages %d 0 R/Metadata %d 0 R/Lang(%s)/ViewerPreferences<</DisplayDocTitle true>>/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R%s>>",
+		pages, meta, s.doc.Lang, tree, more))
 	f.trailer(catalog, info, digest[:16])
 	_, err = w.Write(f.out)
 	return err
@@ -80,17 +92,18 @@ func (s *sheet) writePages(w io.Writer) error {
 }
 
 // digest identifies the contents; the file's /ID follows from it.
-func (s *sheet) digest(streams [][]byte) [32]byte {
+func (s *sheet) digest(streams [][]byte, answers []byte) [32]byte {
 	h := sha256.New()
 	for _, b := range streams {
 		h.Write(b)
 	}
+	h.Write(answers)
 	for i := range s.elems {
 		if a := s.elems[i].actual; a != "" {
 			io.WriteString(h, a)
 		}
 	}
-	io.WriteString(h, s.doc.Form+"\x00"+s.doc.Version+"\x00"+s.doc.Lang+"\x00"+s.doc.Title)
+	io.WriteString(h, string(s.options.Profile)+"\x00"+s.doc.Form+"\x00"+s.doc.Version+"\x00"+s.doc.Lang+"\x00"+s.doc.Title)
 	return [32]byte(h.Sum(nil))
 }
 
@@ -334,6 +347,91 @@ func (f *finisher) kids(s *sheet, e *element, ids []int32, first int) {
 	f.str("]")
 }
 
+// outline writes the bookmarks, sections with their cards below them, and gives their entry in the catalog (ISO 32000-1, 12.3.3).
+func (f *finisher) outline(s *sheet, first int) string {
+	if len(s.bookmarks) == 0 {
+		return ""
+	}
+	root := f.next
+	f.next += 1 + len(s.bookmarks)
+	// Of each bookmark: the one above it, its neighbours of the same level, its first and last below.
+	type links struct{ parent, prev, next, first, last, count int }
+	all := make([]links, len(s.bookmarks)+1) // 0 is the root
+	section := 0
+	for i := range s.bookmarks {
+		up := 0
+		if s.bookmarks[i].level > 2 && section > 0 {
+			up = section
+		} else {
+			section = i + 1
+		}
+		me, parent := &all[i+1], &all[up]
+		me.parent, me.prev = up, parent.last
+		if parent.last > 0 {
+			all[parent.last].next = i + 1
+		} else {
+			parent.first = i + 1
+		}
+		parent.last = i + 1
+		parent.count++
+	}
+	for i, l := range all {
+		f.begin(root + i)
+		f.str("<<")
+		if i == 0 {
+			f.str("/Type/Outlines")
+		} else {
+			m := s.bookmarks[i-1]
+			f.str("/Title").str(textString(clean(m.title))).str("/Parent ").ref(root + l.parent)
+			f.str("/Dest[").ref(first + 2*m.page).str("/XYZ 0 ").int(int(pageHeight - m.y)).str(" null]")
+		}
+		for _, e := range []struct {
+			key string
+			to  int
+		}{{"/Prev ", l.prev}, {"/Next ", l.next}, {"/First ", l.first}, {"/Last ", l.last}} {
+			if e.to > 0 {
+				f.str(e.key).ref(root + e.to)
+			}
+		}
+		switch {
+		case l.count > 0 && i > 0:
+			f.str("/Count ").int(-l.count) // closed
+		case l.count > 0:
+			f.str("/Count ").int(l.count)
+		}
+		f.str(">>")
+		f.end()
+	}
+	return fmt.Sprintf("/Outlines %d 0 R", root)
+}
+
+// answers is what is attached to the file: the printed answers of this copy, nothing else. A blank form has none.
+func (s *sheet) answers() ([]byte, error) {
+	if s.doc.Blank {
+		return nil, nil
+	}
+	s.attached.Reset()
+	err := JSON(&s.attached, s.doc)
+	return s.attached.Bytes(), err
+}
+
+const attachmentName = "answers.json"
+
+// attach embeds the answers and gives their entries in the catalog (ISO 32000-1, 7.11.4; ISO 19005-3, 6.8).
+func (f *finisher) attach(s *sheet, answers []byte) string {
+	if answers == nil {
+		return ""
+	}
+	file, spec := f.alloc(), f.alloc()
+	params := ""
+	if s.options.Profile != ProfileSecure { // strings in the dictionary of a stream would have to be sealed by themselves
+		params = fmt.Sprintf("/Params<</Size %d/CheckSum<%X>/ModDate(D:%04d%02d%02d000000+00'00')>>", len(answers), md5.Sum(answers), s.doc.Date.Year, s.doc.Date.Month, s.doc.Date.Day)
+	}
+	f.deflate(file, "/Type/EmbeddedFile/Subtype/application#2Fjson"+params, answers)
+	f.put(spec, fmt.Sprintf("<</Type/Filespec/F(%s)/UF(%s)/Desc(The printed answers as data)/AFRelationship/Data/EF<</F %d 0 R/UF %d 0 R>>>>", attachmentName, attachmentName, file, file))
+	return fmt.Sprintf("/AF[%d 0 R]/Names<</EmbeddedFiles<</Names[(%s)%d 0 R]>>>>", spec, attachmentName, spec)
+}
+
 // trailer writes the object stream and the cross-reference stream that ends the file (ISO 32000-1, 7.5.7 and 7.5.8).
 func (f *finisher) trailer(catalog, info int, id []byte) {
 	objStm, xref := f.alloc(), f.alloc()
@@ -384,9 +482,24 @@ func textString(s string) string {
 
 var escapeString = strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`)
 
-func xmp(title string) string {
-	esc := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(title)
-	return "<?xpacket begin=\"\ufeff\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">" +
-		`<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/"><dc:title><rdf:Alt><rdf:li xml:lang="x-default">` +
-		esc + `</rdf:li></rdf:Alt></dc:title><pdf:Producer>` + producer + "</pdf:Producer></rdf:Description></rdf:RDF></x:xmpmeta>\n<?xpacket end=\"r\"?>"
+// xmp is the metadata of the file (ISO 16684-1): its title, and that it is a PDF/UA-1 and, when it is kept, a PDF/A-3a. PDF/A wants the
+// property of PDF/UA described (ISO 19005-3, 6.6.2.3.3).
+func xmp(title string, archival bool) string {
+	var b strings.Builder
+	b.WriteString("<?xpacket begin=\"\ufeff\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">" +
+		`<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">` +
+		`<dc:title><rdf:Alt><rdf:li xml:lang="x-default">`)
+	b.WriteString(escapeXML.Replace(title))
+	b.WriteString(`</rdf:li></rdf:Alt></dc:title><pdf:Producer>` + producer + `</pdf:Producer><pdfuaid:part>1</pdfuaid:part></rdf:Description>`)
+	if archival {
+		b.WriteString(`<rdf:Description rdf:about="" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"><pdfaid:part>3</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance></rdf:Description>` +
+			`<rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">` +
+			`<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource"><pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema><pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>` +
+			`<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix><pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource"><pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>` +
+			`<pdfaProperty:category>internal</pdfaProperty:category><pdfaProperty:description>Part of ISO 14289 the file follows</pdfaProperty:description></rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>`)
+	}
+	b.WriteString("</rdf:RDF></x:xmpmeta>\n<?xpacket end=\"r\"?>")
+	return b.String()
 }
+
+var escapeXML = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")

@@ -22,7 +22,7 @@ func JSON(w io.Writer, doc *caseforms.Document) error {
 	}
 	str := jsontext.String
 	put(jsontext.BeginObject)
-	for _, m := range [][2]string{{"form", doc.Form}, {"version", doc.Version}, {"area", doc.Area}, {"language", doc.Lang}, {"title", doc.Title},
+	for _, m := range [][2]string{{"form", doc.Form}, {"version", doc.Version}, {"definition_sha256", doc.Definition}, {"area", doc.Area}, {"language", doc.Lang}, {"title", doc.Title},
 		{"reference", doc.Ref}, {"marking", doc.Marking}, {"copy", doc.Copy}} {
 		put(str(m[0]), str(clean(m[1])))
 	}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"io"
 	"slices"
 	"strconv"
@@ -41,6 +42,17 @@ type sheet struct {
 	options Options
 	y       float64
 	widths  map[*caseforms.Table][]float64
+
+	bookmarks []bookmark
+	attached  bytes.Buffer
+}
+
+// bookmark is a heading and where it stands.
+type bookmark struct {
+	level int
+	title string
+	page  int
+	y     float64
 }
 
 var sheets = sync.Pool{New: func() any { return new(sheet) }}
@@ -55,6 +67,7 @@ func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
 	defer sheets.Put(s)
 	s.faces, s.doc, s.options, s.widths = fs, doc, o, nil
 	s.reset()
+	s.bookmarks = s.bookmarks[:0]
 	s.y = top
 	s.title()
 	all := blocks(doc)
@@ -337,6 +350,7 @@ func (s *sheet) heading(b *block, following []block) {
 		s.y += before
 	}
 	s.key = b.key
+	s.bookmarks = append(s.bookmarks, bookmark{b.level, b.text, len(s.pages), s.y})
 	s.push(r)
 	s.begin()
 	s.op("rg", accentR, accentG, accentB)

@@ -131,7 +131,15 @@ func blocks(doc *caseforms.Document) []block {
 		}
 		out = append(out, notes(s.Folded)...)
 	}
-	return append(out, notes(empty)...)
+	out = append(out, notes(empty)...)
+	last := 1
+	for i := range out {
+		if out[i].kind == blockHeading {
+			out[i].level = min(out[i].level, last+1) // cards in a section without a title; headings go down by one step
+			last = out[i].level
+		}
+	}
+	return out
 }
 
 // notes name the questions that have no answer, one line for each thing that is said of them.

@@ -6,8 +6,11 @@
 package templates
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"sort"
@@ -58,6 +61,7 @@ func LoadFS(files fs.FS, area string) (*caseforms.Definitions, error) {
 	if len(l.problems) > 0 {
 		return nil, &Invalid{l.problems}
 	}
+	l.hash()
 	return l.defs, nil
 }
 
@@ -80,18 +84,45 @@ func exists(files fs.FS, name string) bool {
 type loader struct {
 	files    fs.FS
 	defs     *caseforms.Definitions
+	sources  []source
 	problems []caseforms.Problem
 }
 
+// source is a file that was read.
+type source struct {
+	name string
+	form string // whose it is; "" when every form uses it
+	sum  [32]byte
+}
+
+// hash gives every form the SHA-256 of what it is made of: its file, the files of the forms it takes sections from, and the words, facts and
+// settings, each by name and content. A change anywhere in them is seen; a change in another form is not.
+func (l *loader) hash() {
+	for _, f := range l.defs.Forms {
+		uses := map[string]bool{"": true, f.ID: true}
+		for _, s := range f.Sections {
+			id, _, _ := strings.Cut(s.Takes, ".")
+			uses[id] = true
+		}
+		h := sha256.New()
+		for _, s := range l.sources {
+			if uses[s.form] {
+				fmt.Fprintf(h, "%s %x\n", s.name, s.sum)
+			}
+		}
+		f.Hash = hex.EncodeToString(h.Sum(nil))
+	}
+}
+
 func (l *loader) layer(dir string) {
-	l.read(path.Join(dir, "words.yaml"), &l.defs.Words)
-	l.read(path.Join(dir, "settings.yaml"), &l.defs.Settings)
+	l.read(path.Join(dir, "words.yaml"), "", &l.defs.Words)
+	l.read(path.Join(dir, "settings.yaml"), "", &l.defs.Settings)
 	var facts struct {
 		Facts map[string]*caseforms.FactWords
 		Rules []*caseforms.Rule
 	}
 	facts.Facts = l.defs.Facts
-	l.read(path.Join(dir, "facts.yaml"), &facts)
+	l.read(path.Join(dir, "facts.yaml"), "", &facts)
 	l.defs.Rules = append(l.defs.Rules, facts.Rules...)
 	ids, err := fs.ReadDir(l.files, path.Join(dir, "forms"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -112,7 +143,7 @@ func (l *loader) form(dir, id string) {
 	sort.Strings(versions)
 	file := versions[len(versions)-1]
 	f := &caseforms.Form{}
-	if !l.read(file, f) {
+	if !l.read(file, id, f) {
 		return
 	}
 	f.File = file
@@ -134,8 +165,8 @@ func (l *loader) form(dir, id string) {
 	l.defs.Forms = append(l.defs.Forms, f)
 }
 
-// read decodes one file into dst; a file that is not there changes nothing.
-func (l *loader) read(name string, dst any) bool {
+// read decodes one file, which belongs to a form or to all, into dst; a file that is not there changes nothing.
+func (l *loader) read(name, form string, dst any) bool {
 	data, err := fs.ReadFile(l.files, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false
@@ -144,6 +175,7 @@ func (l *loader) read(name string, dst any) bool {
 		l.problems = append(l.problems, caseforms.Problem{Severity: caseforms.Blocking, File: name, Msg: err.Error(), Line: 1, Column: 1})
 		return false
 	}
+	l.sources = append(l.sources, source{name, form, sha256.Sum256(data)})
 	ps := decode(name, data, dst)
 	l.problems = append(l.problems, ps...)
 	return len(ps) == 0
