@@ -8,6 +8,7 @@ import (
 	"html"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -61,7 +62,7 @@ func TestSameInputSameBytes(t *testing.T) {
 func TestOutsideCheckersAcceptTheFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	n := 0
+	var files []string
 	for _, area := range append(templates.Areas(), "") {
 		d := load(t, area)
 		cases := samples(t)
@@ -91,11 +92,26 @@ func TestOutsideCheckersAcceptTheFiles(t *testing.T) {
 						t.Errorf("%s: a font has no Unicode map: %s", file, line)
 					}
 				}
-				if out := outside(t, "pdftoppm", "-r", "20", "-png", file, filepath.Join(dir, fmt.Sprint("page", n))); strings.TrimSpace(out) != "" {
+				if out := outside(t, "pdftoppm", "-r", "20", "-png", file, filepath.Join(dir, fmt.Sprint("page", len(files)))); strings.TrimSpace(out) != "" {
 					t.Errorf("%s: drawing it says %s", file, out)
 				}
-				n++
+				if out := outside(t, "mutool", "draw", "-q", "-N", "-r", "10", "-o", filepath.Join(dir, "mutool%d.png"), file); strings.TrimSpace(out) != "" {
+					t.Errorf("%s: mutool says %s", file, out)
+				}
+				files = append(files, file)
 			}
+		}
+	}
+	if out := outside(t, "gs", append([]string{"-q", "-dNOPAUSE", "-dBATCH", "-dPDFSTOPONWARNING", "-sDEVICE=nullpage"}, files...)...); strings.TrimSpace(out) != "" {
+		t.Errorf("Ghostscript says %s", out)
+	}
+	if _, err := exec.LookPath("verapdf"); err != nil {
+		t.Log("veraPDF is not on the path: the claims to be PDF/UA-1 and PDF/A-3a are checked by our own reading alone")
+		return
+	}
+	for _, flavour := range []string{"ua1", "3a"} {
+		if out := outside(t, "verapdf", append([]string{"--flavour", flavour, "--format", "text"}, files...)...); strings.Contains(out, "FAIL") || !strings.Contains(out, "PASS") {
+			t.Errorf("veraPDF says %s", out)
 		}
 	}
 }
