@@ -165,7 +165,8 @@ func (c *Cond) takenFrom(base string, own map[string]bool) *Cond {
 // fixedWords are the words that documents print of themselves.
 var fixedWords = strings.Fields(`not_answered not_known not_applicable withheld none_known yes no draft draft_notice page of version reference
 	not_issued continued ticked not_ticked no_fixed_abode closest_area confidential_address unborn unborn_child expected child aged month months
-	age_not_known sheet_form see_sheet part_role part_agency part_phone part_email part_postcode part_lines part_date month_1 month_2 month_3 month_4
+	age_not_known sheet_form see_sheet part_role part_agency part_phone part_email part_postcode part_lines part_date adult person_address schedule schedule_intro schedule_what schedule_why
+	schedule_content sensitive_address sensitive_third_party sensitive_victim sensitive_source sensitive_privilege month_1 month_2 month_3 month_4
 	month_5 month_6 month_7 month_8 month_9 month_10 month_11 month_12`)
 
 type binder struct {
@@ -197,7 +198,16 @@ func (b *binder) form(f *Form, own *Shape) {
 		}
 	}
 	b.texts(f, 1, "title", f.Title, f.Subtitle, f.GoesTo)
+	b.copies(f, 1, "copies", f.Copies, []string{CopyFull, CopyDisclosable, CopyAnnex})
+	b.copies(f, 1, "notices", slices.Sorted(maps.Keys(f.Notices)), f.Copies)
+	for _, t := range f.Notices {
+		b.texts(f, 1, "notices", t)
+	}
+	if !slices.Contains(f.Copies, CopyFull) {
+		b.add(f.File, 1, "copies", "every form has the copy full", "")
+	}
 	for _, s := range f.Sections {
+		b.copies(f, s.Line, s.Key, s.Copies, f.Copies)
 		b.cond(f, s.When, own, nil)
 		b.texts(f, s.Line, s.Key, s.Title, s.Intro)
 		grid := 0
@@ -229,7 +239,17 @@ func (b *binder) form(f *Form, own *Shape) {
 		}
 	}
 	for _, r := range f.Rules {
+		b.copies(f, r.Line, r.Rule, r.Copies, f.Copies)
 		b.rule(f, r, own)
+	}
+}
+
+// copies makes sure that the copies named are copies there are.
+func (b *binder) copies(f *Form, line int, key string, named, there []string) {
+	for _, c := range named {
+		if !slices.Contains(there, c) {
+			b.add(f.File, line, key, "there is no copy "+quoteKey(c), "there are: "+strings.Join(there, ", "))
+		}
 	}
 }
 
@@ -410,6 +430,9 @@ func (b *binder) sharedField(f *Form, q *Field, own, item *Shape) {
 				s = b.merged(f, q, own)
 			}
 			b.columns(f, q, own, s, path)
+			for _, other := range q.From[1:] {
+				f.columnsAsk(q, other)
+			}
 			return
 		} else if len(q.From) == 1 && q.As == "" {
 			q.shapeKind, q.options = s.Kind, opts
@@ -433,18 +456,28 @@ func (b *binder) columns(f *Form, q *Field, own, s *Shape, base string) {
 		}
 		seen[c.Key] = true
 		b.field(f, c, own, s.Item)
+		if c.Kind != "" {
+			f.asked[base+"."+c.Key] = c
+		}
+		if c.Sensitive == SensitiveSource && s.Item.key("source_protected") == nil {
+			b.add(f.File, c.Line, c.Key, "the items do not say whether their source is protected", "another kind of sensitive, or leave it to the list")
+		}
+	}
+	f.columnsAsk(q, base)
+	for _, h := range append(slices.Clone(q.Heading), q.Theirs) {
+		if h != "" && s.Item.at(h) == nil {
+			b.add(f.File, q.Line, q.Key, "the items have no "+quoteKey(h), "")
+		}
+	}
+}
+
+// columnsAsk notes which facts the columns of a list print.
+func (f *Form) columnsAsk(q *Field, base string) {
+	for _, c := range q.Fields {
 		for _, p := range c.From {
 			if f.asked[base+"."+p] == nil {
 				f.asked[base+"."+p] = c
 			}
-		}
-		if c.Kind != "" {
-			f.asked[base+"."+c.Key] = c
-		}
-	}
-	for _, h := range append(slices.Clone(q.Heading), q.Theirs) {
-		if h != "" && s.Item.at(h) == nil {
-			b.add(f.File, q.Line, q.Key, "the items have no "+quoteKey(h), "")
 		}
 	}
 }

@@ -15,7 +15,9 @@ func (d *Definitions) Check(f *Form, c *Case, o FillOptions) ([]Problem, error) 
 	}
 	k := &checker{filler: x, rules: map[string][]Problem{}, doubted: map[leaf]bool{}, missed: map[string]Severity{}}
 	for _, r := range append(slices.Clone(f.Rules), d.Rules...) {
-		k.rule(r)
+		if r.Copies == nil || slices.Contains(r.Copies, x.copy) {
+			k.rule(r)
+		}
 	}
 	for _, s := range f.Sections {
 		k.section = d.say(s.Title)
@@ -23,8 +25,20 @@ func (d *Definitions) Check(f *Form, c *Case, o FillOptions) ([]Problem, error) 
 			continue
 		}
 		for _, q := range s.Fields {
-			k.field(q)
+			if s.on(x.copy) || q.Internal {
+				k.field(q)
+			}
 		}
+	}
+	if len(x.secrets) > 0 || x.copy != CopyFull {
+		doc := &Document{}
+		y, err := d.filler(f, c, o)
+		if err != nil {
+			return nil, err
+		}
+		y.silent = f.Silent && y.copy == CopyDisclosable
+		y.fill(doc)
+		k.problems = append(k.problems, y.leakProblems(doc)...)
 	}
 	for _, u := range f.unasked() {
 		if f.asked["forms."+f.ID+"."+u.Name] == nil && !isBlank(x.own[u.Name], u.Shape) {

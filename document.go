@@ -13,12 +13,16 @@ type Document struct {
 	Title      string
 	Subtitle   string
 	Marking    string
+	Notice     string // says which copy it is, where it may be told: "Own file – not to be shared"
 	Ref        string // empty: the document was not recorded and prints "not issued"
 	Copy       string
 	Draft      bool
 	Blank      bool // the empty printable form
 	Sections   []DocSection
 	Words      func(key string) string // fixed words in the document's language
+
+	// LeftOut are the answers this copy withholds. No writer prints them; they are for whoever makes the copy.
+	LeftOut []LeftOut
 }
 
 // DocSection is a printed section.

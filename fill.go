@@ -20,7 +20,7 @@ type FillOptions struct {
 // Fill prints a form's answers from a case. It does not judge them: see [Definitions.Check].
 func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	if o.Copy == "" {
-		o.Copy = "full"
+		o.Copy = CopyFull
 	}
 	if !slices.Contains(f.Copies, o.Copy) {
 		return nil, &Error{Kind: Invalid, Msg: fmt.Sprintf("%s has no copy called %s", f.ID, quoteKey(o.Copy)), Hint: "it has: " + strings.Join(f.Copies, ", ")}
@@ -32,7 +32,7 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.silent = f.Silent
+	x.silent = f.Silent && x.copy == CopyDisclosable
 	title, subtitle := f.Title, f.Subtitle
 	for _, c := range f.Called {
 		if !x.blank && x.asked(c.When, nil) {
@@ -41,7 +41,7 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	}
 	doc := &Document{
 		Form: f.ID, Version: f.Version, Definition: f.Hash, Date: x.on, Area: d.Area, Lang: "en-GB", Title: d.say(title), Subtitle: d.say(subtitle),
-		Marking: f.Marking, Ref: o.Ref, Copy: o.Copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
+		Marking: f.Marking, Notice: d.say(f.Notices[o.Copy]), Ref: o.Ref, Copy: o.Copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
 	}
 	if d.Lang == "cy" {
 		doc.Lang = "cy"
@@ -49,12 +49,37 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	if o.Blank {
 		doc.Marking = f.MarkingBlank
 	}
-	for _, s := range f.Sections {
-		if x.asked(s.When, nil) || x.blank || x.anyAnswered(s) {
-			doc.Sections = append(doc.Sections, x.section(s))
+	if x.silent {
+		doc.Copy = "" // that there are copies is not told either
+	}
+	x.fill(doc)
+	if f.Schedule && o.Copy != CopyDisclosable && !o.Blank {
+		s, err := x.schedule(o)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			doc.Sections = append(doc.Sections, *s)
+		}
+	}
+	doc.LeftOut = x.leftOut
+	if o.Copy != CopyFull {
+		if ps := x.leakProblems(doc); len(ps) > 0 {
+			return nil, &Error{Kind: Invalid, Msg: "this copy is not made: " + ps[0].String(), Hint: ps[0].Hint}
 		}
 	}
 	return doc, nil
+}
+
+// fill prints the sections that stand on this copy.
+func (x *filler) fill(doc *Document) {
+	for _, s := range x.form.Sections {
+		if !s.on(x.copy) {
+			x.passOver(s)
+		} else if x.asked(s.When, nil) || x.blank || x.anyAnswered(s) {
+			doc.Sections = append(doc.Sections, x.section(s))
+		}
+	}
 }
 
 // Word is a fixed word in the language of the definitions.
@@ -93,11 +118,20 @@ type filler struct {
 	on        Date
 	urgent    bool
 	blank     bool
-	silent    bool // withheld facts are as if not answered
+	copy      string
+	silent    bool            // withheld facts are as if not answered
+	in        *Section        // the section being filled
+	title     string          // its printed title
+	secrets   []secret        // what this document must not tell
+	leftOut   []LeftOut       // the answers it leaves out
+	noted     map[string]bool // their keys
 }
 
 func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
-	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank}
+	if o.Copy == "" {
+		o.Copy = CopyFull
+	}
+	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank, copy: o.Copy, noted: map[string]bool{}}
 	if err := x.address(o.For); err != nil {
 		return nil, err
 	}
@@ -119,6 +153,7 @@ func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
 	if f.Urgent != nil && !x.blank {
 		x.urgent = x.asked(f.Urgent.When, nil)
 	}
+	x.confidentialAddresses()
 	return x, nil
 }
 
@@ -247,6 +282,7 @@ func (x *filler) answered(q *Field, item any) bool {
 
 func (x *filler) section(s *Section) DocSection {
 	out := DocSection{Key: s.Key, Title: x.d.say(s.Title), Intro: x.d.say(s.Intro), Layout: s.Layout}
+	x.in, x.title = s, out.Title
 	if s.Layout == LayoutLetter {
 		out.Parts = append(out.Parts, Part{Letter: x.letter(s)})
 		return out
@@ -266,7 +302,7 @@ func (x *filler) section(s *Section) DocSection {
 			continue
 		}
 		a := x.answer(q, nil, "")
-		if !x.blank && a.State == NotAnswered && !x.asked(q.When, nil) || q.Silent && a.State == Withheld {
+		if !x.blank && a.State == NotAnswered && !x.asked(q.When, nil) || x.untold(q, &a) {
 			continue
 		}
 		if s.Layout == LayoutReply && a.State == NotAnswered {
@@ -279,6 +315,14 @@ func (x *filler) section(s *Section) DocSection {
 		out.Parts = append(out.Parts, Part{Answer: &a})
 	}
 	return out
+}
+
+// untold tells whether a question is left out without a word.
+func (x *filler) untold(q *Field, a *Answer) bool {
+	if x.silent && x.keepsBack(q, nil) != "" {
+		return true
+	}
+	return q.Silent && a.State == Withheld && (x.silent || !x.form.Silent)
 }
 
 // folds tells whether an unanswered question is named in the closing line of its section instead of having a row.
@@ -413,6 +457,16 @@ func (x *filler) table(q *Field) *Table {
 		}
 		return t
 	}
+	if why := x.keepsBack(q, nil); why != "" {
+		if told := x.told(q); told != "" {
+			x.withhold(q, nil, why, q.Key, t.Label, told)
+			if x.silent {
+				return nil
+			}
+			t.None = &Answer{Key: q.Key, Label: t.Label, Kind: KindList, State: Withheld, Layout: q.Layout, Text: x.stateText(q, Withheld, "")}
+			return t
+		}
+	}
 	all, st, why := x.entries(q)
 	if len(all) == 0 {
 		if st == NotAnswered && !x.asked(q.When, nil) {
@@ -422,7 +476,14 @@ func (x *filler) table(q *Field) *Table {
 		t.None = &a
 		return t
 	}
-	for n, e := range all {
+	for i, e := range all {
+		n := len(t.Rows)
+		if x.leavesOut(q, e.item) {
+			if row := x.withoutItem(q, e, i); row != nil {
+				t.Rows = append(t.Rows, *row)
+			}
+			continue
+		}
 		row := Row{Key: fmt.Sprintf("%s[%d]", q.Key, n), Heading: x.cardTitle(q, n, e.item)}
 		for _, c := range q.Fields {
 			if c.Internal {
@@ -440,7 +501,50 @@ func (x *filler) table(q *Field) *Table {
 		}
 		t.Rows = append(t.Rows, row)
 	}
+	if len(t.Rows) == 0 {
+		return nil // all of them are left out without a word
+	}
 	return t
+}
+
+// told is what a list would have printed if the copy did not leave it out.
+func (x *filler) told(q *Field) string {
+	open := *x
+	open.copy = CopyFull
+	t := open.table(q)
+	if t == nil || t.None != nil {
+		return ""
+	}
+	var all []string
+	for _, r := range t.Rows {
+		for i := range r.Cells {
+			all = append(all, r.Cells[i].Label+": "+r.Cells[i].Text)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// withoutItem notes that an item is left out, and gives the row that says so, none where that is not told.
+func (x *filler) withoutItem(q *Field, e entry, i int) *Row {
+	open := *x
+	open.copy = CopyFull
+	full := Row{Key: e.list + "[" + strconv.Itoa(e.i) + "]"}
+	row := &Row{Key: q.Key + "[" + strconv.Itoa(i) + "]", Heading: x.cardTitle(q, i, nil)}
+	for _, c := range q.Fields {
+		if c.Internal {
+			continue
+		}
+		a := open.answer(c, e.item, row.Key+".")
+		full.Cells = append(full.Cells, a)
+		a.State, a.Why, a.Value, a.Text = Withheld, "", "", x.stateText(nil, Withheld, "")
+		a.Boxes = x.boxes(c, nil)
+		row.Cells = append(row.Cells, a)
+	}
+	x.withholdItem(q, e, &full, i)
+	if x.silent {
+		return nil
+	}
+	return row
 }
 
 // cardTitle heads a card: the label with a number, and what the definition takes as its name.
@@ -490,6 +594,21 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 		a.Boxes = x.boxes(q, nil)
 		return a
 	}
+	if why := x.keepsBack(q, item); why != "" {
+		open := *x
+		open.copy = CopyFull
+		told := open.answer(q, item, prefix)
+		if told.State == NotAnswered {
+			return told
+		}
+		x.withhold(q, item, why, a.Key, a.Label, told.Text)
+		a.State = Withheld
+		if x.silent {
+			a.State = NotAnswered
+		}
+		a.Text, a.Boxes = x.stateText(q, a.State, ""), x.boxes(q, nil)
+		return a
+	}
 	var values []string
 	switch {
 	case q.Computed != "":
@@ -517,7 +636,10 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 			values = []string{"not_known"}
 		}
 		if a.State != Answered {
-			a.Why, a.Text = why, x.stateText(q, a.State, why)
+			a.Text = x.stateText(q, a.State, why)
+			if !x.reticent(a.State) {
+				a.Why = why
+			}
 		}
 	}
 	if a.State == NotAnswered && a.Text == "" {
@@ -536,11 +658,14 @@ func (x *filler) stateText(q *Field, s State, why string) string {
 	if q != nil && !q.States[s.String()].IsZero() {
 		text = x.d.say(q.States[s.String()])
 	}
-	if why != "" {
+	if why != "" && !x.reticent(s) {
 		text += ": " + why
 	}
 	return text
 }
+
+// reticent: a copy for the person says that something is withheld, never why.
+func (x *filler) reticent(s State) bool { return s == Withheld && x.copy == CopyDisclosable }
 
 // joined prints several facts as one answer. When none has a value, its state is that of the first that has one.
 func (x *filler) joined(q *Field, item any) (State, string) {
@@ -679,7 +804,7 @@ func (x *filler) unsaid(l leaf) bool {
 // lower is a state within a sentence: "withheld: she asked us to".
 func (x *filler) lower(st State, why string) string {
 	text := strings.ToLower(x.d.Word(st.String()))
-	if why != "" {
+	if why != "" && !x.reticent(st) {
 		text += ": " + why
 	}
 	return text

@@ -33,9 +33,11 @@ type Form struct {
 	Copies       []string // which of full, disclosable and annex there are
 	DatedBy      string   // key of the field whose date is the document's date: ages are told on that day
 	Addressee    *Addressee
-	FoldBlanks   bool // optional questions without an answer print as one line that names them (0.4 point 21)
-	Silent       bool // what is withheld is not told: no mark, no reason (0.4 point 6)
-	Confidential bool // goes to those who may see confidential addresses, which is Children's Social Care alone (0.4 point 7)
+	FoldBlanks   bool            // optional questions without an answer print as one line that names them (0.4 point 21)
+	Silent       bool            // what the disclosable copy withholds is not told: no mark, no reason (0.4 point 6)
+	Schedule     bool            // the full copy and the annex list what the disclosable copy leaves out
+	Notices      map[string]Text // by copy: what it says of itself on every page
+	Confidential bool            // goes to those who may see confidential addresses, which is Children's Social Care alone (0.4 point 7)
 	Urgent       *Urgent
 	Called       []*Called // other titles, for kinds of the form that must not bear its usual one
 	Sections     []*Section
@@ -81,6 +83,7 @@ type Section struct {
 	Text   Text     // of a letter: fixed words with {key} where the section's answers go
 	Takes  string   // form.section: the questions of another form's section, printed here with the answers given there
 	Keep   []string // which of them; all when empty
+	Copies []string // on which copies it stands; on all but the annex when empty
 	When   *Cond
 	Fields []*Field
 	Line   int
@@ -121,22 +124,24 @@ type Field struct {
 	Reasons  bool            // a state without its reason will not do
 	Definite bool            // where it is required only an answer will do, no state
 	Silent   bool            // withheld without a word: the question is left out, because a gap would tell that there is something (0.4 point 6)
-	Options  []Option
-	Required *Need
-	Warn     *Need
-	When     *Cond // the question is asked only if
-	Layout   Layout
-	Column   int   // in pairs: 1 or 2
-	Columns  []int // of tick boxes: how many stand in each column, as printed on the original
-	Width    int   // of a column in a table: its share
-	Rows     int   // empty rows or lines on the printed blank form
-	Internal bool
-	Fixed    Text   // printed as the answer whatever the case says, such as the sender's organisation
-	Computed string // a named computation, see computations
-	Fields   []*Field
-	Heading  []string // of cards: the item's keys that make its heading
-	Source   string
-	Line     int
+	// Sensitive says why the disclosable copy leaves the answer out.
+	Sensitive Sensitivity
+	Options   []Option
+	Required  *Need
+	Warn      *Need
+	When      *Cond // the question is asked only if
+	Layout    Layout
+	Column    int   // in pairs: 1 or 2
+	Columns   []int // of tick boxes: how many stand in each column, as printed on the original
+	Width     int   // of a column in a table: its share
+	Rows      int   // empty rows or lines on the printed blank form
+	Internal  bool
+	Fixed     Text   // printed as the answer whatever the case says, such as the sender's organisation
+	Computed  string // a named computation, see computations
+	Fields    []*Field
+	Heading   []string // of cards: the item's keys that make its heading
+	Source    string
+	Line      int
 
 	shapeKind   Kind       // of the one fact it prints; empty when it prints several
 	options     []Option   // of the fact it prints
@@ -173,6 +178,7 @@ type Rule struct {
 	Any    []string // of all_are: and one of the answers named in Of is one of these
 	At     string   // the key whose place and label the problem gets
 	Level  Severity
+	Copies []string // on which copies it holds; on all when empty
 	Say    Text
 	Hint   Text
 	Source string

@@ -224,7 +224,7 @@ func TestConfidentialHomeAddressIsSilent(t *testing.T) {
 	t.Parallel()
 	d := definitions(t)
 	data := `{"person":{"addresses":[{"type":"current","address":{"lines":["1 Hidden Lane"]},"address_confidential":"yes"}]}}`
-	if a, ok := fill(t, d, "conference", data, caseforms.FillOptions{})["home_address"]; ok {
+	if a, ok := fill(t, d, "conference", data, caseforms.FillOptions{Copy: caseforms.CopyDisclosable})["home_address"]; ok {
 		t.Errorf("prints %q", a.Text)
 	}
 	if p := find(check(t, d, "conference", data), "Home Address"); p != nil {
@@ -249,7 +249,7 @@ func TestConferenceReportWithholdsSilently(t *testing.T) {
 		 "mappa":{"state":"withheld","why":"reasonsix"},
 		 "children":[{"name":{"state":"withheld","why":"reasontwo"},"dob":{"state":"withheld","why":"reasonthree"},"address":{"lines":["9 Hidden Lane"]},"address_confidential":"yes"},{"name":"K","address":{"lines":{"state":"withheld","why":"reasonfour"},"postcode":"LE99 9ZZ"}}],
 		 "adults":[{"name":"M","address":{"lines":["9 Hidden Lane"]}},{"name":"N","address":{"lines":["2 Open Road"]}}],"forms":{"conference":{"additional_information":{"state":"withheld","why":"reasonfive"}}}}`)
-		doc, err := d.Fill(f, c, caseforms.FillOptions{Today: today})
+		doc, err := d.Fill(f, c, caseforms.FillOptions{Today: today, Copy: caseforms.CopyDisclosable})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +263,7 @@ func TestConferenceReportWithholdsSilently(t *testing.T) {
 		if !strings.Contains(all, "2 Open Road") {
 			t.Error("an open address is lost")
 		}
-		none := fill(t, d, "conference", `{"children":{"state":"withheld","why":"reasonseven"}}`, caseforms.FillOptions{})
+		none := fill(t, d, "conference", `{"children":{"state":"withheld","why":"reasonseven"}}`, caseforms.FillOptions{Copy: caseforms.CopyDisclosable})
 		for key, a := range none {
 			if strings.Contains(a.Text, "ithheld") || strings.Contains(a.Text, "reason") {
 				t.Errorf("%s: %s tells %q", d.Area, key, a.Text)

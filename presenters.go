@@ -136,8 +136,8 @@ func presentChildrenNames(x *filler, _ any) (State, string) {
 	return Answered, strings.Join(names, "; ")
 }
 
-// presentNameAndOpenAddress leaves a confidential address out without a word: a gap that shows would tell a reader that there is one
-// (0.4 points 6 and 7).
+// presentNameAndOpenAddress leaves a confidential address out of a shared report without a word: a gap that shows would tell a reader that
+// there is one (0.4 points 6 and 7).
 func presentNameAndOpenAddress(x *filler, item any) (State, string) {
 	var st State
 	var name, address string
@@ -145,23 +145,31 @@ func presentNameAndOpenAddress(x *filler, item any) (State, string) {
 	switch p := item.(type) {
 	case *Child:
 		st, name = presentChildName(x, p)
-		if !x.hidden(&p.Address, &p.AddressConfidential) {
-			addressState, address, _ = x.printAddress(&p.Address)
-		}
+		addressState, address = x.openAddress(&p.Address, &p.AddressConfidential)
 	case *Adult:
 		var why string
 		st, name, why = x.print(&p.Name, nil)
 		if st != Answered {
 			name = x.stateText(nil, st, why)
 		}
-		if !x.hidden(&p.Address, &p.AddressConfidential) {
-			addressState, address, _ = x.printAddress(&p.Address)
-		}
+		addressState, address = x.openAddress(&p.Address, &p.AddressConfidential)
 	}
 	if addressState == Answered {
 		return Answered, name + "\n" + address
 	}
 	return st, name
+}
+
+// openAddress is an address unless it is confidential: then nothing where withholding is silent, else the word for it.
+func (x *filler) openAddress(a *Address, confidential *Of[YesNo]) (State, string) {
+	st, text, _ := x.printAddress(a)
+	if !x.hidden(a, confidential) {
+		return st, text
+	}
+	if x.silent || st == NotAnswered {
+		return NotAnswered, ""
+	}
+	return Answered, x.d.Word("part_lines") + ": " + x.lower(Withheld, "")
 }
 
 // presentOpenAddress prints the person's current address. One that is confidential is withheld.
@@ -216,7 +224,7 @@ func (x *filler) markedAddress(a *Address, confidential *Of[YesNo]) (State, stri
 		return st, x.stateText(nil, st, why)
 	}
 	if isConfidential(confidential) {
-		if !x.form.Confidential {
+		if !x.tellsAddresses() {
 			return Withheld, x.stateText(nil, Withheld, "")
 		}
 		text += " " + x.d.Word("confidential_address")
@@ -224,10 +232,9 @@ func (x *filler) markedAddress(a *Address, confidential *Of[YesNo]) (State, stri
 	return st, text
 }
 
-// hidden tells whether an address must not be told here: it is confidential, a part of it is withheld, or it is somebody's whose address
-// is confidential.
+// hidden tells whether an address must not be told here: it is confidential, or a part of it is withheld.
 func (x *filler) hidden(a *Address, confidential *Of[YesNo]) bool {
-	if isConfidential(confidential) || a.Postcode.State == Withheld || a.Lines.State == Withheld {
+	if a.Postcode.State == Withheld || a.Lines.State == Withheld {
 		return true
 	}
 	for i := range a.Lines.Items {
@@ -235,24 +242,33 @@ func (x *filler) hidden(a *Address, confidential *Of[YesNo]) bool {
 			return true
 		}
 	}
+	return x.isConfidentialAddress(a, confidential)
+}
+
+// isConfidentialAddress tells whether an address is confidential, be it because somebody else's at the same place is.
+func (x *filler) isConfidentialAddress(a *Address, confidential *Of[YesNo]) bool {
 	here := a.written()
-	same := func(b *Address, c *Of[YesNo]) bool { return here != "" && isConfidential(c) && b.written() == here }
-	for i := range x.c.Children.Items {
-		if c := &x.c.Children.Items[i]; same(&c.Address, &c.AddressConfidential) {
-			return true
-		}
+	if isConfidential(confidential) || here == "" {
+		return isConfidential(confidential)
 	}
-	for i := range x.c.Adults.Items {
-		if c := &x.c.Adults.Items[i]; same(&c.Address, &c.AddressConfidential) {
-			return true
-		}
+	found := false
+	x.c.addresses(func(_ string, _ int, b *Address, c *Of[YesNo]) {
+		found = found || isConfidential(c) && b.written() == here
+	})
+	return found
+}
+
+// addresses calls f for every address of the case that may be confidential, with the list and the place in it.
+func (c *Case) addresses(f func(list string, i int, a *Address, confidential *Of[YesNo])) {
+	for i := range c.Children.Items {
+		f("children", i, &c.Children.Items[i].Address, &c.Children.Items[i].AddressConfidential)
 	}
-	for i := range x.c.Person.Addresses.Items {
-		if c := &x.c.Person.Addresses.Items[i]; same(&c.Address, &c.AddressConfidential) {
-			return true
-		}
+	for i := range c.Adults.Items {
+		f("adults", i, &c.Adults.Items[i].Address, &c.Adults.Items[i].AddressConfidential)
 	}
-	return false
+	for i := range c.Person.Addresses.Items {
+		f("person.addresses", i, &c.Person.Addresses.Items[i].Address, &c.Person.Addresses.Items[i].AddressConfidential)
+	}
 }
 
 // written are the letters and digits of the lines of an address, by which two ways of writing one are known to be the same: with a postcode
