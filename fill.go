@@ -47,7 +47,7 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 		doc.Lang = "cy"
 	}
 	if o.Blank {
-		doc.Marking = f.MarkingBlank
+		doc.Marking, doc.Notice = f.MarkingBlank, ""
 	}
 	if x.silent {
 		doc.Copy = "" // that there are copies is not told either
@@ -59,7 +59,11 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 			return nil, err
 		}
 		if s != nil {
-			doc.Sections = append(doc.Sections, *s)
+			at := slices.IndexFunc(doc.Sections, func(s DocSection) bool { return s.Layout == LayoutSignature })
+			if at < 0 {
+				at = len(doc.Sections)
+			}
+			doc.Sections = slices.Insert(doc.Sections, at, *s)
 		}
 	}
 	doc.LeftOut = x.leftOut
@@ -132,6 +136,9 @@ func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
 		o.Copy = CopyFull
 	}
 	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank, copy: o.Copy, noted: map[string]bool{}}
+	if o.Blank && x.copy == CopyFull && slices.Contains(f.Copies, CopyDisclosable) {
+		x.copy = CopyDisclosable // the empty form is the one that is shared, without the parts of the own file
+	}
 	if err := x.address(o.For); err != nil {
 		return nil, err
 	}

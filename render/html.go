@@ -22,8 +22,8 @@ func HTML(w io.Writer, doc *caseforms.Document) error {
 	h.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", esc(doc.Title), "</title>\n<style>\n", pageCSS, "</style>\n</head>\n<body>\n")
 	h.raw("<header>\n")
 	h.el("p", "marking", doc.Marking)
-	if doc.Draft {
-		h.el("p", "draft", doc.Words("draft_notice"))
+	if t := notice(doc); t != "" {
+		h.el("p", "draft", t)
 	}
 	h.raw("</header>\n<main>\n")
 	h.el("h1", "", doc.Title)

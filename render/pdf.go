@@ -108,8 +108,8 @@ func (s *sheet) furniture() {
 		s.text(regular, smallSize, left, 44, s.fit(regular, smallSize, name, textWidth-s.wide(regular, smallSize, ref)-20))
 		s.rightAligned(regular, smallSize, 44, ref)
 		s.line(left, 50, right, 50, 0.75, 0.35)
-		if d.Draft {
-			s.rightAligned(bold, bodySize, 25, d.Words("draft_notice"))
+		if t := notice(d); t != "" {
+			s.rightAligned(bold, smallSize, 31, t)
 		}
 		s.line(left, pageHeight-46, right, pageHeight-46, 0.75, 0.35)
 		s.centred(bold, bodySize, pageHeight-22, d.Marking)
@@ -779,7 +779,11 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 		lowest := bodyLead
 		for c := range columns {
 			if i := at(r, c); i < len(a.Boxes) {
-				lowest = max(lowest, s.height(bold, bodySize, bodyLead, w-26, a.Boxes[i].Label))
+				f := regular
+				if a.Boxes[i].Ticked {
+					f = bold
+				}
+				lowest = max(lowest, s.height(f, bodySize, bodyLead, w-26, a.Boxes[i].Label))
 			}
 		}
 		s.need(lowest + 2)

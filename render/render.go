@@ -73,6 +73,17 @@ func Write(w io.Writer, doc *caseforms.Document, format Format, o Options) (Repo
 	return Report{}, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no format " + string(format), Hint: "pdf, xlsx, html, txt or json"}
 }
 
+// notice is what a document says of itself on every page: that it is a draft, which copy it is.
+func notice(d *caseforms.Document) string {
+	switch {
+	case d.Draft && d.Notice != "":
+		return d.Words("draft_notice") + " · " + d.Notice
+	case d.Draft:
+		return d.Words("draft_notice")
+	}
+	return d.Notice
+}
+
 // blockKind says what a block is. It is all a writer goes by.
 type blockKind uint8
 

@@ -701,56 +701,6 @@ type counter int
 
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
-// A confidential address stands in no conference report, in whatever part of the file, and no sign tells that there is one (0.4 points 6, 7).
-func TestConferenceReportHasNoConfidentialAddress(t *testing.T) {
-	t.Parallel()
-	for _, area := range []string{"", "london"} {
-		d := load(t, area)
-		doc := document(t, d, "conference", samples(t)["08-conference-confidential"], caseforms.FillOptions{})
-		for _, format := range render.Formats {
-			data := written(t, doc, format)
-			all := string(data)
-			switch format {
-			case render.FormatPDF:
-				file, plain := filepath.Join(t.TempDir(), "x.pdf"), filepath.Join(t.TempDir(), "y.pdf")
-				if err := os.WriteFile(file, data, 0o600); err != nil {
-					t.Fatal(err)
-				}
-				outside(t, "qpdf", "--stream-data=uncompress", "--object-streams=disable", file, plain)
-				b, err := os.ReadFile(plain)
-				if err != nil {
-					t.Fatal(err)
-				}
-				all = string(b) + strings.Join(extract(t, format, data), "")
-			case render.FormatWorkbook:
-				z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, f := range z.File {
-					r, err := f.Open()
-					if err != nil {
-						t.Fatal(err)
-					}
-					b, err := io.ReadAll(r)
-					if err != nil {
-						t.Fatal(err)
-					}
-					all += string(b)
-				}
-			}
-			for _, secret := range []string{"SECRETHAVEN", "Hidden Lane", "LE99 9ZB", "CONFIDENTIAL ADDRESS", "onfidential address"} {
-				if strings.Contains(all, secret) {
-					t.Errorf("%s %s holds %q", area, format, secret)
-				}
-			}
-			if format != render.FormatPDF && format != render.FormatWorkbook && !strings.Contains(all, "77 Openly Street") {
-				t.Errorf("%s %s lost the address that is open", area, format)
-			}
-		}
-	}
-}
-
 // A Professionals Meeting outside MAPPA is called a MAPPA case nowhere (0.4 point 23).
 func TestProfessionalsMeetingIsNotMAPPA(t *testing.T) {
 	t.Parallel()

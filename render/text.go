@@ -16,8 +16,8 @@ const textColumns = 78
 func Text(w io.Writer, doc *caseforms.Document) error {
 	t := &textWriter{w: bufio.NewWriter(w), doc: doc}
 	t.line(doc.Marking)
-	if doc.Draft {
-		t.line(doc.Words("draft_notice"))
+	if n := notice(doc); n != "" {
+		t.line(n)
 	}
 	t.line("")
 	t.wrap("", "", doc.Title)

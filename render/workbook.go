@@ -91,8 +91,8 @@ func (b *book) write() error {
 	b.row = 1
 	b.span(1, gridColumns, styleMarking, b.doc.Marking)
 	b.row++
-	if b.doc.Draft {
-		b.span(1, gridColumns, styleMarking, b.doc.Words("draft_notice"))
+	if t := notice(b.doc); t != "" {
+		b.span(1, gridColumns, styleMarking, t)
 		b.row++
 	}
 	b.span(1, gridColumns, styleTitle, b.doc.Title)
