@@ -236,7 +236,7 @@ type phrase struct {
 }
 
 func (x *filler) phrases(doc *Document) (out []phrase) {
-	open := x.openFacts()
+	open := x.openFacts(doc)
 	seen := map[phrase]bool{}
 	add := func(p phrase) {
 		if len(p.words) >= 3 && !seen[p] {
@@ -248,7 +248,13 @@ func (x *filler) phrases(doc *Document) (out []phrase) {
 	for _, s := range x.secrets {
 		value := s.leaf.fact().Value
 		words := wordsOf(value)
-		if len(words) == 0 || open[s.key+" "+strings.Join(words, "")] {
+		key := s.key
+		if nameKeys[key] {
+			key = "name"
+		} else if !contactKeys[key] {
+			key = "text"
+		}
+		if len(words) == 0 || open[key+" "+strings.Join(words, "")] {
 			continue
 		}
 		switch v := s.leaf.(type) {
@@ -276,15 +282,15 @@ func (x *filler) phrases(doc *Document) (out []phrase) {
 		default:
 			switch {
 			case s.key == "lines" && generic(words), isTown(x, s):
-			case len(words) > 1:
+			case len(words) > 1 && (s.key == "lines" || nameKeys[s.key] || telling(words)):
 				add(phrase{words: spaced(words), narrative: !nameKeys[s.key] && s.key != "lines"})
 			case s.key == "lines", nameKeys[s.key], strings.ContainsFunc(value, unicode.IsDigit):
 				add(phrase{words: spaced(words), name: nameKeys[s.key] && !strings.ContainsFunc(value, unicode.IsDigit)})
 			}
 			if nameKeys[s.key] && len(words) > 1 {
 				for _, w := range words {
-					if len(w) >= 3 && !open[w] {
-						add(phrase{words: spaced([]string{w}), name: true})
+					if len(w) >= 3 && !open["word "+w] {
+						add(phrase{words: spaced([]string{w}), name: true, narrative: true})
 					}
 				}
 			}
@@ -296,27 +302,43 @@ func (x *filler) phrases(doc *Document) (out []phrase) {
 // nameKeys are the keys under which a case names somebody or something.
 var nameKeys = map[string]bool{"name": true, "given_names": true, "family_name": true, "aliases": true, "nicknames": true, "reference": true}
 
-// openFacts are what this document may tell: the words of names, of which a withheld name may share one, and under its key every postcode,
-// line of an address, telephone and e-mail that somebody else has too.
-func (x *filler) openFacts() map[string]bool {
+// contactKeys are the keys under which a case says where somebody can be found.
+var contactKeys = map[string]bool{"postcode": true, "lines": true, "phone": true, "email": true}
+
+// openFacts are what this document may tell, as the letters of it under a key: the names of those who stand in it openly and the words of
+// their names, other short answers that stand in it whole, and every postcode, line of an address, telephone and e-mail that is not withheld
+// where somebody else has it too.
+func (x *filler) openFacts(doc *Document) map[string]bool {
+	out := map[string]bool{}
+	printed := map[string]bool{}
+	doc.Answers(func(_ *DocSection, a *Answer) {
+		if a.Kind != KindLongText && a.State == Answered {
+			for piece := range strings.FieldsFuncSeq(a.Text, func(r rune) bool { return r == '\n' || r == ';' || r == ',' }) {
+				printed[strings.Join(wordsOf(piece), "")] = true
+			}
+		}
+	})
+	for w := range printed {
+		out["text "+w] = true
+	}
 	closed := map[leaf]bool{}
 	for _, s := range x.secrets {
 		closed[s.leaf] = true
 	}
 	all := &filler{}
 	all.secretsIn(x.c.caseWithoutForms(), "")
-	out := map[string]bool{}
 	for _, s := range all.secrets {
 		if closed[s.leaf] {
 			continue
 		}
 		words := wordsOf(s.leaf.fact().Value)
 		switch {
-		case nameKeys[s.key]:
+		case nameKeys[s.key] && printed[strings.Join(words, "")]:
+			out["name "+strings.Join(words, "")] = true // who is named openly is no secret; what they said may be
 			for _, w := range words {
-				out[w] = true
+				out["word "+w] = true
 			}
-		case slices.Contains([]string{"postcode", "lines", "phone", "email"}, s.key):
+		case contactKeys[s.key]:
 			out[s.key+" "+strings.Join(words, "")] = true
 		}
 	}
@@ -338,6 +360,20 @@ func (c *Case) caseWithoutForms() Group {
 // generic tells lines of an address that many addresses have: "Flat 2".
 func generic(words []string) bool {
 	return len(words) <= 2 && slices.Contains([]string{"flat", "unit", "room", "apartment", "floor", "house", "c", "the"}, words[0])
+}
+
+// telling tells words that say something from "the partner": two of more than three letters, or a number.
+func telling(words []string) bool {
+	n := 0
+	for _, w := range words {
+		if len(w) > 3 {
+			n++
+		}
+		if strings.ContainsFunc(w, unicode.IsDigit) {
+			n += 2
+		}
+	}
+	return n >= 2
 }
 
 // isTown tells the last line of an address of several, which is a town or a county and gives no address away.

@@ -66,10 +66,12 @@ type Answer struct {
 	Column  int
 	Columns []int // of tick boxes: how many stand in each column
 	Rows    int
+	Reply   bool // left to the recipient, who may fill it in on the file
 }
 
 // Box is an option as it stands on the form.
 type Box struct {
+	Value  string
 	Label  string
 	Ticked bool
 }

@@ -136,7 +136,7 @@ func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
 		o.Copy = CopyFull
 	}
 	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank, copy: o.Copy, noted: map[string]bool{}}
-	if o.Blank && x.copy == CopyFull && slices.Contains(f.Copies, CopyDisclosable) {
+	if o.Blank && x.copy == CopyFull && f.Schedule {
 		x.copy = CopyDisclosable // the empty form is the one that is shared, without the parts of the own file
 	}
 	if err := x.address(o.For); err != nil {
@@ -313,7 +313,7 @@ func (x *filler) section(s *Section) DocSection {
 			continue
 		}
 		if s.Layout == LayoutReply && a.State == NotAnswered {
-			a.Text = "" // left for the recipient to fill in
+			a.Text, a.Reply = "", true
 		}
 		if x.folds(q, nil, &a, s.Layout) {
 			out.Folded = append(out.Folded, a)
@@ -583,7 +583,7 @@ func (x *filler) boxes(q *Field, ticked []string) []Box {
 	}
 	out := make([]Box, len(opts))
 	for i, o := range opts {
-		out[i] = Box{Label: x.d.say(o.Label), Ticked: slices.Contains(ticked, o.Value)}
+		out[i] = Box{Value: o.Value, Label: x.d.say(o.Label), Ticked: slices.Contains(ticked, o.Value)}
 	}
 	return out
 }

@@ -223,10 +223,10 @@ func (x *filler) markedAddress(a *Address, confidential *Of[YesNo]) (State, stri
 	if st != Answered {
 		return st, x.stateText(nil, st, why)
 	}
+	if !x.tellsAddresses() && x.isConfidentialAddress(a, confidential) {
+		return Withheld, x.stateText(nil, Withheld, "")
+	}
 	if isConfidential(confidential) {
-		if !x.tellsAddresses() {
-			return Withheld, x.stateText(nil, Withheld, "")
-		}
 		text += " " + x.d.Word("confidential_address")
 	}
 	return st, text

@@ -23,11 +23,14 @@ const (
 	roleL
 	roleLI
 	roleLBody
+	roleLbl
+	roleForm
 	roleSpan
 	roleContent // a leaf: a run of page content
+	roleObject  // a leaf: a field
 )
 
-var roleNames = [...]string{"Document", "H1", "H2", "H3", "P", "Table", "TR", "TH", "TD", "L", "LI", "LBody", "Span"}
+var roleNames = [...]string{"Document", "H1", "H2", "H3", "P", "Table", "TR", "TH", "TD", "L", "LI", "LBody", "Lbl", "Form", "Span"}
 
 type scope uint8
 

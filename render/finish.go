@@ -51,17 +51,21 @@ func (s *sheet) finish(w io.Writer) error {
 		fmt.Fprintf(&kids, "%d 0 R ", first+2*i)
 		f.begin(first + 2*i)
 		f.str("<</Type/Page/Parent ").ref(pages).str("/MediaBox[0 0 595.28 841.89]/Resources ").ref(resources).str("/Contents ").ref(first + 2*i + 1)
-		f.str("/Tabs/S/StructParents ").int(i).str(">>")
+		f.str("/Tabs/S/StructParents ").int(i)
+		f.annotations(s, i, first+2*len(streams))
+		f.str(">>")
 		f.end()
 		f.deflate(first+2*i+1, "", data)
 	}
 	f.put(pages, "<</Type/Pages/Kids["+kids.String()+"]/Count "+strconv.Itoa(len(streams))+">>")
-	tree := f.structure(s, first)
+	fields := f.next
+	f.next += len(s.fields)
+	tree := f.structure(s, first, fields)
 	title := s.doc.Title
 	archival := s.options.Profile != ProfileSecure // PDF/A forbids encryption (ISO 19005-3, 6.1.3)
 	f.put(info, "<</Title "+textString(title)+"/Producer "+textString(producer)+">>")
 	f.stream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp(title, archival)))
-	more := f.outline(s, first) + f.attach(s, answers)
+	more := f.outline(s, first) + f.attach(s, answers) + f.form(s, fields, first)
 	if archival {
 		profile := f.alloc()
 		f.stream(profile, "/N 3/Filter/FlateDecode", srgb())
@@ -159,6 +163,7 @@ type finisher struct {
 	places  []int
 	ids     []int32
 	next    int
+	simple  int // the regular face's simple font
 	scratch []byte
 	z       bytes.Buffer
 	zw      *zlib.Writer
@@ -229,7 +234,11 @@ func (f *finisher) deflate(n int, dict string, data []byte) {
 func (f *finisher) fonts(s *sheet) string {
 	var b strings.Builder
 	for i, fc := range s.faces {
-		fmt.Fprintf(&b, "/%s %d 0 R", fc.name, f.font(fc.simple()))
+		n := f.font(fc.simple())
+		if i == regular {
+			f.simple = n
+		}
+		fmt.Fprintf(&b, "/%s %d 0 R", fc.name, n)
 		if s.usedWide[i] {
 			fmt.Fprintf(&b, "/%sW %d 0 R", fc.name, f.font(fc.compose()))
 		}
@@ -266,19 +275,38 @@ func (f *finisher) font(o fontObj) int {
 	return base
 }
 
-// structure writes the structure tree (ISO 32000-1, 14.7) and gives the number of its root. The page with index i is object first+2i.
-func (f *finisher) structure(s *sheet, first int) int {
+// annotations names the fields on a page, whose objects follow one another from first on.
+func (f *finisher) annotations(s *sheet, page, first int) {
+	any := false
+	for i := range s.fields {
+		if s.fields[i].page != page {
+			continue
+		}
+		if !any {
+			f.str("/Annots[")
+			any = true
+		}
+		f.ref(first + i).str(" ")
+	}
+	if any {
+		f.str("]")
+	}
+}
+
+// structure writes the structure tree (ISO 32000-1, 14.7) and gives the number of its root. The page with index i is object first+2i, the
+// field with index i is object fields+i.
+func (f *finisher) structure(s *sheet, first, fields int) int {
 	root, parents := f.alloc(), f.alloc()
 	ids := f.ids[:0]
 	for i := range s.elems {
 		ids = append(ids, 0)
-		if s.elems[i].role != roleContent {
+		if s.elems[i].role < roleContent {
 			ids[i] = int32(f.alloc())
 		}
 	}
 	f.ids = ids
 	f.begin(root)
-	f.str("<</Type/StructTreeRoot/K ").ref(int(ids[0])).str("/ParentTree ").ref(parents).str("/ParentTreeNextKey ").int(len(s.tagged)).str(">>")
+	f.str("<</Type/StructTreeRoot/K ").ref(int(ids[0])).str("/ParentTree ").ref(parents).str("/ParentTreeNextKey ").int(len(s.tagged) + len(s.fields)).str(">>")
 	f.end()
 	f.begin(parents)
 	f.str("<</Nums[")
@@ -289,11 +317,14 @@ func (f *finisher) structure(s *sheet, first int) int {
 		}
 		f.str("]")
 	}
+	for i := range s.fields {
+		f.int(len(s.tagged) + i).str(" ").ref(int(ids[s.fields[i].element])).str(" ")
+	}
 	f.str("]>>")
 	f.end()
 	for i := range s.elems {
 		e := &s.elems[i]
-		if e.role == roleContent {
+		if e.role >= roleContent {
 			continue
 		}
 		f.begin(int(ids[i]))
@@ -312,7 +343,7 @@ func (f *finisher) structure(s *sheet, first int) int {
 		if e.actual != "" {
 			f.str("/ActualText").str(textString(e.actual))
 		}
-		f.kids(s, e, ids, first)
+		f.kids(s, e, ids, first, fields)
 		f.str(">>")
 		f.end()
 	}
@@ -320,7 +351,7 @@ func (f *finisher) structure(s *sheet, first int) int {
 }
 
 // kids writes the children of an element. Content on the page of the first piece is given by its number alone.
-func (f *finisher) kids(s *sheet, e *element, ids []int32, first int) {
+func (f *finisher) kids(s *sheet, e *element, ids []int32, first, fields int) {
 	if e.first < 0 {
 		return
 	}
@@ -335,8 +366,10 @@ func (f *finisher) kids(s *sheet, e *element, ids []int32, first int) {
 	f.str("/K[")
 	for c := e.first; c >= 0; c = s.elems[c].next {
 		switch k := &s.elems[c]; {
-		case k.role != roleContent:
+		case k.role < roleContent:
 			f.ref(int(ids[c]))
+		case k.role == roleObject:
+			f.str("<</Type/OBJR/Pg ").ref(first + 2*int(k.page)).str("/Obj ").ref(fields + int(k.id)).str(">>")
 		case k.page == page:
 			f.int(int(k.id))
 		default:

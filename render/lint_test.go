@@ -838,9 +838,17 @@ func TestFilesKeepToPDFUAAndPDFA(t *testing.T) {
 		cases["letters"] = []byte(`{"person":{"family_name":"Smile😀 李 \u0644\u064a \ue000 ŵż Жук"}}`)
 		for name, data := range cases {
 			for _, f := range own(d, area) {
-				doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: data != nil, Blank: data == nil})
-				for _, finding := range lint(parsePDF(t, written(t, doc, render.FormatPDF)), true) {
-					t.Errorf("%s %s %s: %s", area, name, f.ID, finding)
+				for _, cp := range f.Copies {
+					doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: data != nil, Blank: data == nil, Copy: cp})
+					for _, profile := range []render.Profile{render.ProfileArchive, render.ProfileReply} {
+						var b bytes.Buffer
+						if _, err := render.PDF(&b, doc, render.Options{Profile: profile}); err != nil {
+							t.Fatal(err)
+						}
+						for _, finding := range lint(parsePDF(t, b.Bytes()), true) {
+							t.Errorf("%s %s %s %s %s: %s", area, name, f.ID, cp, profile, finding)
+						}
+					}
 				}
 			}
 		}

@@ -43,6 +43,7 @@ type sheet struct {
 	y       float64
 	widths  map[*caseforms.Table][]float64
 
+	fields    []field
 	bookmarks []bookmark
 	attached  bytes.Buffer
 }
@@ -67,7 +68,7 @@ func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
 	defer sheets.Put(s)
 	s.faces, s.doc, s.options, s.widths = fs, doc, o, nil
 	s.reset()
-	s.bookmarks = s.bookmarks[:0]
+	s.bookmarks, s.fields = s.bookmarks[:0], s.fields[:0]
 	s.y = top
 	s.title()
 	all := blocks(doc)
@@ -345,7 +346,11 @@ func (s *sheet) heading(b *block, following []block) {
 		size, lead, before, r = 11.5, 15.0, 6, roleH3
 	}
 	h := s.height(bold, size, lead, textWidth, b.text)
-	s.need(before + h + 6 + s.least(following))
+	rest := s.least(following)
+	if b.whole {
+		rest = s.replyHeight(following)
+	}
+	s.need(before + h + 6 + rest)
 	if s.y > top {
 		s.y += before
 	}
@@ -504,6 +509,8 @@ func (s *sheet) row(cells []cell, o rowOptions) {
 				s.begin()
 				s.drawLines(c, take)
 				s.end()
+			} else if c.answer != nil && c.role == roleTD && first && s.fillable(c.answer) {
+				s.field(c.answer, -1, c.x+2, s.y+2, c.w-4, min(h-4, fieldHeight(c.answer)))
 			} else if !first && c.role == roleTH {
 				s.artifact(func() { s.text(regular, smallSize, c.x+padX, s.y+padY+bodySize, "("+s.doc.Words("continued")+")") })
 			}
@@ -568,9 +575,9 @@ func writable(a *caseforms.Answer) float64 {
 	return bodyLead*float64(rows) + 3*padY
 }
 
-// shown is what an answer prints in a cell: its text, or on a blank form its boxes.
+// shown is what an answer prints in a cell: its text, or on a blank form its boxes. A field shows for itself.
 func (s *sheet) shown(a *caseforms.Answer) string {
-	if a.Text != "" {
+	if a.Text != "" || s.fillable(a) {
 		return a.Text
 	}
 	return boxText(a)
@@ -682,6 +689,8 @@ func (s *sheet) narrative(a *caseforms.Answer) {
 	s.pop()
 	s.y += 1
 	switch {
+	case s.fillable(a):
+		s.wideField(a)
 	case a.Text == "":
 		s.writingLines(max(3, a.Rows))
 	default:
@@ -728,6 +737,16 @@ func (s *sheet) bars(draw func()) {
 	}
 }
 
+// wideField is a field across the page.
+func (s *sheet) wideField(a *caseforms.Answer) {
+	h := fieldHeight(a)
+	s.need(h)
+	s.push(roleP)
+	s.field(a, -1, left, s.y+1, textWidth, h)
+	s.pop()
+	s.y += h + 3
+}
+
 func (s *sheet) writingLines(n int) {
 	for range n {
 		s.need(22)
@@ -766,6 +785,10 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 		}
 	}
 	h := s.height(bold, bodySize, bodyLead, textWidth, a.Label)
+	choice := s.fillable(a) && a.Kind != caseforms.KindChecks
+	if choice {
+		per = 2
+	}
 	s.need(h + min(float64(per), 9)*(bodyLead+2) + 4)
 	s.push(roleP)
 	s.begin()
@@ -773,6 +796,11 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 	s.end()
 	s.pop()
 	s.y += 1
+	if choice {
+		s.wideField(a)
+		s.y += 6
+		return
+	}
 	s.push(roleL)
 	w := textWidth / float64(columns)
 	for r := range per {
@@ -800,9 +828,16 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 			}
 			x := left + w*float64(c) + 4
 			s.push(roleLI)
+			if s.fillable(a) {
+				s.push(roleLbl)
+				s.field(a, i, x-1, y+1, 12, 12)
+				s.pop()
+			}
 			s.push(roleLBody)
 			s.begin()
-			s.text(regular, bodySize+1, x, y+bodySize*1.02, mark)
+			if !s.fillable(a) {
+				s.text(regular, bodySize+1, x, y+bodySize*1.02, mark)
+			}
 			s.y = y
 			s.lines(f, bodySize, bodyLead, x+16, w-26, b.Label)
 			s.end()

@@ -105,6 +105,7 @@ const (
 type block struct {
 	kind    blockKind
 	level   int
+	whole   bool // of a heading: what follows it is not divided between pages if it can be helped
 	text    string
 	key     string
 	answers []*caseforms.Answer
@@ -118,6 +119,10 @@ func blocks(doc *caseforms.Document) []block {
 	var empty []caseforms.Answer
 	for i := range doc.Sections {
 		s := &doc.Sections[i]
+		if s.Layout == caseforms.LayoutReply {
+			out = append(out, notes(empty)...) // what the recipient fills in comes last
+			empty = nil
+		}
 		if s.Empty() {
 			if len(s.Folded) > 0 {
 				empty = append(empty, caseforms.Answer{Label: s.Title, Text: s.Folded[0].Text})
@@ -125,7 +130,7 @@ func blocks(doc *caseforms.Document) []block {
 			continue
 		}
 		if s.Title != "" {
-			out = append(out, block{kind: blockHeading, level: 2, text: s.Title, key: s.Key})
+			out = append(out, block{kind: blockHeading, level: 2, text: s.Title, key: s.Key, whole: s.Layout == caseforms.LayoutReply})
 		}
 		if s.Intro != "" {
 			out = append(out, block{kind: blockPara, text: s.Intro})

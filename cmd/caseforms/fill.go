@@ -62,7 +62,7 @@ var fillCommand = &command{
 		inv.set.BoolVar(&o.draft, "draft", false, "print it although answers are missing, marked DRAFT on every page")
 		inv.set.BoolVar(&o.blank, "blank", false, "the empty printable form; no CASE")
 		inv.set.StringVar(&o.copy, "copy", "full", "which copy: full, disclosable or annex, as the form has them")
-		inv.set.StringVar(&o.profile, "profile", "archive", "archive")
+		inv.set.StringVar(&o.profile, "profile", "archive", "archive: to be kept; reply: what the recipient fills in is a form")
 		inv.set.StringVar(&o.passwordFile, "password-file", "", "file with the password of a secure document")
 		inv.set.BoolVar(&o.force, "force", false, "overwrite the file if it is there")
 		inv.areaFlag()
@@ -184,8 +184,8 @@ func fill(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	switch o.profile {
-	case "archive":
-	case "reply", "secure":
+	case "archive", "reply":
+	case "secure":
 		return errUsage{"the profile " + o.profile + " is not in this version; archive is"}
 	default:
 		return errUsage{"there is no profile " + quoted(o.profile)}
