@@ -27,6 +27,10 @@ func (s *sheet) finish(w io.Writer) error {
 	f := finishers.Get().(*finisher)
 	defer finishers.Put(f)
 	f.reset()
+	extensions := ""
+	if s.options.Profile == ProfileSecure {
+		f.seal, extensions = newSeal(s.options.Password), sealExtensions
+	}
 	if err := s.writePages(&f.base); err != nil {
 		return err
 	}
@@ -72,7 +76,7 @@ func (s *sheet) finish(w io.Writer) error {
 		more += fmt.Sprintf("/OutputIntents[<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB)/Info(sRGB)/DestOutputProfile %d 0 R>>]", profile)
 	}
 	f.put(catalog, fmt.Sprintf("<</Type/Catalog/Pages %d 0 R/Metadata %d 0 R/Lang(%s)/ViewerPreferences<</DisplayDocTitle true>>/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R%s>>",
-		pages, meta, s.doc.Lang, tree, more))
+		pages, meta, s.doc.Lang, tree, extensions+more))
 	f.trailer(catalog, info, digest[:16])
 	_, err = w.Write(f.out)
 	return err
@@ -167,6 +171,7 @@ type finisher struct {
 	scratch []byte
 	z       bytes.Buffer
 	zw      *zlib.Writer
+	seal    *seal // nil when the file is open to everybody
 }
 
 var finishers = sync.Pool{New: func() any {
@@ -180,7 +185,7 @@ var finishers = sync.Pool{New: func() any {
 func (f *finisher) reset() {
 	f.base.Reset()
 	f.out, f.offsets, f.objects = f.out[:0], f.offsets[:0], f.objects[:0]
-	f.numbers, f.places, f.next = f.numbers[:0], f.places[:0], 1
+	f.numbers, f.places, f.next, f.seal = f.numbers[:0], f.places[:0], 1, nil
 }
 
 func (f *finisher) alloc() int { f.next++; return f.next - 1 }
@@ -215,7 +220,9 @@ func (f *finisher) put(n int, body string) {
 	f.end()
 }
 
+// stream writes a stream. A string in its dictionary would not be sealed: what has one goes into an object of its own.
 func (f *finisher) stream(n int, dict string, data []byte) {
+	data = f.seal.data(data)
 	f.set(n, len(f.out))
 	f.out = strconv.AppendInt(f.out, int64(n), 10)
 	f.out = append(append(f.out, " 0 obj\n<<"...), dict...)
@@ -477,6 +484,7 @@ func (f *finisher) trailer(catalog, info int, id []byte) {
 	first := len(head)
 	head = append(head, f.objects...)
 	f.deflate(objStm, fmt.Sprintf("/Type/ObjStm/N %d/First %d", len(f.numbers), first), head)
+	encrypt, id := f.endSeal(id)
 	start := len(f.out)
 	f.set(xref, start)
 	x := head[:0]
@@ -491,7 +499,7 @@ func (f *finisher) trailer(catalog, info int, id []byte) {
 			x = append(x, 2, byte(objStm>>24), byte(objStm>>16), byte(objStm>>8), byte(objStm), byte(k>>16), byte(k>>8), byte(k))
 		}
 	}
-	f.deflate(xref, fmt.Sprintf("/Type/XRef/Size %d/W[1 4 3]/Root %d 0 R/Info %d 0 R/ID[<%x><%x>]", len(f.offsets), catalog, info, id, id), x)
+	f.deflate(xref, fmt.Sprintf("/Type/XRef/Size %d/W[1 4 3]/Root %d 0 R/Info %d 0 R/ID[<%x><%x>]%s", len(f.offsets), catalog, info, id, id, encrypt), x)
 	f.scratch = x
 	f.out = append(f.out, "startxref\n"...)
 	f.out = strconv.AppendInt(f.out, int64(start), 10)

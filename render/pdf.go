@@ -60,6 +60,10 @@ var sheets = sync.Pool{New: func() any { return new(sheet) }}
 
 // PDF writes the document as a tagged PDF on A4, with embedded fonts.
 func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
+	var err error
+	if o.Password, err = o.password(FormatPDF); err != nil {
+		return Report{}, err
+	}
 	fs, err := faces()
 	if err != nil {
 		return Report{}, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the fonts cannot be read", Err: err}

@@ -4,7 +4,8 @@
 // All writers walk the same blocks, made from the document in one place, so that no output can show what another leaves out. No value
 // is ever cut off: rows grow, tables go on over pages, and a letter that no embedded font has is marked and reported.
 //
-// The same document gives the same bytes in every process and on every machine that runs the same binary.
+// The same document gives the same bytes in every process and on every machine that runs the same binary. A sealed file is the exception:
+// its keys are random, and no two files have any in common.
 package render
 
 import (
@@ -41,7 +42,8 @@ type Glyph struct {
 	Key  string
 }
 
-// Profile is what a PDF is made for.
+// Profile is what a file is made for. Only a PDF knows the difference between archive and reply; a workbook can be sealed as well, and
+// the other formats cannot.
 type Profile string
 
 const (
@@ -53,11 +55,17 @@ const (
 // Options say how a document is written.
 type Options struct {
 	Profile  Profile // "" is archive
-	Password string  // of the secure profile
+	Password string  // of the secure profile, and of no other; see Check
 }
 
 // Write writes the document in a format.
 func Write(w io.Writer, doc *caseforms.Document, format Format, o Options) (Report, error) {
+	if !slices.Contains(Formats, format) {
+		return Report{}, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no format " + string(format), Hint: "pdf, xlsx, html, txt or json"}
+	}
+	if err := o.Check(format); err != nil {
+		return Report{}, err
+	}
 	switch format {
 	case FormatPDF:
 		return PDF(w, doc, o)
@@ -67,10 +75,8 @@ func Write(w io.Writer, doc *caseforms.Document, format Format, o Options) (Repo
 		return Report{}, HTML(w, doc)
 	case FormatText:
 		return Report{}, Text(w, doc)
-	case FormatJSON:
-		return Report{}, JSON(w, doc)
 	}
-	return Report{}, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no format " + string(format), Hint: "pdf, xlsx, html, txt or json"}
+	return Report{}, JSON(w, doc)
 }
 
 // notice is what a document says of itself on every page: that it is a draft, which copy it is.

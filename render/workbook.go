@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -26,12 +27,22 @@ const (
 
 // Workbook writes the document as an .xlsx file: a sheet that reads and prints like the form, and one sheet for every repeating part
 // that is too wide for it. Dates are dates, identifiers are text, and no cell holds anything a spreadsheet would run.
-func Workbook(w io.Writer, doc *caseforms.Document, _ Options) error {
+// With the secure profile it is sealed.
+func Workbook(w io.Writer, doc *caseforms.Document, o Options) error {
+	password, err := o.password(FormatWorkbook)
+	if err != nil {
+		return err
+	}
 	b := &book{f: excelize.NewFile(), doc: doc, names: map[string]bool{}, lists: map[string]string{}}
 	defer b.f.Close()
-	err := b.write()
-	if err == nil {
+	err = b.write()
+	if err == nil && password == "" {
 		err = b.f.Write(w)
+	} else if err == nil {
+		var open bytes.Buffer
+		if err = b.f.Write(&open); err == nil {
+			_, err = w.Write(sealWorkbook(open.Bytes(), password))
+		}
 	}
 	if err != nil {
 		return &caseforms.Error{Kind: caseforms.Internal, Op: "xlsx", Msg: "the workbook cannot be written", Err: err}
