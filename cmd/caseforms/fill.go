@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -62,8 +63,8 @@ var fillCommand = &command{
 		inv.set.BoolVar(&o.draft, "draft", false, "print it although answers are missing, marked DRAFT on every page")
 		inv.set.BoolVar(&o.blank, "blank", false, "the empty printable form; no CASE")
 		inv.set.StringVar(&o.copy, "copy", "full", "which copy: full, disclosable or annex, as the form has them")
-		inv.set.StringVar(&o.profile, "profile", "archive", "archive: to be kept; reply: what the recipient fills in is a form")
-		inv.set.StringVar(&o.passwordFile, "password-file", "", "file with the password of a secure document")
+		inv.set.StringVar(&o.profile, "profile", "archive", "what it is for: archive, reply (filled in by the recipient) or secure (sealed with a password; pdf and xlsx)")
+		inv.set.StringVar(&o.passwordFile, "password-file", "", "file whose first line is the password of a secure document")
 		inv.set.BoolVar(&o.force, "force", false, "overwrite the file if it is there")
 		inv.areaFlag()
 		inv.forFlag()
@@ -129,25 +130,31 @@ func (inv *invocation) placed(ps []caseforms.Problem) []caseforms.Problem {
 	return ps
 }
 
-// read takes a case from a file or standard input. Whoever waits at the other end of a pipe can be interrupted.
+// read takes a case from a file or standard input.
 func (inv *invocation) read(ctx context.Context, name string) ([]byte, error) {
+	return interruptible(ctx, "the case cannot be read", func() ([]byte, error) {
+		r := inv.stdin
+		if name != "-" {
+			f, err := os.Open(name)
+			if err != nil {
+				return nil, err
+			}
+			defer f.Close()
+			r = f
+		}
+		return io.ReadAll(io.LimitReader(r, caseforms.MaxCaseBytes+1))
+	})
+}
+
+// interruptible reads something. Whoever waits at the other end of a pipe can be interrupted.
+func interruptible(ctx context.Context, failed string, read func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		data []byte
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		r := inv.stdin
-		if name != "-" {
-			f, err := os.Open(name)
-			if err != nil {
-				done <- result{err: err}
-				return
-			}
-			defer f.Close()
-			r = f
-		}
-		data, err := io.ReadAll(io.LimitReader(r, caseforms.MaxCaseBytes+1))
+		data, err := read()
 		done <- result{data, err}
 	}()
 	select {
@@ -155,10 +162,39 @@ func (inv *invocation) read(ctx context.Context, name string) ([]byte, error) {
 		return nil, ctx.Err()
 	case r := <-done:
 		if r.err != nil {
-			return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the case cannot be read", Err: plain(r.err)}
+			return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: failed, Err: plain(r.err)}
 		}
 		return r.data, nil
 	}
+}
+
+// password is the first line of the password file, without its ending. It may end with spaces. A file that others can read is told of.
+func (inv *invocation) password(ctx context.Context) (string, error) {
+	const most = 1 << 10 // of a password; one that is longer is refused for its length
+	var mode fs.FileMode
+	data, err := interruptible(ctx, "the password file cannot be read", func() ([]byte, error) {
+		f, err := os.Open(inv.opt.passwordFile)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err == nil {
+			mode = info.Mode()
+		}
+		return io.ReadAll(io.LimitReader(f, most))
+	})
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) == 0 {
+		return "", &caseforms.Error{Kind: caseforms.Invalid, Msg: "the first line of the password file is empty", Hint: "write the password there and nothing else"}
+	}
+	if runtime.GOOS != "windows" && mode.IsRegular() && mode.Perm()&0o044 != 0 { // elsewhere the bits say nothing
+		inv.problems(inv.stderr, []caseforms.Problem{{Severity: caseforms.Warning, Msg: "the password file can be read by other people", Hint: "chmod 600 keeps it to you"}})
+	}
+	return string(line), nil
 }
 
 // plain is a file error without the path: the person typed it, and it may hold a name.
@@ -185,13 +221,15 @@ func fill(ctx context.Context, inv *invocation) error {
 	}
 	switch o.profile {
 	case "archive", "reply":
+		if o.passwordFile != "" {
+			return errUsage{"a password goes with the profile secure only"}
+		}
 	case "secure":
-		return errUsage{"the profile " + o.profile + " is not in this version; archive is"}
+		if o.passwordFile == "" {
+			return errUsage{"the profile secure needs a password: --password-file FILE"}
+		}
 	default:
-		return errUsage{"there is no profile " + quoted(o.profile)}
-	}
-	if o.passwordFile != "" {
-		return errUsage{"a password goes with the profile secure only"}
+		return errUsage{"there is no profile " + quoted(o.profile) + ": archive, reply or secure"}
 	}
 	if o.blank && o.draft {
 		return errUsage{"a blank form is no draft"}
@@ -202,6 +240,15 @@ func fill(ctx context.Context, inv *invocation) error {
 	}
 	if o.output == "" {
 		o.output = inv.args[0] + "." + string(format)
+	}
+	options := render.Options{Profile: render.Profile(o.profile)}
+	if o.passwordFile != "" {
+		if options.Password, err = inv.password(ctx); err != nil {
+			return err
+		}
+	}
+	if err := options.Check(format); err != nil {
+		return err
 	}
 	j, err := inv.load(ctx)
 	if err != nil {
@@ -222,7 +269,7 @@ func fill(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	var out bytes.Buffer
-	rep, err := render.Write(&out, doc, format, render.Options{Profile: render.Profile(o.profile)})
+	rep, err := render.Write(&out, doc, format, options)
 	if err != nil {
 		return err
 	}

@@ -93,8 +93,8 @@ func TestExitCodes(t *testing.T) {
 	const simple, urgent = "../../samples/cases/01-simple.json", "../../samples/cases/03-urgent.json"
 	for want, calls := range map[int][][]string{
 		exitDone:   {{}, {"--help"}, {"help"}, {"fill", "--help"}, {"check", "cp1", simple}, {"check", "cp1", urgent}, {"fill", "cp1", simple, "-o", "-"}},
-		exitFailed: {{"check", "check", urgent}, {"fill", "check", urgent, "-o", "-"}, {"fill", "cp9", simple}, {"check", "cp1", "nowhere"}, {"forms", "--area", "x"}},
-		exitUsage:  {{"--json"}, {"nothing"}, {"fill"}, {"fill", "cp1"}, {"check", "cp1", "a", "b"}, {"fill", "cp1", simple, "--profile", "secure"}, {"fill", "cp1", simple, "--password-file", "x"}, {"fill", "cp1", "--blank", "--draft"}},
+		exitFailed: {{"check", "check", urgent}, {"fill", "check", urgent, "-o", "-"}, {"fill", "cp9", simple}, {"check", "cp1", "nowhere"}, {"forms", "--area", "x"}, {"fill", "cp1", simple, "--profile", "secure", "--password-file", "nowhere", "-o", "-"}},
+		exitUsage:  {{"--json"}, {"nothing"}, {"fill"}, {"fill", "cp1"}, {"check", "cp1", "a", "b"}, {"fill", "cp1", simple, "--profile", "secure"}, {"fill", "cp1", simple, "--password-file", "x"}, {"fill", "cp1", simple, "--password-file", "x", "--profile", "reply"}, {"fill", "cp1", simple, "--profile", "open"}, {"fill", "cp1", "--blank", "--draft"}},
 	} {
 		for _, args := range calls {
 			var stderr strings.Builder
