@@ -29,7 +29,7 @@ func (s *sheet) finish(w io.Writer) error {
 	f.reset()
 	extensions := ""
 	if s.options.Profile == ProfileSecure {
-		f.seal, extensions = newSeal(s.options.Password), sealExtensions
+		f.seal, extensions = newSeal(s.options.Password, nobodysPassword()), sealExtensions
 	}
 	if err := s.writePages(&f.base); err != nil {
 		return err

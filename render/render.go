@@ -55,8 +55,12 @@ const (
 // Options say how a document is written.
 type Options struct {
 	Profile  Profile // "" is archive
-	Password string  // of the secure profile, and of no other; see Check
+	Password string  `json:"-"` // of the secure profile, and of no other; see Check
 }
+
+// String and GoString keep the password out of what is logged.
+func (o Options) String() string   { return "profile " + string(o.Profile) }
+func (o Options) GoString() string { return o.String() }
 
 // Write writes the document in a format.
 func Write(w io.Writer, doc *caseforms.Document, format Format, o Options) (Report, error) {

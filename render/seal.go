@@ -30,13 +30,16 @@ type seal struct {
 	buf   []byte
 }
 
-func newSeal(password string) *seal {
+// nobodysPassword is the owner's password of a file. Whoever has it can lift the restrictions, so it is thrown away. It is as hard to guess
+// as the key.
+func nobodysPassword() string { return rand.Text() + rand.Text() }
+
+func newSeal(user, owner string) *seal {
 	var key [32]byte
 	rand.Read(key[:]) // never fails: it ends the program instead
 	s := &seal{block: newAES(key[:])}
-	u, ue := passwordEntries([]byte(password), nil, key[:])
-	// Whoever has the owner password can lift the restrictions. It is of the strength of the key, and nobody ever has it.
-	o, oe := passwordEntries([]byte(rand.Text()+rand.Text()), u, key[:])
+	u, ue := passwordEntries([]byte(user), nil, key[:])
+	o, oe := passwordEntries([]byte(owner), u, key[:])
 	perms := make([]byte, 16) // ISO 32000-2, Algorithm 10
 	p := permissions
 	binary.LittleEndian.PutUint32(perms, uint32(p))
@@ -61,7 +64,7 @@ func passwordEntries(password, u, key []byte) (verify, wrapped []byte) {
 	return verify, wrapped
 }
 
-// passwordHash is ISO 32000-2, Algorithm 2.B. It is slow on purpose: about a millisecond.
+// passwordHash is ISO 32000-2, Algorithm 2.B. It is slow on purpose: about a millisecond, and there are four in a file.
 func passwordHash(password, salt, u []byte) [32]byte {
 	h := sha256.New()
 	h.Write(password)

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/zlib"
 	"crypto/aes"
@@ -10,6 +11,8 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -93,6 +96,9 @@ func TestSealedPDFOpensWithItsPasswordOnly(t *testing.T) {
 					t.Errorf("qpdf does not say %q but\n%s", want, check)
 				}
 			}
+			if strings.Contains(check, "is owner password") {
+				t.Error("the recipient's password lifts the restrictions")
+			}
 			refused(t, "invalid password", "qpdf", "--check", file)
 			refused(t, "invalid password", "qpdf", "--password="+wrong, "--check", file)
 
@@ -134,6 +140,54 @@ func TestSealedPDFOpensWithItsPasswordOnly(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The owner's password of a file is thrown away. Its entries are valid all the same: with a known one the file opens and may be changed.
+func TestOwnersEntriesAreValid(t *testing.T) {
+	t.Parallel()
+	file := filed(t, "sealed.pdf", render.SealedFor(secret, "the owner's own"))
+	out := outside(t, "qpdf", "--password=the owner's own", "--show-encryption", file)
+	if !strings.Contains(out, "Supplied password is owner password") {
+		t.Error(out)
+	}
+	// The key comes from OE: an object can be read.
+	if out := outside(t, "qpdf", "--password=the owner's own", "--show-object=3", file); !strings.Contains(out, "/Title (x)") {
+		t.Error(out)
+	}
+}
+
+// The hash of the password is that of qpdf. These are U entries of files it wrote, chosen from many because an error by one round shows in
+// them: in most hashes it does not.
+func TestPasswordHash(t *testing.T) {
+	t.Parallel()
+	for _, entry := range []string{
+		"f3268a657ce304ef7a41108e706f64fe64e6cd24579d589f8eec49ee2796133d1fa82062d86762b8efb1dddf21dd30c3",
+		"28442d252cf74e9304ffcfb781a637fdc8d17b2ddf61460976519b0f1feea3eeb9137908009b85eecde98ece0a245d8b",
+	} {
+		u, err := hex.DecodeString(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := render.PasswordHash([]byte("otter kettle April"), u[32:40], nil); !bytes.Equal(h[:], u[:32]) {
+			t.Errorf("%x, want %x", h, u[:32])
+		}
+	}
+}
+
+// Streams of all lengths come out as they went in. Without the padding that a whole last block needs, a reader takes the end for it.
+func TestSealedStreamsOfAllLengths(t *testing.T) {
+	t.Parallel()
+	var streams [][]byte
+	for n := range 34 {
+		streams = append(streams, bytes.Repeat([]byte{1}, n))
+	}
+	file := filed(t, "sealed.pdf", render.SealedFor(secret, "the owner's own", streams...))
+	for n, want := range streams {
+		out := outside(t, "qpdf", "--password="+secret, fmt.Sprintf("--show-object=%d", n+4), "--raw-stream-data", file)
+		if out != string(want) {
+			t.Errorf("%d bytes come out as %q", n, out)
+		}
 	}
 }
 
@@ -236,6 +290,17 @@ func TestSealedPDFShowsNothing(t *testing.T) {
 			t.Errorf("%s is the same in both files", m[i][1])
 		}
 	}
+	key := func(file []byte) string {
+		out := outside(t, "qpdf", "--password="+secret, "--show-encryption", "--show-encryption-key", filed(t, "x.pdf", file))
+		m := regexp.MustCompile(`Encryption key = ([0-9a-f]{64})\n`).FindStringSubmatch(out)
+		if m == nil {
+			t.Fatal(out)
+		}
+		return m[1]
+	}
+	if key(one) == key(two) {
+		t.Error("both files have the same key")
+	}
 }
 
 // LibreOffice and excelize open a sealed workbook with its password, and find in it what the open one has.
@@ -260,7 +325,8 @@ func TestSealedWorkbookOpensWithItsPasswordOnly(t *testing.T) {
 	dir := t.TempDir()
 	changed := bytes.Clone(data)
 	changed[len(changed)-3*512] ^= 1 // in the middle of the encrypted package
-	for name, b := range map[string][]byte{"open": open, "sealed": data, "changed": changed} {
+	large := render.SealWorkbook(enlarged(t, open), secret)
+	for name, b := range map[string][]byte{"open": open, "sealed": data, "changed": changed, "large": large} {
 		if err := os.WriteFile(filepath.Join(dir, name+".xlsx"), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +334,7 @@ func TestSealedWorkbookOpensWithItsPasswordOnly(t *testing.T) {
 	profile := "-env:UserInstallation=file://" + dir + "/profile"
 	outside(t, "soffice", profile, "--headless", "--convert-to", "csv", "--outdir", dir, filepath.Join(dir, "open.xlsx"))
 	// A file's password can only be given by a program: a macro in the profile that the first call has made.
-	macro := fmt.Sprintf(openMacro, secret, secret, secret, "file://"+dir)
+	macro := fmt.Sprintf(openMacro, secret, secret, secret, secret, "file://"+dir)
 	for name, text := range map[string]string{"script.xlb": openLibrary, "Open.xba": macro} {
 		if err := os.WriteFile(filepath.Join(dir, "profile/user/basic/Standard", name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -282,8 +348,10 @@ func TestSealedWorkbookOpensWithItsPasswordOnly(t *testing.T) {
 	if !bytes.Contains(want, []byte("Aisha Placeholder")) {
 		t.Errorf("LibreOffice reads %.300s", want)
 	}
-	if got, err := os.ReadFile(filepath.Join(dir, "right.csv")); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("LibreOffice reads it otherwise: %v, %.300s", err, got)
+	for _, name := range []string{"right", "big"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name+".csv")); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("LibreOffice reads it otherwise: %s, %v, %.300s", name, err, got)
+		}
 	}
 	for _, name := range []string{"wrong", "none", "changed"} {
 		if _, err := os.Stat(filepath.Join(dir, name+".csv")); err == nil {
@@ -293,6 +361,33 @@ func TestSealedWorkbookOpensWithItsPasswordOnly(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "done.csv")); err != nil {
 		t.Error("the macro did not come to its end")
 	}
+}
+
+// enlarged is a workbook with eight megabytes that cannot be compressed and that nothing in it speaks of.
+func enlarged(t *testing.T, workbook []byte) []byte {
+	t.Helper()
+	r, err := zip.NewReader(bytes.NewReader(workbook), int64(len(workbook)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, f := range r.File {
+		if err := w.Copy(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	extra, err := w.Create("xl/extra.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(extra, rand.Reader, 8<<20); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 const openLibrary = `<?xml version="1.0" encoding="UTF-8"?>
@@ -309,6 +404,7 @@ Sub Main
   Convert "sealed", "", "none"
   Convert "changed", "%s", "changed"
   Convert "sealed", "%s", "right"
+  Convert "large", "%s", "big"
   Convert "open", "", "done"
   StarDesktop.terminate
 End Sub
@@ -446,6 +542,19 @@ func TestSealedWorkbooksOfAnySize(t *testing.T) {
 	t.Parallel()
 	random := make([]byte, 17<<20)
 	rand.Read(random)
+	// Readers do not look how the table marks the sectors that name its own; [MS-CFB] 2.5 says.
+	file := render.SealWorkbook(random, secret)
+	le := binary.LittleEndian
+	first, n := le.Uint32(file[68:]), le.Uint32(file[72:])
+	if n != 2 {
+		t.Errorf("%d sectors name those of the table", n)
+	}
+	for s := first; s < first+n; s++ {
+		in := le.Uint32(file[76+4*(s/128):])
+		if mark := le.Uint32(file[512*(1+in)+4*(s%128):]); mark != 0xfffffffc {
+			t.Errorf("sector %d is marked %x", s, mark)
+		}
+	}
 	for _, size := range []int{1, 4096, 4097, 7_050_000, 7_110_000, 9_000_001, len(random)} {
 		got, err := excelize.Decrypt(render.SealWorkbook(random[:size], secret), &excelize.Options{Password: secret})
 		if err != nil || len(got) < size || !bytes.Equal(got[:size], random[:size]) {
@@ -501,6 +610,14 @@ func TestSealedOrRefused(t *testing.T) {
 		case c.o.Password != "" && strings.Contains(e.Error()+e.Hint, c.o.Password):
 			t.Errorf("the password is in %q", e.Error()+e.Hint)
 		}
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if s := fmt.Sprintf(verb, secure(secret)); strings.Contains(s, secret) {
+			t.Errorf("the password is in %s", s)
+		}
+	}
+	if b, err := json.Marshal(secure(secret)); err != nil || bytes.Contains(b, []byte(secret)) {
+		t.Errorf("the password is in %s, %v", b, err)
 	}
 	// The writers do not rely on being called by Write.
 	if _, err := render.PDF(io.Discard, doc, render.Options{Profile: render.ProfileSecure}); err == nil {
