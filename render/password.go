@@ -14,7 +14,7 @@ import (
 const (
 	// leastPassword is short for a secret that can be guessed at without anybody noticing; the hint asks for more.
 	leastPassword = 8
-	// mostPassword is what a PDF can take (ISO 32000-2, 7.6.4.3.3); the standard cuts off the rest in silence, we refuse. In UTF-16 it is
+	// mostPassword is what a PDF can take (ISO 32000-2, Algorithm 2.A); the standard cuts off the rest in silence, we refuse. In UTF-16 it is
 	// also less than the 255 characters of a workbook's password ([MS-OFFCRYPTO] 2.3.4.11).
 	mostPassword = 127
 )
@@ -55,7 +55,7 @@ func (o Options) password(f Format) (string, error) {
 const passwordHint = "three random words with a space between them are long enough and easy to say on the telephone"
 
 // preparePassword gives the password as all programs write it: SASLprep (RFC 4013) with its normal form and its rule for text from right
-// to left, which ISO 32000-2, 7.6.4.3.3 asks for. Else it says what is wrong.
+// to left, which ISO 32000-2, Algorithm 2.A asks for. Else it says what is wrong.
 //
 // It is stricter in one point. SASLprep turns ² into 2, but spreadsheets and most PDF readers do not prepare what is typed. Such a
 // password would open the file in one program and not in the next, so it is refused.

@@ -12,15 +12,15 @@ import (
 )
 
 // A sealed PDF is encrypted with AES-256 by the standard security handler, revision 6 (ISO 32000-2, 7.6.4). Revision 5, which Adobe had
-// before the standard, lets passwords be guessed at some thousand times the speed; fpdf's own protection is RC4 with 40 bits. Neither is used.
+// before the standard, hashes the password once, so that it is guessed far quicker; fpdf's own protection is RC4 with 40 bits. Neither is used.
 
 // permissions are the bits of ISO 32000-2, table 22: print, also in full quality (3, 12); copy, because the recipient has to get the
 // answers into a system of their own (5); fill in form fields (9); screen readers, always (10). Not: modify (4), annotate (6), assemble (11).
 // The reserved bits 7, 8 and 13 to 32 are 1; 1 and 2 are 0.
 const permissions int32 = -1<<12 /* 13 to 32 */ | 1<<2 | 1<<4 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<11
 
-// sealExtensions tell that revision 6 is no part of PDF 1.7. The header stays at 1.7: PDF/UA-1 stands on that version, and readers that know
-// the revision but not PDF 2.0 are many. Revision 6 came to 1.7 as Adobe's extension level 8.
+// sealExtensions tell that revision 6 is no part of PDF 1.7. It came to 1.7 as Adobe's extension
+// level 8. The header stays at 1.7 because PDF/UA-1 stands on that version, and 2.0 would give up the title in the information dictionary.
 const sealExtensions = "/Extensions<</ADBE<</BaseVersion/1.7/ExtensionLevel 8>>>>"
 
 // seal is the encryption of one file. Its key, salts and vectors are random, and so no two files have a thing in common.
@@ -107,7 +107,7 @@ func newAES(key []byte) cipher.Block {
 	return b
 }
 
-// data is a stream's data as it stands in the file: a random vector, then AES-256-CBC with padding (ISO 32000-2, 7.6.3.1). Without a seal
+// data is a stream's data as it stands in the file: a random vector, then AES-256-CBC with padding (ISO 32000-2, 7.6.3, Algorithm 1.A). Without a seal
 // it is what it was. The result is valid until the next call.
 func (s *seal) data(b []byte) []byte {
 	if s == nil {
