@@ -570,16 +570,9 @@ func (x *filler) cardTitle(q *Field, n int, item any) string {
 
 // boxes are the options of a question as boxes, ticked where ticked says so.
 func (x *filler) boxes(q *Field, ticked []string) []Box {
-	opts := q.options
+	opts := x.d.Options(q)
 	if opts == nil {
-		switch q.shapeKind {
-		case KindYesNo:
-			opts = []Option{{Value: "yes", Label: x.d.Words["yes"]}, {Value: "no", Label: x.d.Words["no"]}}
-		case KindYesNoUnknown:
-			opts = []Option{{Value: "yes", Label: x.d.Words["yes"]}, {Value: "no", Label: x.d.Words["no"]}, {Value: "not_known", Label: x.d.Words["not_known"]}}
-		default:
-			return nil
-		}
+		return nil
 	}
 	out := make([]Box, len(opts))
 	for i, o := range opts {
