@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"caseforms"
+	"caseforms/internal/intake"
 	"caseforms/templates"
 )
 
@@ -29,6 +30,9 @@ const (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == intake.ChildArg {
+		os.Exit(intake.Child(os.Stdin, os.Stdout)) // not a command: the program starts itself so to read a file it does not trust
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
