@@ -47,6 +47,7 @@ type element struct {
 	parent, first, last, next int32
 	page, id                  int32
 	actual                    string // ActualText: what a stand-in glyph means
+	spelled                   bool   // the glyphs mean the same, and only the structure says so as well
 }
 
 // canvas collects page contents and the structure they belong to. Everything is drawn between begin and end of an element, or as an
@@ -69,6 +70,7 @@ type canvas struct {
 	missing  []Glyph
 	key      string  // of the answer being drawn, for reports
 	glyphs   []glyph // of the block being drawn; shape hands out parts of it
+	arabic   arabic
 }
 
 const (
@@ -76,13 +78,15 @@ const (
 	wideGlyph
 	boxGlyph
 	missingGlyph // drawn as a question mark, with the letter meant as ActualText
+	arabicGlyph  // a cluster of Arabic letters
 )
 
 type glyph struct {
-	code uint16
-	adv  uint16
-	kind uint8
-	r    rune
+	code  uint16
+	adv   uint16
+	kind  uint8
+	level uint8 // of bidirectional text: odd where it is written from the right
+	r     rune  // the letter; of an arabicGlyph the complement of its cluster's number, which is no letter
 }
 
 const (
@@ -100,6 +104,7 @@ func (c *canvas) reset() {
 	c.stack = append(c.stack[:0], 0)
 	c.usedWide, c.usedBox, c.open = [2]bool{}, false, false
 	c.missing, c.key = nil, ""
+	c.arabic.reset()
 	c.startPage()
 }
 
@@ -150,7 +155,7 @@ func (c *canvas) begin() {
 	c.buf = append(c.buf, roleNames[c.elems[p].role]...)
 	c.buf = append(c.buf, "<</MCID "...)
 	c.buf = strconv.AppendInt(c.buf, int64(id), 10)
-	if a := c.elems[p].actual; a != "" {
+	if a := c.elems[p].actual; a != "" && !c.elems[p].spelled {
 		// here as well as in the structure tree, because most programs that copy text look only here
 		c.buf = append(append(c.buf, "/ActualText"...), textString(a)...)
 	}
@@ -221,6 +226,7 @@ func (c *canvas) shape(f int, s string) []glyph {
 	fc := c.faces[f]
 	from := len(c.glyphs)
 	g := c.glyphs
+	turned := false
 	for i := 0; i < len(s); {
 		if b := s[i]; b < 0x80 {
 			i++
@@ -248,9 +254,14 @@ func (c *canvas) shape(f int, s string) []glyph {
 				code = 2
 			}
 			g = append(g, glyph{code: code, adv: boxAdv, kind: boxGlyph, r: r})
+		} else if with, length := c.shapeArabic(f, s[i-n:], g); length > 0 {
+			g, i, turned = with, i-n+length, true
 		} else {
 			g = append(g, glyph{code: '?', adv: fc.adv['?'], kind: missingGlyph, r: r})
 		}
+	}
+	if turned {
+		c.resolve(f, s, g[from:])
 	}
 	c.glyphs = g
 	return g[from:len(g):len(g)]
@@ -327,8 +338,17 @@ func (c *canvas) setFont(key int, name string, size float64) {
 	c.buf = append(number(append(c.buf, ' '), size), " Tf "...)
 }
 
-// draw writes glyphs in one line with the base line at y. Runs of one font are one operation.
+// draw writes glyphs in one line with the base line at y.
 func (c *canvas) draw(f int, size, x, y float64, g []glyph) {
+	if c.arabic.words != nil && turned(g) {
+		c.drawTurned(f, size, x, y, g)
+		return
+	}
+	c.drawRun(f, size, x, y, g)
+}
+
+// drawRun writes glyphs in the order they are given. Runs of one font are one operation.
+func (c *canvas) drawRun(f int, size, x, y float64, g []glyph) {
 	fc := c.faces[f]
 	for i := 0; i < len(g); {
 		kind := g[i].kind
@@ -353,13 +373,18 @@ func (c *canvas) draw(f int, size, x, y float64, g []glyph) {
 			c.setFont(f*4+1, fc.name+"W", size)
 		case boxGlyph:
 			c.setFont(8, "FB", size)
+		case arabicGlyph:
+			c.setFont(f*4+2, naskhs[f]().name, size)
 		default:
 			c.setFont(f*4, fc.name, size)
 		}
 		c.buf = append(number(c.buf, x), ' ')
 		c.buf = append(number(c.buf, pageHeight-y), " Td ("...)
 		for _, q := range g[i:j] {
-			if kind == wideGlyph {
+			if kind == arabicGlyph {
+				q.code = c.arabicCode(f, q)
+			}
+			if kind == wideGlyph || kind == arabicGlyph {
 				c.buf = appendEscaped(c.buf, byte(q.code>>8))
 			}
 			c.buf = appendEscaped(c.buf, byte(q.code))

@@ -253,7 +253,7 @@ func (f *finisher) fonts(s *sheet) string {
 	if s.usedBox {
 		fmt.Fprintf(&b, "/FB %d 0 R", f.font(boxes()))
 	}
-	return b.String()
+	return b.String() + f.arabicFonts(s)
 }
 
 var boxes = sync.OnceValue(boxFont)

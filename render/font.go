@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -259,6 +260,20 @@ type codeRune struct {
 // toUnicode is a font's ToUnicode map (ISO 32000-1, 9.10.3), deflated. digits is the number of hexadecimal digits of a code.
 func toUnicode(digits int, pairs []codeRune) []byte {
 	slices.SortFunc(pairs, func(a, b codeRune) int { return cmp.Or(cmp.Compare(a.code, b.code), cmp.Compare(a.r, b.r)) })
+	texts := make([]codeText, len(pairs))
+	for i, p := range pairs {
+		texts[i] = codeText{p.code, []rune{p.r}}
+	}
+	return toUnicodeText(digits, texts)
+}
+
+type codeText struct {
+	code int
+	text []rune
+}
+
+// toUnicodeText is the same for codes that stand for several letters, in the order of the codes.
+func toUnicodeText(digits int, pairs []codeText) []byte {
 	var s strings.Builder
 	s.WriteString("/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CIDSystemInfo <</Registry (Adobe) /Ordering (UCS) /Supplement 0>> def\n/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n1 begincodespacerange\n")
 	fmt.Fprintf(&s, "<%0*X> <%0*X>\nendcodespacerange\n", digits, 0, digits, 1<<(4*digits)-1)
@@ -266,7 +281,7 @@ func toUnicode(digits int, pairs []codeRune) []byte {
 		fmt.Fprintf(&s, "%d beginbfchar\n", len(chunk))
 		for _, p := range chunk {
 			fmt.Fprintf(&s, "<%0*X> <", digits, p.code)
-			for _, u := range utf16.Encode([]rune{p.r}) {
+			for _, u := range utf16.Encode(p.text) {
 				fmt.Fprintf(&s, "%04X", u)
 			}
 			s.WriteString(">\n")
@@ -315,15 +330,9 @@ func deflated(b []byte) []byte {
 // nearly half of it.
 func strip(b []byte) []byte {
 	be := binary.BigEndian
-	tables := map[string][]byte{}
-	for i := range int(be.Uint16(b[4:])) {
-		e := b[12+16*i:]
-		off, n := be.Uint32(e[8:]), be.Uint32(e[12:])
-		switch name := string(e[:4]); name {
-		case "fpgm", "prep", "cvt ", "gasp", "name", "OS/2", "DSIG":
-		default:
-			tables[name] = b[off : off+n]
-		}
+	tables := sfntTables(b)
+	for _, name := range []string{"fpgm", "prep", "cvt ", "gasp", "name", "OS/2", "DSIG"} {
+		delete(tables, name)
 	}
 	loca, glyf := tables["loca"], tables["glyf"]
 	long := be.Uint16(tables["head"][50:]) == 1
@@ -352,9 +361,27 @@ func strip(b []byte) []byte {
 		offset()
 	}
 	tables["glyf"], tables["loca"] = newGlyf, newLoca
+	return sfntFile(be.Uint32(b), tables)
+}
+
+// sfntTables are the tables of a font file.
+func sfntTables(b []byte) map[string][]byte {
+	be := binary.BigEndian
+	tables := map[string][]byte{}
+	for i := range int(be.Uint16(b[4:])) {
+		e := b[12+16*i:]
+		off, n := be.Uint32(e[8:]), be.Uint32(e[12:])
+		tables[string(e[:4])] = b[off : off+n]
+	}
+	return tables
+}
+
+// sfntFile is a font file of some tables.
+func sfntFile(version uint32, tables map[string][]byte) []byte {
+	be := binary.BigEndian
 	names := slices.Sorted(maps.Keys(tables))
 	out := make([]byte, 12+16*len(names))
-	copy(out, b[:4])
+	be.PutUint32(out, version)
 	be.PutUint16(out[4:], uint16(len(names)))
 	for i, k := range names {
 		e := out[12+16*i:]
@@ -378,23 +405,40 @@ func withoutInstructions(d []byte) []byte {
 		n := int(be.Uint16(d[p:]))
 		return append(append(out[:p:p], 0, 0), d[p+2+n:]...)
 	}
-	for p := 10; ; {
+	end := 10
+	for p := range components(out) {
 		flags := be.Uint16(out[p:])
 		be.PutUint16(out[p:], flags&^0x100) // WE_HAVE_INSTRUCTIONS
-		p += 6
-		if flags&1 != 0 { // ARG_1_AND_2_ARE_WORDS
-			p += 2
-		}
-		switch {
-		case flags&8 != 0: // WE_HAVE_A_SCALE
-			p += 2
-		case flags&0x40 != 0: // WE_HAVE_AN_X_AND_Y_SCALE
-			p += 4
-		case flags&0x80 != 0: // WE_HAVE_A_TWO_BY_TWO
-			p += 8
-		}
-		if flags&0x20 == 0 { // MORE_COMPONENTS
-			return out[:p]
+		end = p + componentSize(flags)
+	}
+	return out[:end]
+}
+
+// components are the places of the component records in the description of a composite glyph.
+func components(d []byte) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for p := 10; ; {
+			flags := binary.BigEndian.Uint16(d[p:])
+			if !yield(p) || flags&0x20 == 0 { // MORE_COMPONENTS
+				return
+			}
+			p += componentSize(flags)
 		}
 	}
+}
+
+func componentSize(flags uint16) int {
+	n := 6
+	if flags&1 != 0 { // ARG_1_AND_2_ARE_WORDS
+		n += 2
+	}
+	switch {
+	case flags&8 != 0: // WE_HAVE_A_SCALE
+		n += 2
+	case flags&0x40 != 0: // WE_HAVE_AN_X_AND_Y_SCALE
+		n += 4
+	case flags&0x80 != 0: // WE_HAVE_A_TWO_BY_TWO
+		n += 8
+	}
+	return n
 }
