@@ -52,6 +52,14 @@ type htmlWriter struct {
 
 func esc(s string) string { return html.EscapeString(clean(s)) }
 
+// dir lets the browser find the direction of an answer that has words written from the right, apart from the text around it.
+func dir(s string) string {
+	if rightToLeft(s) {
+		return ` dir="auto"`
+	}
+	return ""
+}
+
 func (h *htmlWriter) raw(parts ...string) {
 	for _, p := range parts {
 		h.w.WriteString(p)
@@ -63,7 +71,7 @@ func (h *htmlWriter) el(name, class, text string) {
 	if class != "" {
 		h.raw(` class="`, class, `"`)
 	}
-	h.raw(">", esc(text), "</", name, ">\n")
+	h.raw(dir(text), ">", esc(text), "</", name, ">\n")
 }
 
 func (h *htmlWriter) block(b *block) {
@@ -71,7 +79,7 @@ func (h *htmlWriter) block(b *block) {
 	case blockHeading:
 		h.heads++
 		l := strconv.Itoa(b.level)
-		h.raw("<h", l, ` id="s`, strconv.Itoa(h.heads), `">`, esc(b.text), "</h", l, ">\n")
+		h.raw("<h", l, ` id="s`, strconv.Itoa(h.heads), `"`, dir(b.text), ">", esc(b.text), "</h", l, ">\n")
 	case blockPara:
 		h.el("p", "", b.text)
 	case blockNote:
@@ -82,7 +90,7 @@ func (h *htmlWriter) block(b *block) {
 			h.ticks(a)
 			return
 		}
-		h.raw(`<div class="banner"><span>`, esc(a.Label), "</span> <strong>", esc(a.Text), "</strong></div>\n")
+		h.raw(`<div class="banner"><span>`, esc(a.Label), "</span> <strong", dir(a.Text), ">", esc(a.Text), "</strong></div>\n")
 	case blockRows, blockSignature:
 		h.raw("<table>\n")
 		for _, a := range b.answers {
@@ -130,7 +138,7 @@ func (h *htmlWriter) block(b *block) {
 			case r.Answer.Text == "":
 				h.raw(strings.Repeat("_", 26))
 			default:
-				h.raw("<strong>", esc(r.Answer.Text), "</strong>")
+				h.raw("<strong", dir(r.Answer.Text), ">", esc(r.Answer.Text), "</strong>")
 			}
 		}
 		h.raw("</p>\n")
@@ -142,9 +150,9 @@ func (h *htmlWriter) td(a *caseforms.Answer) {
 	case a.Text == "":
 		h.raw("<td>", esc(boxText(a)), "</td>")
 	case muted(a):
-		h.raw(`<td class="none">`, esc(a.Text), "</td>")
+		h.raw(`<td class="none"`, dir(a.Text), ">", esc(a.Text), "</td>")
 	default:
-		h.raw("<td>", esc(a.Text), "</td>")
+		h.raw("<td", dir(a.Text), ">", esc(a.Text), "</td>")
 	}
 }
 
