@@ -36,17 +36,19 @@ func (c *canvas) resolve(f int, s string, g []glyph) {
 	}
 	for i, e := 0, 0; i < len(s); {
 		if e < len(g) && g[e].kind == arabicGlyph {
-			text := c.arabic.clusters[^g[e].r].text
-			for _, r := range text {
-				add(r, e)
+			// signs that are not drawn may stand before a word, and are then none of its clusters'
+			if text := c.arabic.clusters[^g[e].r].text; strings.HasPrefix(s[i:], text) {
+				for _, r := range text {
+					add(r, e)
+				}
+				i += len(text)
+				e++
+				continue
 			}
-			i += len(text)
-			e++
-			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
 		i += n
-		if invisible(r) {
+		if invisible(r) || e == len(g) {
 			add(r, -1) // the marks of direction among them count, though they are not drawn
 			continue
 		}
