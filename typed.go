@@ -1,8 +1,12 @@
 package caseforms
 
 import (
+	"cmp"
 	"errors"
+	"regexp"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // ReplyFields are the questions that the recipient of the form fills in, in printed order.
@@ -85,11 +89,50 @@ func (d *Definitions) ReadTyped(q *Field, typed string) (Typed, error) {
 	case q.shapeKind == KindChoice:
 		return Typed{}, errors.New("is none of the answers that may be chosen")
 	}
+	doubt := ""
+	if q.shapeKind == KindDate {
+		if date, unsure, ok := d.writtenDate(typed); ok {
+			value = date.String()
+			if unsure {
+				doubt = "is read with the day first"
+			}
+		}
+	}
 	if err := l.put(value); err != nil {
 		return Typed{}, err
 	}
 	f := l.fact()
-	return Typed{State: f.State, Value: f.Value, Doubt: f.Doubt}, nil
+	return Typed{State: f.State, Value: f.Value, Doubt: cmp.Or(f.Doubt, doubt)}, nil
+}
+
+var (
+	dayMonthYear = regexp.MustCompile(`^(\d{1,2})[./ -](\d{1,2})[./ -](\d{4}|\d\d)$`)
+	dayNameYear  = regexp.MustCompile(`^(?:\p{L}+,? )?(\d{1,2})(?:st|nd|rd|th|ain|af|il|ydd|fed|eg)? (?:of )?(\p{L}{3,})\.?,? (\d{4})$`)
+)
+
+// writtenDate reads a date as people here write it on a form: 20/11/2026, 20 November 2026, Friday 20th Nov 2026, also in Welsh. It is
+// unsure where the day could be taken for the month.
+func (d *Definitions) writtenDate(s string) (date Date, unsure, ok bool) {
+	number := func(t string) int { n, _ := strconv.Atoi(t); return n }
+	s = strings.Join(strings.Fields(s), " ")
+	if m := dayMonthYear.FindStringSubmatch(s); m != nil {
+		date = Date{number(m[3]), number(m[2]), number(m[1])}
+		if date.Year < 100 {
+			date.Year += 2000
+		}
+		unsure = date.Day <= 12 && date.Month != date.Day
+	} else if m := dayNameYear.FindStringSubmatch(s); m != nil {
+		date = Date{Year: number(m[3]), Day: number(m[1])}
+		for i := 1; i <= 12; i++ {
+			t := d.Words["month_"+strconv.Itoa(i)]
+			for _, name := range []string{t.En, t.Cy} {
+				if len(name) >= len(m[2]) && strings.EqualFold(name[:len(m[2])], m[2]) {
+					date.Month = i
+				}
+			}
+		}
+	}
+	return date, unsure, date.Month > 0 && DateOf(time.Date(date.Year, time.Month(date.Month), date.Day, 0, 0, 0, 0, time.UTC)) == date
 }
 
 // option is the value of the option that somebody means. A label as printed goes before one that only looks like it.

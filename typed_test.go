@@ -17,8 +17,8 @@ func TestReplyFields(t *testing.T) {
 	if got := strings.Join(keys, " "); got != "known_to_csc children_known contact_nature reply_sent_by reply_position reply_signature reply_date" {
 		t.Error(got)
 	}
-	if q := form(t, d, "cp1").ReplyFields(); q != nil {
-		t.Errorf("%d questions of the CP1 are for its recipient", len(q))
+	if q := form(t, d, "conference").ReplyFields(); q != nil {
+		t.Errorf("%d questions of the conference report are for its recipient", len(q))
 	}
 }
 
@@ -43,7 +43,13 @@ func TestReadTyped(t *testing.T) {
 		{"check", "children_known", "maybe", caseforms.NotAnswered, "", "none of the answers"},
 		{"check", "contact_nature", "one\n\ntwo", caseforms.Answered, "one\n\ntwo", ""},
 		{"check", "reply_date", " 2026-11-20 ", caseforms.Answered, "2026-11-20", ""},
-		{"check", "reply_date", "20/11/26", caseforms.NotAnswered, "", "not a date"},
+		{"check", "reply_date", "20/11/26", caseforms.Answered, "2026-11-20", ""},
+		{"check", "reply_date", "3.11.2026", caseforms.Answered, "2026-11-03", "day first"},
+		{"check", "reply_date", "11/20/2026", caseforms.NotAnswered, "", "not a date"},
+		{"check", "reply_date", "31 June 2026", caseforms.NotAnswered, "", "not a date"},
+		{"check", "reply_date", "Friday 20th Nov 2026", caseforms.Answered, "2026-11-20", ""},
+		{"check", "reply_date", "20 Tachwedd 2026", caseforms.Answered, "2026-11-20", ""},
+		{"check", "reply_date", "tomorrow", caseforms.NotAnswered, "", "not a date"},
 		{"cp1", "abuse_categories", "physical\nneglect", caseforms.Answered, "physical\nneglect", ""},
 		{"cp1", "abuse_categories", "neglect\n\nphysical\nneglect", caseforms.Answered, "physical\nneglect", ""},
 		{"cp1", "abuse_categories", "physical\ncold", caseforms.NotAnswered, "", "none of the answers"},

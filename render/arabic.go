@@ -61,11 +61,11 @@ type cluster struct {
 	text  string
 	adv   uint16
 	code  uint16 // in the document's font; 0 until it is drawn
-	parts []part
+	parts []stroke
 }
 
-// part is a glyph of the typeface and its place in the cluster, in 1/1000 em.
-type part struct {
+// stroke is a glyph of the typeface and its place in the cluster, in 1/1000 em.
+type stroke struct {
 	gid  uint16
 	x, y int16
 }
@@ -170,7 +170,7 @@ func (a *arabic) shape(f int, s string) []int32 {
 		cl := cluster{text: s[from:to]}
 		for i := start; i < end; i++ {
 			p := b.Pos[i]
-			cl.parts = append(cl.parts, part{uint16(b.Info[i].Glyph), int16(x + int(p.XOffset)), int16(p.YOffset)})
+			cl.parts = append(cl.parts, stroke{uint16(b.Info[i].Glyph), int16(x + int(p.XOffset)), int16(p.YOffset)})
 			x += int(p.XAdvance)
 		}
 		cl.adv = uint16(max(x, 0))
@@ -372,9 +372,9 @@ func (p *program) size(gid uint16) (points, contours, depth int) {
 }
 
 // composite is a glyph made of others at their places.
-func (p *program) composite(parts []part) []byte {
+func (p *program) composite(parts []stroke) []byte {
 	be := binary.BigEndian
-	parts = slices.DeleteFunc(slices.Clone(parts), func(q part) bool { return len(p.source(q.gid)) == 0 })
+	parts = slices.DeleteFunc(slices.Clone(parts), func(q stroke) bool { return len(p.source(q.gid)) == 0 })
 	if len(parts) == 0 {
 		return nil
 	}

@@ -15,12 +15,10 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/pdfcpu/pdfcpu/pkg/api"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
-	"golang.org/x/image/font"
 	"golang.org/x/image/font/sfnt"
-	"golang.org/x/image/math/fixed"
 
 	"caseforms"
 	"caseforms/render"
@@ -35,8 +33,8 @@ type pdfFile struct {
 
 func parsePDF(t testing.TB, raw []byte) *pdfFile {
 	t.Helper()
-	api.DisableConfigDir()
-	c, err := api.ReadContext(bytes.NewReader(raw), model.NewDefaultConfiguration())
+	model.ConfigPath = "disable"
+	c, err := pdfcpu.Read(bytes.NewReader(raw), model.NewDefaultConfiguration())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -560,14 +558,16 @@ func literal(s string) []byte {
 
 // lintFont is a font as far as the checks need it.
 type lintFont struct {
-	size   int // bytes of a code
-	shown  map[int]bool
-	widths map[int]float64 // by code
-	first  int
-	glyphs *sfnt.Font // nil of a Type 3 font
-	rune   func(code int) string
-	dict   types.Dict
-	names  map[int]string // a simple font's Differences
+	size     int // bytes of a code
+	shown    map[int]bool
+	widths   map[int]float64 // by code
+	first    int
+	letters  *sfnt.Font // of a simple font
+	advances []int      // by glyph; nil of a Type 3 font
+	upm      int
+	rune     func(code int) string
+	dict     types.Dict
+	names    map[int]string // a simple font's Differences
 }
 
 func (f *lintFont) show(b []byte) {
@@ -649,16 +649,42 @@ func (l *linter) font(name string, o types.Object) *lintFont {
 		l.add("UA 7.21.4.1, A 6.2.11.4.1", "the font %s is not embedded", name)
 		return f
 	}
-	parsed, err := sfnt.Parse(program)
-	if err != nil {
-		l.add("A 6.2.11.2", "the font %s cannot be read: %v", name, err)
+	if f.upm, f.advances = advances(program); f.advances == nil {
+		l.add("A 6.2.11.2", "the font %s cannot be read", name)
 		return f
 	}
-	f.glyphs = parsed
+	if f.size == 1 {
+		parsed, err := sfnt.Parse(program)
+		if err != nil {
+			l.add("A 6.2.11.2", "the font %s cannot be read: %v", name, err)
+			return f
+		}
+		f.letters = parsed
+	}
 	if base := l.name(d["BaseFont"]); !regexp.MustCompile(`^[A-Z]{6}\+`).MatchString(base) || l.name(desc["FontName"]) != l.name(descriptor["BaseFont"]) {
 		l.add("A 6.2.11.4.2", "the font %s is called %s", name, base)
 	}
 	return f
+}
+
+// advances reads how wide the glyphs of a TrueType program are (OpenType, hmtx), and its units per em.
+func advances(b []byte) (upm int, out []int) {
+	be := binary.BigEndian
+	tables := map[string][]byte{}
+	for i := range int(be.Uint16(b[4:])) {
+		e := b[12+16*i:]
+		tables[string(e[:4])] = b[be.Uint32(e[8:]) : be.Uint32(e[8:])+be.Uint32(e[12:])]
+	}
+	for _, need := range []string{"glyf", "head", "hhea", "hmtx", "loca", "maxp"} {
+		if tables[need] == nil {
+			return 0, nil
+		}
+	}
+	long := int(be.Uint16(tables["hhea"][34:]))
+	for g := range int(be.Uint16(tables["maxp"][4:])) {
+		out = append(out, int(be.Uint16(tables["hmtx"][4*min(g, long-1):])))
+	}
+	return int(be.Uint16(tables["head"][18:])), out
 }
 
 // check makes sure that every code shown is a letter the embedded font has, as wide as the file says, and stands for something.
@@ -670,27 +696,23 @@ func (f *lintFont) check(l *linter, name string) {
 			l.add("UA 7.21.7, A 6.2.11.7", "code %d of the font %s stands for nothing", code, name)
 			continue
 		}
-		if f.glyphs == nil {
+		if f.advances == nil {
 			continue
 		}
-		g := sfnt.GlyphIndex(code)
-		if f.size == 1 {
-			var err error
+		g := code
+		if f.letters != nil {
 			r, _ := utf8.DecodeRuneInString(u)
-			if g, err = f.glyphs.GlyphIndex(&buf, r); err != nil {
-				g = 0
+			i, err := f.letters.GlyphIndex(&buf, r)
+			if err != nil {
+				i = 0
 			}
+			g = int(i)
 		}
-		if g == 0 || int(g) >= f.glyphs.NumGlyphs() {
+		if g == 0 || g >= len(f.advances) {
 			l.add("UA 7.21.8, A 6.2.11.8", "code %d of the font %s has no glyph", code, name)
 			continue
 		}
-		upm := f.glyphs.UnitsPerEm()
-		adv, err := f.glyphs.GlyphAdvance(&buf, g, fixed.Int26_6(upm)<<6, font.HintingNone)
-		if err != nil {
-			continue
-		}
-		if d := float64(adv)*1000/float64(upm)/64 - f.widths[code]; d > 1 || d < -1 {
+		if d := float64(f.advances[g])*1000/float64(f.upm) - f.widths[code]; d > 1 || d < -1 {
 			l.add("UA 7.21.5, A 6.2.11.5", "code %d of the font %s is off by %.1f in width", code, name, d)
 		}
 	}

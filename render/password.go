@@ -52,12 +52,12 @@ func (o Options) password(f Format) (string, error) {
 	return p, nil
 }
 
-const passwordHint = "three random words with a space between them are long enough and easy to say on the telephone"
+const passwordHint = "three random words with hyphens between them are long enough and easy to say on the telephone"
 
 // preparePassword gives the password as all programs write it: SASLprep (RFC 4013) with its normal form and its rule for text from right
 // to left, which ISO 32000-2, Algorithm 2.A asks for. Else it says what is wrong.
 //
-// It is stricter in one point. SASLprep turns ² into 2, but spreadsheets and most PDF readers do not prepare what is typed. Such a
+// It is stricter in two points. Spaces are refused, because the parser that reads returned forms takes none. And SASLprep turns ² into 2, but spreadsheets and most PDF readers do not prepare what is typed. Such a
 // password would open the file in one program and not in the next, so it is refused.
 func preparePassword(s string) (prepared, wrong string) {
 	if !utf8.ValidString(s) {
@@ -79,6 +79,8 @@ func preparePassword(s string) (prepared, wrong string) {
 	var right, left bool
 	for _, r := range p {
 		switch {
+		case r == ' ':
+			return "", "has a space, which not every program takes"
 		case unicode.IsControl(r):
 			return "", "has a control character, such as a tabulator"
 		case prohibited(r):

@@ -229,7 +229,7 @@ func TestSealedPDFShowsNothing(t *testing.T) {
 	a, xref := pdfStreams(t, one)
 	b, other := pdfStreams(t, two)
 	plain, _ := pdfStreams(t, open)
-	if len(a) != len(b) || len(a) != len(plain) {
+	if len(a) != len(b) || len(a) != len(plain)-1 { // the open file has a colour profile
 		t.Fatalf("%d, %d and %d streams", len(a), len(b), len(plain))
 	}
 	vectors := map[string]int{}
@@ -251,8 +251,10 @@ func TestSealedPDFShowsNothing(t *testing.T) {
 				}
 			}
 		}
-		if n := min(48, len(plain[i].data)); bytes.Contains(one, []byte(plain[i].data[:n])) {
-			t.Errorf("stream %s stands in the sealed file as it is", plain[i].dict)
+	}
+	for _, p := range plain {
+		if n := min(48, len(p.data)); bytes.Contains(one, []byte(p.data[:n])) {
+			t.Errorf("stream %s stands in the sealed file as it is", p.dict)
 		}
 	}
 	for v, n := range vectors {

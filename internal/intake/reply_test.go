@@ -249,7 +249,7 @@ func TestReasons(t *testing.T) {
 		"no form":            {pdf{"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 0>>"}.bytes(), NoForm},
 		"another's form":     {named("Form1"), NoForm},
 		"no such form":       {named("letter:2026-11:" + ref), NoForm},
-		"form without reply": {named("cp1:2026-11:" + ref), NoForm},
+		"form without reply": {named("conference:2026-11:" + ref), NoForm},
 		"odd reference":      {named("check:2026-11:Aisha Placeholder"), NoForm},
 		"two of ours": {bare("3 0 R 4 0 R", "<</T("+root+")/FT/Tx/Kids[<</T(reply_position)/V(Clerk)>>]>>",
 			"<</T(check:2026-11:CF-0000-0000)/FT/Tx/Kids[<</T(reply_position)/V(Clerk)>>]>>").bytes(), SeveralForms},
