@@ -64,22 +64,19 @@ func preparePassword(s string) (prepared, wrong string) {
 		return "", "is not UTF-8 text"
 	}
 	s = strings.Map(func(r rune) rune {
-		switch {
-		case mappedToNothing(r):
+		if mappedToNothing(r) {
 			return -1
-		case unicode.Is(unicode.Zs, r): // RFC 3454, C.1.2
-			return ' '
 		}
 		return r
 	}, s)
 	p := norm.NFKC.String(s)
-	if p != norm.NFC.String(s) {
+	if p != norm.NFC.String(s) && !strings.ContainsFunc(s, unicode.IsSpace) {
 		return "", "has a letter that programs read differently, such as a superscript or a ligature"
 	}
 	var right, left bool
 	for _, r := range p {
 		switch {
-		case r == ' ':
+		case unicode.Is(unicode.Zs, r):
 			return "", "has a space, which not every program takes"
 		case unicode.IsControl(r):
 			return "", "has a control character, such as a tabulator"
