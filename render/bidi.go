@@ -88,7 +88,9 @@ func (c *canvas) latin(f int, r rune) (glyph, bool) {
 		return glyph{code: uint16(k), adv: fc.adv[k], r: r}, true
 	}
 	w, ok := fc.glyph[r]
-	c.usedWide[f] = c.usedWide[f] || ok
+	if ok {
+		c.useWide(f, r)
+	}
 	return glyph{code: w.gid, adv: w.adv, kind: wideGlyph, r: r}, ok
 }
 

@@ -63,7 +63,7 @@ type canvas struct {
 	elems    []element
 	stack    []int32
 	open     bool
-	usedWide [2]bool
+	usedWide [2]map[rune]bool // letters of the two-byte fonts
 	usedBox  bool
 	font     int // currently set: face*4 + which font of it; -1 none
 	size     float64
@@ -102,7 +102,9 @@ func (c *canvas) reset() {
 	c.pages, c.heads, c.tagged = c.pages[:0], c.heads[:0], c.tagged[:0]
 	c.elems = append(c.elems[:0], element{role: roleDocument, parent: -1, first: -1, last: -1, next: -1})
 	c.stack = append(c.stack[:0], 0)
-	c.usedWide, c.usedBox, c.open = [2]bool{}, false, false
+	clear(c.usedWide[regular])
+	clear(c.usedWide[bold])
+	c.usedBox, c.open = false, false
 	c.missing, c.key = nil, ""
 	c.arabic.reset()
 	c.startPage()
@@ -245,7 +247,7 @@ func (c *canvas) shape(f int, s string) []glyph {
 			k := fc.code[r]
 			g = append(g, glyph{code: uint16(k), adv: fc.adv[k], r: r})
 		} else if w, ok := fc.glyph[r]; ok {
-			c.usedWide[f] = true
+			c.useWide(f, r)
 			g = append(g, glyph{code: w.gid, adv: w.adv, kind: wideGlyph, r: r})
 		} else if r == boxEmpty || r == boxTicked {
 			c.usedBox = true
@@ -265,6 +267,13 @@ func (c *canvas) shape(f int, s string) []glyph {
 	}
 	c.glyphs = g
 	return g[from:len(g):len(g)]
+}
+
+func (c *canvas) useWide(f int, r rune) {
+	if c.usedWide[f] == nil {
+		c.usedWide[f] = map[rune]bool{}
+	}
+	c.usedWide[f][r] = true
 }
 
 // clean is text as it is drawn. Cases are decoded into this form already; labels and words of definitions may not be.

@@ -2,11 +2,12 @@ package render
 
 import (
 	"bytes"
-	"crypto/md5"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"unicode/utf16"
 	"unsafe"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/go-pdf/fpdf"
 	"github.com/klauspost/compress/zlib"
 )
@@ -246,8 +248,8 @@ func (f *finisher) fonts(s *sheet) string {
 			f.simple = n
 		}
 		fmt.Fprintf(&b, "/%s %d 0 R", fc.name, n)
-		if s.usedWide[i] {
-			fmt.Fprintf(&b, "/%sW %d 0 R", fc.name, f.font(fc.compose()))
+		if used := s.usedWide[i]; len(used) > 0 {
+			fmt.Fprintf(&b, "/%sW %d 0 R", fc.name, f.font(fc.wideFont(slices.Sorted(maps.Keys(used)))))
 		}
 	}
 	if s.usedBox {
@@ -263,6 +265,10 @@ func (f *finisher) font(o fontObj) int {
 	base := f.next
 	f.next += len(o)
 	for i, b := range o {
+		if b.raw {
+			f.deflate(base+i, b.dict, b.data)
+			continue
+		}
 		if b.data != nil {
 			f.stream(base+i, b.dict+"/Filter/FlateDecode", b.data)
 			continue
@@ -451,7 +457,7 @@ func (s *sheet) answers() ([]byte, error) {
 		return nil, nil
 	}
 	s.attached.Reset()
-	err := JSON(&s.attached, s.doc)
+	err := writeJSON(jsontext.NewEncoder(&s.attached, jsontext.AllowDuplicateNames(true)), s.doc)
 	return s.attached.Bytes(), err
 }
 
@@ -465,7 +471,7 @@ func (f *finisher) attach(s *sheet, answers []byte) string {
 	file, spec := f.alloc(), f.alloc()
 	params := ""
 	if s.options.Profile != ProfileSecure { // strings in the dictionary of a stream would have to be sealed by themselves
-		params = fmt.Sprintf("/Params<</Size %d/CheckSum<%X>/ModDate(D:%04d%02d%02d000000+00'00')>>", len(answers), md5.Sum(answers), s.doc.Date.Year, s.doc.Date.Month, s.doc.Date.Day)
+		params = fmt.Sprintf("/Params<</Size %d/ModDate(D:%04d%02d%02d000000+00'00')>>", len(answers), s.doc.Date.Year, s.doc.Date.Month, s.doc.Date.Day)
 	}
 	f.deflate(file, "/Type/EmbeddedFile/Subtype/application#2Fjson"+params, answers)
 	f.put(spec, fmt.Sprintf("<</Type/Filespec/F(%s)/UF(%s)/Desc(The printed answers as data)/AFRelationship/Data/EF<</F %d 0 R/UF %d 0 R>>>>", attachmentName, attachmentName, file, file))

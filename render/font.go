@@ -31,12 +31,15 @@ var notoBold []byte
 // (WinAnsi with the Welsh and Polish letters WinAnsi lacks), and a two-byte font with the rest, which is embedded only where it is used.
 // A face never changes once it is made, so that all documents share it.
 type face struct {
-	code    [0x2200]uint8  // simple font: code of a rune, 0 when it has none
-	adv     [256]uint16    // simple font: advance of a code, in 1/1000 em
-	glyph   map[rune]wide  // two-byte font
-	simple  func() fontObj // the simple font's PDF objects
-	compose func() fontObj // the two-byte font's
-	name    string         // resource name of the simple font; the two-byte font's has a W behind it
+	code       [0x2200]uint8     // simple font: code of a rune, 0 when it has none
+	adv        [256]uint16       // simple font: advance of a code, in 1/1000 em
+	glyph      map[rune]wide     // two-byte font
+	simple     func() fontObj    // the simple font's PDF objects
+	further    map[string][]byte // the tables of the two-byte font with all its letters
+	metrics    *metrics
+	postscript string
+	stem       int
+	name       string // resource name of the simple font; the two-byte font's has a W behind it
 }
 
 type wide struct{ gid, adv uint16 }
@@ -48,6 +51,7 @@ type fontObj []pdfBody
 type pdfBody struct {
 	dict string
 	data []byte
+	raw  bool // the data is still to be deflated
 }
 
 // winAnsiHigh are the WinAnsi codes 0x80 to 0x9f that are used as they stand (ISO 32000-1, annex D.2).
@@ -108,7 +112,7 @@ func loadFace(name, postscript string, ttf []byte, stem int) (*face, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &face{name: name, glyph: map[rune]wide{}}
+	f := &face{name: name, glyph: map[rune]wide{}, metrics: m, postscript: postscript, stem: stem}
 	for r, c := range codes {
 		gid, err := full.GlyphIndex(&m.buf, r)
 		if err != nil || gid == 0 {
@@ -126,8 +130,6 @@ func loadFace(name, postscript string, ttf []byte, stem int) (*face, error) {
 			}
 		}
 	}
-	// The glyph numbers are those of the subset; they are needed only once a document uses such a letter.
-	f.compose = sync.OnceValue(func() fontObj { return wideFont(f, further, m, postscript, ttf, stem) })
 	if err := f.numberGlyphs(further, ttf); err != nil {
 		return nil, err
 	}
@@ -175,7 +177,9 @@ func subset(ttf []byte, runes []rune) []byte {
 func (f *face) numberGlyphs(runes []rune, ttf []byte) error {
 	// fpdf's cutter numbers glyphs in the order it meets them; reading the cut font back is the only sure way to know them, and it is
 	// cheap enough to do once.
-	sub, err := sfnt.Parse(subset(ttf, runes))
+	cut := subset(ttf, runes)
+	f.further = sfntTables(cut)
+	sub, err := sfnt.Parse(cut)
 	if err != nil {
 		return err
 	}
@@ -228,16 +232,16 @@ func simpleFont(f *face, codes map[rune]byte, m *metrics, postscript string, ttf
 	}
 }
 
-func wideFont(f *face, runes []rune, m *metrics, postscript string, ttf []byte, stem int) fontObj {
-	cut := subset(ttf, runes)
-	base := subsetTag(cut) + "+" + postscript
+// wideFont is the two-byte font with the letters a document uses. The other glyphs keep their numbers and are empty.
+func (f *face) wideFont(runes []rune) fontObj {
+	cut := keepGlyphs(f.further, runes, f.glyph)
+	base := subsetTag(cut) + "+" + f.postscript
 	var pairs []codeRune
 	adv := map[int]uint16{}
 	for _, r := range runes {
-		if g, ok := f.glyph[r]; ok {
-			pairs = append(pairs, codeRune{int(g.gid), r})
-			adv[int(g.gid)] = g.adv
-		}
+		g := f.glyph[r]
+		pairs = append(pairs, codeRune{int(g.gid), r})
+		adv[int(g.gid)] = g.adv
 	}
 	var widths strings.Builder
 	for _, g := range slices.Sorted(maps.Keys(adv)) {
@@ -246,10 +250,53 @@ func wideFont(f *face, runes []rune, m *metrics, postscript string, ttf []byte, 
 	return fontObj{
 		{dict: fmt.Sprintf("<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H/DescendantFonts[@1]/ToUnicode @4>>", base)},
 		{dict: fmt.Sprintf("<</Type/Font/Subtype/CIDFontType2/BaseFont/%s/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>/CIDToGIDMap/Identity/DW 600/W[%s]/FontDescriptor @2>>", base, widths.String())},
-		m.descriptor(base, 4, stem, 3),
-		{dict: fmt.Sprintf("/Length1 %d", len(cut)), data: deflated(cut)},
+		f.metrics.descriptor(base, 4, f.stem, 3),
+		{dict: fmt.Sprintf("/Length1 %d", len(cut)), data: cut, raw: true},
 		{data: toUnicode(4, pairs)},
 	}
+}
+
+// keepGlyphs is a font in which only the glyphs of some letters, and those they are made of, have an outline.
+func keepGlyphs(tables map[string][]byte, runes []rune, glyphs map[rune]wide) []byte {
+	be := binary.BigEndian
+	loca, glyf := tables["loca"], tables["glyf"]
+	long := be.Uint16(tables["head"][50:]) == 1
+	at := func(i int) int {
+		if long {
+			return int(be.Uint32(loca[4*i:]))
+		}
+		return 2 * int(be.Uint16(loca[2*i:]))
+	}
+	keep := map[int]bool{0: true}
+	var add func(g int)
+	add = func(g int) {
+		keep[g] = true
+		if d := glyf[at(g):at(g+1)]; len(d) > 0 && int16(be.Uint16(d)) < 0 {
+			for p := range components(d) {
+				add(int(be.Uint16(d[p+2:])))
+			}
+		}
+	}
+	for _, r := range runes {
+		add(int(glyphs[r].gid))
+	}
+	out := maps.Clone(tables)
+	head := bytes.Clone(tables["head"])
+	be.PutUint16(head[50:], 1)
+	var newGlyf, newLoca []byte
+	for g := range int(be.Uint16(tables["maxp"][4:])) {
+		newLoca = be.AppendUint32(newLoca, uint32(len(newGlyf)))
+		if keep[g] {
+			newGlyf = append(newGlyf, glyf[at(g):at(g+1)]...)
+			for len(newGlyf)%4 != 0 {
+				newGlyf = append(newGlyf, 0)
+			}
+		}
+	}
+	out["head"], out["glyf"], out["loca"] = head, newGlyf, be.AppendUint32(newLoca, uint32(len(newGlyf)))
+	delete(out, "cmap") // glyphs are named by number
+	delete(out, "post")
+	return sfntFile(0x00010000, out)
 }
 
 type codeRune struct {

@@ -11,7 +11,11 @@ import (
 // JSON writes the printed answers in printed order, each with section, key, label, state and text. It is what every other format prints,
 // and nothing else.
 func JSON(w io.Writer, doc *caseforms.Document) error {
-	enc := jsontext.NewEncoder(w, jsontext.WithIndent("  "))
+	return writeJSON(jsontext.NewEncoder(w, jsontext.AllowDuplicateNames(true), jsontext.WithIndent("  ")), doc)
+}
+
+// writeJSON writes the answers. The names are constants, so that the encoder need not look for doubled ones.
+func writeJSON(enc *jsontext.Encoder, doc *caseforms.Document) error {
 	var err error
 	put := func(tokens ...jsontext.Token) {
 		for _, t := range tokens {

@@ -638,16 +638,33 @@ func BenchmarkFill(b *testing.B) {
 // BenchmarkPDF is the rendering alone, for comparison with BenchmarkPlainFpdf.
 func BenchmarkPDF(b *testing.B) {
 	d := load(b, "")
-	for _, form := range []string{"cp1", "check"} {
-		doc := document(b, d, form, samples(b)["01-simple"], caseforms.FillOptions{})
-		b.Run(form, func(b *testing.B) {
-			for b.Loop() {
-				if _, err := render.PDF(io.Discard, doc, render.Options{}); err != nil {
-					b.Fatal(err)
+	for _, form := range []string{"cp1", "check", "pp1"} {
+		data := samples(b)["01-simple"]
+		if form == "pp1" {
+			data = samples(b)["03-urgent"] // four pages
+		}
+		doc := document(b, d, form, data, caseforms.FillOptions{Draft: form == "pp1"})
+		for _, profile := range []render.Profile{render.ProfileArchive, render.ProfileReply, render.ProfileSecure} {
+			b.Run(form+"/"+string(profile), func(b *testing.B) {
+				o := render.Options{Profile: profile}
+				if profile == render.ProfileSecure {
+					o.Password = secret
 				}
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
-		})
+				var w counter
+				pages := 0
+				for b.Loop() {
+					w = 0
+					rep, err := render.PDF(&w, doc, o)
+					if err != nil {
+						b.Fatal(err)
+					}
+					pages = rep.Pages
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
+				b.ReportMetric(float64(w), "bytes/doc")
+				b.ReportMetric(float64(pages), "pages")
+			})
+		}
 	}
 }
 
