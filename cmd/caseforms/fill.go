@@ -274,6 +274,7 @@ func fill(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	inv.missing(doc, rep)
+	inv.leftOut(j, doc)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -290,6 +291,21 @@ func fill(ctx context.Context, inv *invocation) error {
 		fmt.Fprintf(inv.stderr, "wrote %s\n", o.output)
 	}
 	return nil
+}
+
+// leftOut tells what a copy for others withholds, to whoever makes it: by label and reason, never what it says.
+func (inv *invocation) leftOut(j *job, doc *caseforms.Document) {
+	if inv.opt.copy == caseforms.CopyFull {
+		return
+	}
+	for _, l := range doc.LeftOut {
+		why := j.d.Word("sensitive_" + string(l.Why))
+		if inv.json {
+			inv.object(inv.stderr, "type", "left_out", "key", l.Key, "label", l.Label, "section", l.Section, "why", string(l.Why))
+		} else {
+			fmt.Fprintf(inv.stderr, "left out: %s (%s): %s\n", strings.TrimRight(l.Label, " :"), l.Key, strings.ToLower(why[:1])+why[1:])
+		}
+	}
 }
 
 // missing reports letters that no embedded font has, by answer, each once.
