@@ -120,7 +120,7 @@ func TestArabicStandsInItsPlace(t *testing.T) {
 				at[unmarked(n.text)] = n
 			}
 		}
-		if w.xMax > 595.28-47 {
+		if w.xMax > 595.28-41 {
 			t.Errorf("%s stands over the edge", w.text)
 		}
 	}

@@ -948,7 +948,7 @@ func TestLintFindsWhatIsWrong(t *testing.T) {
 		"nested marks":             {"UA 7.1", func(f *pdfFile) { rewrite(f, page(f)["Contents"], replace("EMC", "/Span BMC EMC EMC")) }},
 		"marked as something else": {"UA 7.1", func(f *pdfFile) { rewrite(f, page(f)["Contents"], replace("/H1<<", "/P<<")) }},
 		"a mark twice":             {"UA 7.1", func(f *pdfFile) { rewrite(f, page(f)["Contents"], replace("/MCID 1>>", "/MCID 0>>")) }},
-		"no font set":              {"A 6.2.2", func(f *pdfFile) { rewrite(f, page(f)["Contents"], replace("/F2 11 Tf", "/F9 11 Tf")) }},
+		"no font set":              {"A 6.2.2", func(f *pdfFile) { rewrite(f, page(f)["Contents"], replace("/F2 12 Tf", "/F9 12 Tf")) }},
 		"font not embedded":        {"UA 7.21.4.1", func(f *pdfFile) { delete(at(f, fontOf(f, "F1")["FontDescriptor"]), "FontFile2") }},
 		"no map to Unicode":        {"UA 7.21.7", func(f *pdfFile) { delete(fontOf(f, "F2"), "ToUnicode") }},
 		"a letter without meaning": {"UA 7.21.7", func(f *pdfFile) { rewrite(f, fontOf(f, "F1")["ToUnicode"], replace("<65> <0065>", "<65> <0000>")) }},

@@ -15,18 +15,21 @@ import (
 const (
 	pageWidth  = 595.28
 	pageHeight = 841.89
-	left       = 48.0
-	right      = pageWidth - 48
+	left       = 42.0
+	right      = pageWidth - 42
 	textWidth  = right - left
-	top        = 66.0
-	bottom     = pageHeight - 58
+	top        = 62.0
+	bottom     = pageHeight - 54
 
-	bodySize  = 11.0
-	bodyLead  = 14.0
-	smallSize = 9.0
-	padX      = 6.0
-	padY      = 3.0
-	labelPart = 0.34 // of a row
+	bodySize             = 12.0 // E.3(1): the least for a document to be read by everybody
+	bodyLead             = 15.0
+	smallSize            = 9.5
+	titleSize, titleLead = 20.0, 25.0
+	headSize, headLead   = 14.0, 18.0
+	cardSize, cardLead   = 12.5, 16.5
+	padX                 = 5.0
+	padY                 = 2.5
+	labelPart            = 0.34 // of a row
 )
 
 // The one accent colour is dark enough for text (contrast 9:1 on white) and prints as a dark grey.
@@ -109,12 +112,12 @@ func (s *sheet) furniture() {
 		if d.Draft {
 			s.watermark(d.Words("draft"))
 		}
-		s.centred(bold, bodySize, 25, d.Marking)
-		s.text(regular, smallSize, left, 44, s.fit(regular, smallSize, name, textWidth-s.wide(regular, smallSize, ref)-20))
-		s.rightAligned(regular, smallSize, 44, ref)
+		s.centred(bold, bodySize, 21, d.Marking)
+		s.text(regular, smallSize, left, 45, s.fit(regular, smallSize, name, textWidth-s.wide(regular, smallSize, ref)-20))
+		s.rightAligned(regular, smallSize, 45, ref)
 		s.line(left, 50, right, 50, 0.75, 0.35)
 		if t := notice(d); t != "" {
-			s.rightAligned(bold, smallSize, 31, t)
+			s.rightAligned(bold, smallSize, 33, t)
 		}
 		s.line(left, pageHeight-46, right, pageHeight-46, 0.75, 0.35)
 		s.centred(bold, bodySize, pageHeight-22, d.Marking)
@@ -186,7 +189,7 @@ func (s *sheet) title() {
 	s.key = ""
 	s.push(roleH1)
 	s.begin()
-	s.lines(bold, 18, 23, left, textWidth, s.doc.Title)
+	s.lines(bold, titleSize, titleLead, left, textWidth, s.doc.Title)
 	s.end()
 	s.pop()
 	if s.doc.Subtitle != "" {
@@ -282,7 +285,7 @@ func (s *sheet) least(following []block) float64 {
 	}
 	switch b := &following[0]; b.kind {
 	case blockHeading:
-		return 30 + s.height(bold, 13, 17, textWidth, b.text) + s.least(following[1:])
+		return 30 + s.height(bold, headSize, headLead, textWidth, b.text) + s.least(following[1:])
 	case blockTable:
 		return s.tableStart(b)
 	case blockBanner:
@@ -291,7 +294,11 @@ func (s *sheet) least(following []block) float64 {
 		return s.signatureHeight(b.answers)
 	case blockRows:
 		lw := textWidth * labelPart
-		return s.rowStart([]string{b.answers[0].Label, s.shown(b.answers[0])}, []float64{lw, textWidth - lw})
+		h := s.rowStart([]string{b.answers[0].Label, s.shown(b.answers[0])}, []float64{lw, textWidth - lw})
+		if b.answers[0].Text == "" {
+			h = max(h, writable(b.answers[0]))
+		}
+		return h
 	case blockNarrative:
 		return s.height(bold, bodySize, bodyLead, textWidth, b.answers[0].Label) + 3*bodyLead
 	case blockGrid:
@@ -344,10 +351,10 @@ func (s *sheet) gridStart(answers []*caseforms.Answer) float64 {
 }
 
 func (s *sheet) heading(b *block, following []block) {
-	size, lead, before := 13.0, 17.0, 8.0
+	size, lead, before := headSize, headLead, 8.0
 	r := roleH2
 	if b.level == 3 {
-		size, lead, before, r = 11.5, 15.0, 6, roleH3
+		size, lead, before, r = cardSize, cardLead, 6, roleH3
 	}
 	h := s.height(bold, size, lead, textWidth, b.text)
 	rest := s.least(following)
@@ -399,7 +406,7 @@ func (s *sheet) banner(a *caseforms.Answer) {
 		return
 	}
 	inner := textWidth - 24
-	h := s.height(regular, bodySize, bodyLead, inner, a.Label) + s.height(bold, 13, 17, inner, a.Text) + 14
+	h := s.height(regular, bodySize, bodyLead, inner, a.Label) + s.height(bold, headSize, headLead, inner, a.Text) + 14
 	if h > bottom-top {
 		s.narrative(a) // no frame is as high as that
 		return
@@ -421,7 +428,7 @@ func (s *sheet) banner(a *caseforms.Answer) {
 	s.pop()
 	s.push(roleP)
 	s.begin()
-	s.lines(bold, 13, 17, left+16, inner, a.Text)
+	s.lines(bold, headSize, headLead, left+16, inner, a.Text)
 	s.end()
 	s.pop()
 	s.y = y + h + 6

@@ -373,7 +373,7 @@ func TestPagesAreLaidOutSoundly(t *testing.T) {
 						last = a
 					}
 				}
-				if titles[last.text] && last.xMin < 50 { // a label stands further in
+				if titles[last.text] && last.xMin < 44 { // a label stands further in
 					t.Errorf("%s %s, page %d ends with the heading %q", name, f, i+1, last.text)
 				}
 			}
