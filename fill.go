@@ -22,9 +22,6 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	if o.Copy == "" {
 		o.Copy = CopyFull
 	}
-	if !slices.Contains(f.Copies, o.Copy) {
-		return nil, &Error{Kind: Invalid, Msg: fmt.Sprintf("%s has no copy called %s", f.ID, quoteKey(o.Copy)), Hint: "it has: " + strings.Join(f.Copies, ", ")}
-	}
 	if c == nil {
 		c = d.NewCase()
 	}
@@ -134,6 +131,9 @@ type filler struct {
 func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
 	if o.Copy == "" {
 		o.Copy = CopyFull
+	}
+	if !slices.Contains(f.Copies, o.Copy) {
+		return nil, &Error{Kind: Invalid, Msg: f.ID + " has no copy called " + quoteKey(o.Copy), Hint: "it has: " + strings.Join(f.Copies, ", ")}
 	}
 	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank, copy: o.Copy, noted: map[string]bool{}}
 	if o.Blank && x.copy == CopyFull && f.Schedule {

@@ -89,6 +89,12 @@ func (d *Definitions) referenceRow(b *strings.Builder, q *Field, indent string, 
 	if q.Internal {
 		needed = append(needed, "never printed")
 	}
+	switch {
+	case q.Sensitive == SensitiveSource && (q.Fields != nil || indent != ""):
+		needed = append(needed, "sensitive where the source is protected")
+	case q.Sensitive != "":
+		needed = append(needed, "sensitive: "+strings.ReplaceAll(string(q.Sensitive), "_", " "))
+	}
 	fmt.Fprintf(b, "| %s%s | %s | %s | %s | %s |\n", indent, q.Key, cell(d.say(q.Label)), cell(what), cell(strings.Join(needed, "; ")), cell(q.Source))
 }
 

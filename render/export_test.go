@@ -28,3 +28,6 @@ func SealedFor(user, owner string, streams ...[]byte) []byte {
 	f.trailer(catalog, info, make([]byte, 16))
 	return bytes.Clone(f.out)
 }
+
+// Colourless are options for a file that is archival but for its output intent.
+func Colourless() Options { return Options{colourless: true} }

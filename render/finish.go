@@ -72,7 +72,7 @@ func (s *sheet) finish(w io.Writer) error {
 	f.put(info, "<</Title "+textString(title)+"/Producer "+textString(producer)+">>")
 	f.stream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp(title, archival)))
 	more := f.outline(s, first) + f.attach(s, answers) + f.form(s, fields, first)
-	if archival {
+	if archival && !s.options.colourless {
 		profile := f.alloc()
 		f.stream(profile, "/N 3/Filter/FlateDecode", srgb())
 		more += fmt.Sprintf("/OutputIntents[<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB)/Info(sRGB)/DestOutputProfile %d 0 R>>]", profile)

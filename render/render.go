@@ -54,8 +54,9 @@ const (
 
 // Options say how a document is written.
 type Options struct {
-	Profile  Profile // "" is archive
-	Password string  `json:"-"` // of the secure profile, and of no other; see Check
+	Profile    Profile // "" is archive
+	colourless bool    // for tests: without the output intent, with which poppler takes ten times as long to walk through the structure
+	Password   string  `json:"-"` // of the secure profile, and of no other; see Check
 }
 
 // String and GoString keep the password out of what is logged.

@@ -171,7 +171,7 @@ func TestMistakesOfOthers(t *testing.T) {
 		for _, f := range own(d, area) {
 			empty := document(t, d, f.ID, []byte(`{}`), caseforms.FillOptions{Draft: true})
 			for _, format := range files {
-				data := written(t, empty, format)
+				data := readable(t, empty, format)
 				text := strings.Join(extract(t, format, data), "\n")
 				// a blank reads as "No"; a missing value is printed as null
 				for _, label := range noes.FindAllString(text, -1) {
@@ -187,7 +187,7 @@ func TestMistakesOfOthers(t *testing.T) {
 			for name, data := range samples(t) {
 				doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: true})
 				for _, format := range files {
-					raw := written(t, doc, format)
+					raw := readable(t, doc, format)
 					text := strings.Join(extract(t, format, raw), "\n")
 					if m := nothing.FindString(text); m != "" {
 						t.Errorf("%s %s %s prints %s", name, f.ID, format, m)
@@ -268,7 +268,7 @@ func TestEveryOptionIsReachable(t *testing.T) {
 							if format == render.FormatPDF && (testing.Short() || len(options) > 20) {
 								continue
 							}
-							text := squeeze(strings.Join(extract(t, format, written(t, doc, format)), " "))
+							text := squeeze(strings.Join(extract(t, format, readable(t, doc, format)), " "))
 							if !strings.Contains(text, squeeze(mark+o.Label.En)) {
 								t.Errorf("%s %s: %s = %s is not printed", f.ID, format, q.Key, o.Value)
 							}
@@ -531,7 +531,7 @@ sections:
 			}
 			doc := document(t, d, form, in, caseforms.FillOptions{Draft: true})
 			for _, format := range files {
-				text := squeeze(strings.Join(extract(t, format, written(t, doc, format)), " "))
+				text := squeeze(strings.Join(extract(t, format, readable(t, doc, format)), " "))
 				for _, want := range []string{"A section that was added", "Which animals live there?", "A parrot called Example", "Tense", "Visits made to the home", "1 October 2026", "Granny Sample", "Nobody at all"} {
 					if !strings.Contains(text, squeeze(want)) {
 						t.Errorf("%s has no %q", format, want)
@@ -726,7 +726,7 @@ func TestProfessionalsMeetingIsNotMAPPA(t *testing.T) {
 	for _, f := range []string{"pp1", "pp2", "pp2-summary", "pp2-actions"} {
 		doc := document(t, d, f, data, caseforms.FillOptions{})
 		for _, format := range render.Formats {
-			raw := written(t, doc, format)
+			raw := readable(t, doc, format)
 			text := string(raw)
 			if format == render.FormatPDF || format == render.FormatWorkbook {
 				text = strings.Join(extract(t, format, raw), " ")

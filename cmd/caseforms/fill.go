@@ -21,6 +21,7 @@ var checkCommand = &command{
 	name: "check", args: "FORM CASE", does: "tell every problem of a case in the order of the form; write nothing",
 	example: "caseforms check cp1 samples/cases/01-simple.json",
 	flags: func(inv *invocation) {
+		inv.copyFlag()
 		inv.areaFlag()
 		inv.forFlag()
 	},
@@ -62,7 +63,7 @@ var fillCommand = &command{
 		inv.set.StringVar(&o.format, "format", "", "pdf, xlsx, html, txt or json (default by the file's ending, else pdf)")
 		inv.set.BoolVar(&o.draft, "draft", false, "print it although answers are missing, marked DRAFT on every page")
 		inv.set.BoolVar(&o.blank, "blank", false, "the empty printable form; no CASE")
-		inv.set.StringVar(&o.copy, "copy", "full", "which copy: full, disclosable or annex, as the form has them")
+		inv.copyFlag()
 		inv.set.StringVar(&o.profile, "profile", "archive", "what it is for: archive, reply (filled in by the recipient) or secure (sealed with a password; pdf and xlsx)")
 		inv.set.StringVar(&o.passwordFile, "password-file", "", "file whose first line is the password of a secure document")
 		inv.set.BoolVar(&o.force, "force", false, "overwrite the file if it is there")
@@ -70,6 +71,10 @@ var fillCommand = &command{
 		inv.forFlag()
 	},
 	run: fill,
+}
+
+func (inv *invocation) copyFlag() {
+	inv.set.StringVar(&inv.opt.copy, "copy", caseforms.CopyFull, "which copy: full, disclosable or annex, as the form has them")
 }
 
 func (inv *invocation) forFlag() {
