@@ -3,8 +3,10 @@ package render
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/adler32"
 	"io"
 	"maps"
 	"slices"
@@ -15,9 +17,8 @@ import (
 	"unicode/utf16"
 	"unsafe"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/go-pdf/fpdf"
-	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/flate"
 )
 
 // producer names the program in the file. It has no version, so that a new build of the same renderer writes the same bytes.
@@ -172,17 +173,10 @@ type finisher struct {
 	simple  int // the regular face's simple font
 	scratch []byte
 	z       bytes.Buffer
-	zw      *zlib.Writer
 	seal    *seal // nil when the file is open to everybody
 }
 
-var finishers = sync.Pool{New: func() any {
-	zw, err := zlib.NewWriterLevel(io.Discard, zlib.BestSpeed)
-	if err != nil {
-		panic(err) // the level is a constant
-	}
-	return &finisher{zw: zw}
-}}
+var finishers = sync.Pool{New: func() any { return new(finisher) }}
 
 func (f *finisher) reset() {
 	f.base.Reset()
@@ -232,12 +226,12 @@ func (f *finisher) stream(n int, dict string, data []byte) {
 	f.out = append(append(append(f.out, ">>stream\n"...), data...), "\nendstream\nendobj\n"...)
 }
 
+// deflate compresses in one go: our streams are small, and a compressor with a window of its own spends its time on fetching that.
 func (f *finisher) deflate(n int, dict string, data []byte) {
 	f.z.Reset()
-	f.zw.Reset(&f.z)
-	f.zw.Write(data) // a bytes.Buffer does not fail
-	f.zw.Close()
-	f.stream(n, dict+"/Filter/FlateDecode", f.z.Bytes())
+	f.z.Write([]byte{0x78, 0x01})                 // RFC 1950
+	flate.StatelessDeflate(&f.z, data, true, nil) // a bytes.Buffer does not fail
+	f.stream(n, dict+"/Filter/FlateDecode", binary.BigEndian.AppendUint32(f.z.Bytes(), adler32.Checksum(data)))
 }
 
 func (f *finisher) fonts(s *sheet) string {
@@ -456,9 +450,9 @@ func (s *sheet) answers() ([]byte, error) {
 	if s.doc.Blank {
 		return nil, nil
 	}
-	s.attached.Reset()
-	err := writeJSON(jsontext.NewEncoder(&s.attached, jsontext.AllowDuplicateNames(true)), s.doc)
-	return s.attached.Bytes(), err
+	var err error
+	s.attached, err = appendJSON(s.attached[:0], s.doc)
+	return s.attached, err
 }
 
 const attachmentName = "answers.json"

@@ -2,6 +2,7 @@ package render
 
 import (
 	"io"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -11,38 +12,55 @@ import (
 // JSON writes the printed answers in printed order, each with section, key, label, state and text. It is what every other format prints,
 // and nothing else.
 func JSON(w io.Writer, doc *caseforms.Document) error {
-	return writeJSON(jsontext.NewEncoder(w, jsontext.AllowDuplicateNames(true), jsontext.WithIndent("  ")), doc)
+	b, err := appendJSON(nil, doc)
+	if err != nil {
+		return err
+	}
+	v := jsontext.Value(b)
+	if err := v.Indent(jsontext.WithIndent("  ")); err != nil {
+		return err
+	}
+	_, err = w.Write(append(v, '\n'))
+	return err
 }
 
-// writeJSON writes the answers. The names are constants, so that the encoder need not look for doubled ones.
-func writeJSON(enc *jsontext.Encoder, doc *caseforms.Document) error {
+// appendJSON is the same without white space. It is written by hand because every PDF has it attached.
+func appendJSON(b []byte, doc *caseforms.Document) ([]byte, error) {
 	var err error
-	put := func(tokens ...jsontext.Token) {
-		for _, t := range tokens {
-			if err == nil {
-				err = enc.WriteToken(t)
-			}
+	put := func(before, text string) {
+		b = append(b, before...)
+		if err == nil {
+			b, err = jsontext.AppendQuote(b, clean(text))
 		}
 	}
-	str := jsontext.String
-	put(jsontext.BeginObject)
-	for _, m := range [][2]string{{"form", doc.Form}, {"version", doc.Version}, {"definition_sha256", doc.Definition}, {"area", doc.Area}, {"language", doc.Lang}, {"title", doc.Title},
-		{"reference", doc.Ref}, {"marking", doc.Marking}, {"copy", doc.Copy}} {
-		put(str(m[0]), str(clean(m[1])))
-	}
-	put(str("draft"), jsontext.Bool(doc.Draft), str("blank"), jsontext.Bool(doc.Blank))
-	put(str("answers"), jsontext.BeginArray)
+	put(`{"form":`, doc.Form)
+	put(`,"version":`, doc.Version)
+	put(`,"definition_sha256":`, doc.Definition)
+	put(`,"area":`, doc.Area)
+	put(`,"language":`, doc.Lang)
+	put(`,"title":`, doc.Title)
+	put(`,"reference":`, doc.Ref)
+	put(`,"marking":`, doc.Marking)
+	put(`,"copy":`, doc.Copy)
+	b = strconv.AppendBool(append(b, `,"draft":`...), doc.Draft)
+	b = strconv.AppendBool(append(b, `,"blank":`...), doc.Blank)
+	b = append(b, `,"answers":[`...)
+	first := true
 	doc.Answers(func(s *caseforms.DocSection, a *caseforms.Answer) {
 		title := s.Title
 		if title == "" {
 			title = s.Key
 		}
-		put(jsontext.BeginObject)
-		for _, m := range [][2]string{{"section", title}, {"key", a.Key}, {"label", a.Label}, {"state", a.State.String()}, {"text", a.Text}} {
-			put(str(m[0]), str(clean(m[1])))
+		if !first {
+			b = append(b, ',')
 		}
-		put(jsontext.EndObject)
+		first = false
+		put(`{"section":`, title)
+		put(`,"key":`, a.Key)
+		put(`,"label":`, a.Label)
+		put(`,"state":`, a.State.String())
+		put(`,"text":`, a.Text)
+		b = append(b, '}')
 	})
-	put(jsontext.EndArray, jsontext.EndObject)
-	return err
+	return append(b, `]}`...), err
 }

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bytes"
 	"io"
 	"slices"
 	"strconv"
@@ -48,7 +47,7 @@ type sheet struct {
 
 	fields    []field
 	bookmarks []bookmark
-	attached  bytes.Buffer
+	attached  []byte
 }
 
 // bookmark is a heading and where it stands.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -663,6 +664,9 @@ func BenchmarkPDF(b *testing.B) {
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
 				b.ReportMetric(float64(w), "bytes/doc")
 				b.ReportMetric(float64(pages), "pages")
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				b.ReportMetric(float64(m.Sys>>20), "MB-of-process") // flat, however many documents
 			})
 		}
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -102,6 +104,16 @@ func TestExitCodes(t *testing.T) {
 			if code != want {
 				t.Errorf("%v: exit code %d, want %d: %s", args, code, want, stderr.String())
 			}
+		}
+	}
+}
+
+// BenchmarkColdStart is the first document of a process that has just begun: program start, definitions, case, four to five pages of PDF.
+func BenchmarkColdStart(b *testing.B) {
+	for b.Loop() {
+		cmd := &exec.Cmd{Path: os.Args[0], Args: []string{"caseforms", "fill", "pp1", "../../samples/cases/03-urgent.json", "--draft", "-o", "-"}}
+		if out, err := cmd.Output(); err != nil || !bytes.HasPrefix(out, []byte("%PDF")) {
+			b.Fatal(err)
 		}
 	}
 }
