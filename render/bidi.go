@@ -87,7 +87,7 @@ func (c *canvas) latin(f int, r rune) (glyph, bool) {
 		k := fc.code[r]
 		return glyph{code: uint16(k), adv: fc.adv[k], r: r}, true
 	}
-	w, ok := fc.glyph[r]
+	w, ok := fc.further().glyph[r]
 	if ok {
 		c.useWide(f, r)
 	}

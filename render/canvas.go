@@ -246,9 +246,6 @@ func (c *canvas) shape(f int, s string) []glyph {
 		if int(r) < len(fc.code) && fc.code[r] != 0 {
 			k := fc.code[r]
 			g = append(g, glyph{code: uint16(k), adv: fc.adv[k], r: r})
-		} else if w, ok := fc.glyph[r]; ok {
-			c.useWide(f, r)
-			g = append(g, glyph{code: w.gid, adv: w.adv, kind: wideGlyph, r: r})
 		} else if r == boxEmpty || r == boxTicked {
 			c.usedBox = true
 			code := uint16(1)
@@ -256,6 +253,9 @@ func (c *canvas) shape(f int, s string) []glyph {
 				code = 2
 			}
 			g = append(g, glyph{code: code, adv: boxAdv, kind: boxGlyph, r: r})
+		} else if w, ok := fc.further().glyph[r]; ok {
+			c.useWide(f, r)
+			g = append(g, glyph{code: w.gid, adv: w.adv, kind: wideGlyph, r: r})
 		} else if with, length := c.shapeArabic(f, s[i-n:], g); length > 0 {
 			g, i, turned = with, i-n+length, true
 		} else {

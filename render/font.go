@@ -31,11 +31,10 @@ var notoBold []byte
 // (WinAnsi with the Welsh and Polish letters WinAnsi lacks), and a two-byte font with the rest, which is embedded only where it is used.
 // A face never changes once it is made, so that all documents share it.
 type face struct {
-	code       [0x2200]uint8     // simple font: code of a rune, 0 when it has none
-	adv        [256]uint16       // simple font: advance of a code, in 1/1000 em
-	glyph      map[rune]wide     // two-byte font
-	simple     func() fontObj    // the simple font's PDF objects
-	further    map[string][]byte // the tables of the two-byte font with all its letters
+	code       [0x2200]uint8          // simple font: code of a rune, 0 when it has none
+	adv        [256]uint16            // simple font: advance of a code, in 1/1000 em
+	simple     func() fontObj         // the simple font's PDF objects
+	further    func() *furtherLetters // of the two-byte font
 	metrics    *metrics
 	postscript string
 	stem       int
@@ -112,7 +111,7 @@ func loadFace(name, postscript string, ttf []byte, stem int) (*face, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &face{name: name, glyph: map[rune]wide{}, metrics: m, postscript: postscript, stem: stem}
+	f := &face{name: name, metrics: m, postscript: postscript, stem: stem}
 	for r, c := range codes {
 		gid, err := full.GlyphIndex(&m.buf, r)
 		if err != nil || gid == 0 {
@@ -121,18 +120,7 @@ func loadFace(name, postscript string, ttf []byte, stem int) (*face, error) {
 		f.code[r], f.adv[c] = c, m.advance(gid)
 	}
 	f.simple = sync.OnceValue(func() fontObj { return simpleFont(f, codes, m, postscript, ttf, stem) })
-	var further []rune
-	for _, rg := range furtherRunes {
-		for r := rg[0]; r <= rg[1]; r++ {
-			if gid, err := full.GlyphIndex(&m.buf, r); err == nil && gid != 0 && codes[r] == 0 {
-				further = append(further, r)
-				f.glyph[r] = wide{adv: m.advance(gid)}
-			}
-		}
-	}
-	if err := f.numberGlyphs(further, ttf); err != nil {
-		return nil, err
-	}
+	f.further = sync.OnceValue(func() *furtherLetters { return cutFurther(full, m, codes, ttf) })
 	return f, nil
 }
 
@@ -174,25 +162,40 @@ func subset(ttf []byte, runes []rune) []byte {
 	return strip(fpdf.UTF8CutFont(bytes.Clone(ttf), string(runes)))
 }
 
-func (f *face) numberGlyphs(runes []rune, ttf []byte) error {
-	// fpdf's cutter numbers glyphs in the order it meets them; reading the cut font back is the only sure way to know them, and it is
-	// cheap enough to do once.
+// furtherLetters are the letters of the two-byte font. They are prepared when the first of them is met, which most processes never do.
+type furtherLetters struct {
+	glyph  map[rune]wide
+	tables map[string][]byte // of the font with all of them
+}
+
+func cutFurther(full *sfnt.Font, m *metrics, codes map[rune]byte, ttf []byte) *furtherLetters {
+	l := &furtherLetters{glyph: map[rune]wide{}}
+	var buf sfnt.Buffer
+	var runes []rune
+	for _, rg := range furtherRunes {
+		for r := rg[0]; r <= rg[1]; r++ {
+			if gid, err := full.GlyphIndex(&buf, r); err == nil && gid != 0 && codes[r] == 0 {
+				runes = append(runes, r)
+				l.glyph[r] = wide{adv: m.advance(gid)}
+			}
+		}
+	}
+	// fpdf's cutter numbers glyphs in the order it meets them; reading the cut font back is the only sure way to know them.
 	cut := subset(ttf, runes)
-	f.further = sfntTables(cut)
+	l.tables = sfntTables(cut)
 	sub, err := sfnt.Parse(cut)
 	if err != nil {
-		return err
+		panic(err) // the typeface is part of the program
 	}
-	var buf sfnt.Buffer
 	for _, r := range runes {
 		gid, err := sub.GlyphIndex(&buf, r)
 		if err != nil || gid == 0 {
-			delete(f.glyph, r)
+			delete(l.glyph, r)
 			continue
 		}
-		f.glyph[r] = wide{gid: uint16(gid), adv: f.glyph[r].adv}
+		l.glyph[r] = wide{gid: uint16(gid), adv: l.glyph[r].adv}
 	}
-	return nil
+	return l
 }
 
 func subsetTag(b []byte) string {
@@ -234,12 +237,12 @@ func simpleFont(f *face, codes map[rune]byte, m *metrics, postscript string, ttf
 
 // wideFont is the two-byte font with the letters a document uses. The other glyphs keep their numbers and are empty.
 func (f *face) wideFont(runes []rune) fontObj {
-	cut := keepGlyphs(f.further, runes, f.glyph)
+	cut := keepGlyphs(f.further().tables, runes, f.further().glyph)
 	base := subsetTag(cut) + "+" + f.postscript
 	var pairs []codeRune
 	adv := map[int]uint16{}
 	for _, r := range runes {
-		g := f.glyph[r]
+		g := f.further().glyph[r]
 		pairs = append(pairs, codeRune{int(g.gid), r})
 		adv[int(g.gid)] = g.adv
 	}

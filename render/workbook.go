@@ -249,7 +249,7 @@ func units(r rune) int {
 	if int(r) < len(fs[bold].code) && fs[bold].code[r] != 0 {
 		return int(fs[bold].adv[fs[bold].code[r]]) * 1000 / 570
 	}
-	if w, ok := fs[bold].glyph[r]; ok {
+	if w, ok := fs[bold].further().glyph[r]; ok {
 		return int(w.adv) * 1000 / 570
 	}
 	return 2000
