@@ -53,6 +53,7 @@ func (d *Definitions) Bind() []Problem {
 		b.form(f, forms.key(f.ID))
 	}
 	for _, r := range d.Rules {
+		b.copies(&Form{File: "facts.yaml"}, r.Line, r.Rule, r.Copies, []string{CopyFull, CopyDisclosable, CopyAnnex})
 		b.rule(&Form{File: "facts.yaml"}, r, nil)
 	}
 	return b.problems
@@ -166,7 +167,7 @@ func (c *Cond) takenFrom(base string, own map[string]bool) *Cond {
 var fixedWords = strings.Fields(`not_answered not_known not_applicable withheld none_known yes no draft draft_notice page of version reference
 	not_issued continued ticked not_ticked no_fixed_abode closest_area confidential_address unborn unborn_child expected child aged month months
 	age_not_known sheet_form see_sheet part_role part_agency part_phone part_email part_postcode part_lines part_date adult person_address schedule schedule_intro schedule_what schedule_why
-	schedule_content date_hint sensitive_address sensitive_third_party sensitive_victim sensitive_source sensitive_privilege month_1 month_2 month_3 month_4
+	schedule_content date_hint victim sensitive_address sensitive_third_party sensitive_victim sensitive_source sensitive_privilege month_1 month_2 month_3 month_4
 	month_5 month_6 month_7 month_8 month_9 month_10 month_11 month_12`)
 
 type binder struct {
@@ -200,8 +201,8 @@ func (b *binder) form(f *Form, own *Shape) {
 	b.texts(f, 1, "title", f.Title, f.Subtitle, f.GoesTo)
 	b.copies(f, 1, "copies", f.Copies, []string{CopyFull, CopyDisclosable, CopyAnnex})
 	b.copies(f, 1, "notices", slices.Sorted(maps.Keys(f.Notices)), f.Copies)
-	for _, t := range f.Notices {
-		b.texts(f, 1, "notices", t)
+	for _, c := range slices.Sorted(maps.Keys(f.Notices)) {
+		b.texts(f, 1, "notices", f.Notices[c])
 	}
 	if f.Schedule && !slices.Contains(f.Copies, CopyDisclosable) {
 		b.add(f.File, 1, "schedule", "there is no disclosable copy to list the gaps of", "")
@@ -462,8 +463,16 @@ func (b *binder) columns(f *Form, q *Field, own, s *Shape, base string) {
 		if c.Kind != "" {
 			f.asked[base+"."+c.Key] = c
 		}
-		if c.Sensitive == SensitiveSource && s.Item.key("source_protected") == nil {
-			b.add(f.File, c.Line, c.Key, "the items do not say whether their source is protected", "another kind of sensitive, or leave it to the list")
+		for _, why := range c.Sensitive {
+			key := map[Sensitivity]string{SensitiveSource: "source_protected", SensitiveAddress: "address_confidential"}[why]
+			if key != "" && s.Item.key(key) == nil {
+				b.add(f.File, c.Line, c.Key, "the items do not say "+key, "another kind of sensitive, or leave it to the list")
+			}
+		}
+		for _, p := range c.Parts {
+			if !slices.Contains(c.From, p) {
+				b.add(f.File, c.Line, c.Key, "does not print "+quoteKey(p), "")
+			}
 		}
 	}
 	f.columnsAsk(q, base)

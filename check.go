@@ -13,6 +13,7 @@ func (d *Definitions) Check(f *Form, c *Case, o FillOptions) ([]Problem, error) 
 	if err != nil {
 		return nil, err
 	}
+	x.silent = false // what is withheld without a word is not missing
 	k := &checker{filler: x, rules: map[string][]Problem{}, doubted: map[leaf]bool{}, missed: map[string]Severity{}}
 	for _, r := range append(slices.Clone(f.Rules), d.Rules...) {
 		if r.Copies == nil || slices.Contains(r.Copies, x.copy) {
@@ -31,13 +32,14 @@ func (d *Definitions) Check(f *Form, c *Case, o FillOptions) ([]Problem, error) 
 		}
 	}
 	if len(x.secrets) > 0 || x.copy != CopyFull {
-		doc := &Document{}
 		y, err := d.filler(f, c, o)
 		if err != nil {
 			return nil, err
 		}
-		y.silent = f.Silent && y.copy == CopyDisclosable
-		y.fill(doc)
+		doc, err := y.document(o)
+		if err != nil {
+			return nil, err
+		}
 		k.problems = append(k.problems, y.leakProblems(doc)...)
 	}
 	for _, u := range f.unasked() {

@@ -29,7 +29,23 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.silent = f.Silent && x.copy == CopyDisclosable
+	doc, err := x.document(o)
+	if err != nil {
+		return nil, err
+	}
+	if ps := x.leakProblems(doc); Blocks(ps) {
+		var all []string
+		for _, p := range ps {
+			all = append(all, p.String())
+		}
+		return nil, &Error{Kind: Invalid, Msg: "this copy is not made: " + strings.Join(all, "; "), Hint: ps[0].Hint}
+	}
+	return doc, nil
+}
+
+// document prints the form. It does not ask whether the copy tells what it withholds: see leakProblems.
+func (x *filler) document(o FillOptions) (*Document, error) {
+	d, f := x.d, x.form
 	title, subtitle := f.Title, f.Subtitle
 	for _, c := range f.Called {
 		if !x.blank && x.asked(c.When, nil) {
@@ -38,7 +54,7 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	}
 	doc := &Document{
 		Form: f.ID, Version: f.Version, Definition: f.Hash, Date: x.on, Area: d.Area, Lang: "en-GB", Title: d.say(title), Subtitle: d.say(subtitle),
-		Marking: f.Marking, Notice: d.say(f.Notices[o.Copy]), Ref: o.Ref, Copy: o.Copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
+		Marking: f.Marking, Notice: d.say(f.Notices[x.copy]), Ref: o.Ref, Copy: x.copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
 	}
 	if d.Lang == "cy" {
 		doc.Lang = "cy"
@@ -50,7 +66,7 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 		doc.Copy = "" // that there are copies is not told either
 	}
 	x.fill(doc)
-	if f.Schedule && o.Copy != CopyDisclosable && !o.Blank {
+	if f.Schedule && x.copy != CopyDisclosable && !o.Blank {
 		s, err := x.schedule(o)
 		if err != nil {
 			return nil, err
@@ -64,19 +80,14 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 		}
 	}
 	doc.LeftOut = x.leftOut
-	if o.Copy != CopyFull {
-		if ps := x.leakProblems(doc); len(ps) > 0 {
-			return nil, &Error{Kind: Invalid, Msg: "this copy is not made: " + ps[0].String(), Hint: ps[0].Hint}
-		}
-	}
 	return doc, nil
 }
 
 // fill prints the sections that stand on this copy.
 func (x *filler) fill(doc *Document) {
 	for _, s := range x.form.Sections {
-		if !s.on(x.copy) {
-			x.passOver(s)
+		if !x.stands(s) {
+			x.noteSection(s)
 		} else if x.asked(s.When, nil) || x.blank || x.anyAnswered(s) {
 			doc.Sections = append(doc.Sections, x.section(s))
 		}
@@ -125,6 +136,7 @@ type filler struct {
 	title     string          // its printed title
 	secrets   []secret        // what this document must not tell
 	leftOut   []LeftOut       // the answers it leaves out
+	listed    []LeftOut       // those its schedule lists
 	noted     map[string]bool // their keys
 }
 
@@ -136,9 +148,7 @@ func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
 		return nil, &Error{Kind: Invalid, Msg: f.ID + " has no copy called " + quoteKey(o.Copy), Hint: "it has: " + strings.Join(f.Copies, ", ")}
 	}
 	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank, copy: o.Copy, noted: map[string]bool{}}
-	if o.Blank && x.copy == CopyFull && f.Schedule {
-		x.copy = CopyDisclosable // the empty form is the one that is shared, without the parts of the own file
-	}
+	x.silent = f.Silent && x.copy == CopyDisclosable
 	if err := x.address(o.For); err != nil {
 		return nil, err
 	}
@@ -160,7 +170,8 @@ func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
 	if f.Urgent != nil && !x.blank {
 		x.urgent = x.asked(f.Urgent.When, nil)
 	}
-	x.confidentialAddresses()
+	x.noteAddresses()
+	x.noteOthers()
 	return x, nil
 }
 
@@ -324,14 +335,6 @@ func (x *filler) section(s *Section) DocSection {
 	return out
 }
 
-// untold tells whether a question is left out without a word.
-func (x *filler) untold(q *Field, a *Answer) bool {
-	if x.silent && x.keepsBack(q, nil) != "" {
-		return true
-	}
-	return q.Silent && a.State == Withheld && (x.silent || !x.form.Silent)
-}
-
 // folds tells whether an unanswered question is named in the closing line of its section instead of having a row.
 func (x *filler) folds(q *Field, item any, a *Answer, l Layout) bool {
 	if !x.form.FoldBlanks || x.blank || a.State != NotAnswered || l == LayoutReply || l == LayoutSignature {
@@ -464,15 +467,13 @@ func (x *filler) table(q *Field) *Table {
 		}
 		return t
 	}
-	if why := x.keepsBack(q, nil); why != "" {
-		if told := x.told(q); told != "" {
-			x.withhold(q, nil, why, q.Key, t.Label, told)
-			if x.silent {
-				return nil
-			}
-			t.None = &Answer{Key: q.Key, Label: t.Label, Kind: KindList, State: Withheld, Layout: q.Layout, Text: x.stateText(q, Withheld, "")}
-			return t
+	if why := x.withheldHere(q, nil); why != "" {
+		x.noteWithheld(q, nil, why, q.Key, t.Label, x.listText(q))
+		if x.silent {
+			return nil
 		}
+		t.None = &Answer{Key: q.Key, Label: t.Label, Kind: KindList, State: Withheld, Layout: q.Layout, Text: x.stateText(q, Withheld, "")}
+		return t
 	}
 	all, st, why := x.entries(q)
 	if len(all) == 0 {
@@ -485,10 +486,8 @@ func (x *filler) table(q *Field) *Table {
 	}
 	for i, e := range all {
 		n := len(t.Rows)
-		if x.leavesOut(q, e.item) {
-			if row := x.withoutItem(q, e, i); row != nil {
-				t.Rows = append(t.Rows, *row)
-			}
+		if x.itemWithheld(q, e.item) {
+			x.noteItem(q, e, i)
 			continue
 		}
 		row := Row{Key: fmt.Sprintf("%s[%d]", q.Key, n), Heading: x.cardTitle(q, n, e.item)}
@@ -508,50 +507,10 @@ func (x *filler) table(q *Field) *Table {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	if len(t.Rows) == 0 {
-		return nil // all of them are left out without a word
+	if len(t.Rows) == 0 { // all of them are left out: as if there were none
+		t.None = &Answer{Key: q.Key, Label: t.Label, Kind: KindList, State: NotAnswered, Layout: q.Layout, Text: x.stateText(q, NotAnswered, "")}
 	}
 	return t
-}
-
-// told is what a list would have printed if the copy did not leave it out.
-func (x *filler) told(q *Field) string {
-	open := *x
-	open.copy = CopyFull
-	t := open.table(q)
-	if t == nil || t.None != nil {
-		return ""
-	}
-	var all []string
-	for _, r := range t.Rows {
-		for i := range r.Cells {
-			all = append(all, r.Cells[i].Label+": "+r.Cells[i].Text)
-		}
-	}
-	return strings.Join(all, "; ")
-}
-
-// withoutItem notes that an item is left out, and gives the row that says so, none where that is not told.
-func (x *filler) withoutItem(q *Field, e entry, i int) *Row {
-	open := *x
-	open.copy = CopyFull
-	full := Row{Key: e.list + "[" + strconv.Itoa(e.i) + "]"}
-	row := &Row{Key: q.Key + "[" + strconv.Itoa(i) + "]", Heading: x.cardTitle(q, i, nil)}
-	for _, c := range q.Fields {
-		if c.Internal {
-			continue
-		}
-		a := open.answer(c, e.item, row.Key+".")
-		full.Cells = append(full.Cells, a)
-		a.State, a.Why, a.Value, a.Text = Withheld, "", "", x.stateText(nil, Withheld, "")
-		a.Boxes = x.boxes(c, nil)
-		row.Cells = append(row.Cells, a)
-	}
-	x.withholdItem(q, e, &full, i)
-	if x.silent {
-		return nil
-	}
-	return row
 }
 
 // cardTitle heads a card: the label with a number, and what the definition takes as its name.
@@ -594,14 +553,8 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 		a.Boxes = x.boxes(q, nil)
 		return a
 	}
-	if why := x.keepsBack(q, item); why != "" {
-		open := *x
-		open.copy = CopyFull
-		told := open.answer(q, item, prefix)
-		if told.State == NotAnswered {
-			return told
-		}
-		x.withhold(q, item, why, a.Key, a.Label, told.Text)
+	if why := x.withheldHere(q, item); why != "" {
+		x.noteWithheld(q, item, why, a.Key, a.Label, x.opened().answer(q, item, prefix).Text)
 		a.State = Withheld
 		if x.silent {
 			a.State = NotAnswered
@@ -664,9 +617,6 @@ func (x *filler) stateText(q *Field, s State, why string) string {
 	return text
 }
 
-// reticent: a copy for the person says that something is withheld, never why.
-func (x *filler) reticent(s State) bool { return s == Withheld && x.copy == CopyDisclosable }
-
 // joined prints several facts as one answer. When none has a value, its state is that of the first that has one.
 func (x *filler) joined(q *Field, item any) (State, string) {
 	var parts []string
@@ -678,6 +628,10 @@ func (x *filler) joined(q *Field, item any) (State, string) {
 			opts = q.partOptions[i]
 		}
 		v := x.find(path, item)
+		if x.copy == CopyDisclosable && slices.Contains(q.Parts, path) && x.sensitive(q, item) != "" {
+			x.secretsIn(v, secret{key: path, label: x.d.say(q.Label)}, nil)
+			continue
+		}
 		s, text, w := x.print(v, opts)
 		if l, ok := v.(list); ok {
 			s, text, w = x.printList(&Field{Join: ", ", options: opts}, l)

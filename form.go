@@ -38,6 +38,7 @@ type Form struct {
 	Schedule     bool            // the full copy and the annex list what the disclosable copy leaves out
 	Notices      map[string]Text // by copy: what it says of itself on every page
 	Confidential bool            // goes to those who may see confidential addresses, which is Children's Social Care alone (0.4 point 7)
+	Outside      bool            // goes to others than the agencies that work on the case: it is searched for what is sensitive as a disclosable copy is
 	Urgent       *Urgent
 	Called       []*Called // other titles, for kinds of the form that must not bear its usual one
 	Sections     []*Section
@@ -125,23 +126,26 @@ type Field struct {
 	Definite bool            // where it is required only an answer will do, no state
 	Silent   bool            // withheld without a word: the question is left out, because a gap would tell that there is something (0.4 point 6)
 	// Sensitive says why the disclosable copy leaves the answer out.
-	Sensitive Sensitivity
-	Options   []Option
-	Required  *Need
-	Warn      *Need
-	When      *Cond // the question is asked only if
-	Layout    Layout
-	Column    int   // in pairs: 1 or 2
-	Columns   []int // of tick boxes: how many stand in each column, as printed on the original
-	Width     int   // of a column in a table: its share
-	Rows      int   // empty rows or lines on the printed blank form
-	Internal  bool
-	Fixed     Text   // printed as the answer whatever the case says, such as the sender's organisation
-	Computed  string // a named computation, see computations
-	Fields    []*Field
-	Heading   []string // of cards: the item's keys that make its heading
-	Source    string
-	Line      int
+	Sensitive []Sensitivity
+	Parts     []string // of the facts it joins, those that are sensitive; all when empty
+	// Names says that the answer names somebody, so that a narrative is searched for the name where the answer is withheld.
+	Names    bool
+	Options  []Option
+	Required *Need
+	Warn     *Need
+	When     *Cond // the question is asked only if
+	Layout   Layout
+	Column   int   // in pairs: 1 or 2
+	Columns  []int // of tick boxes: how many stand in each column, as printed on the original
+	Width    int   // of a column in a table: its share
+	Rows     int   // empty rows or lines on the printed blank form
+	Internal bool
+	Fixed    Text   // printed as the answer whatever the case says, such as the sender's organisation
+	Computed string // a named computation, see computations
+	Fields   []*Field
+	Heading  []string // of cards: the item's keys that make its heading
+	Source   string
+	Line     int
 
 	shapeKind   Kind       // of the one fact it prints; empty when it prints several
 	options     []Option   // of the fact it prints

@@ -2,6 +2,7 @@ package caseforms
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -220,13 +221,13 @@ func presentAdultAddress(x *filler, item any) (State, string) {
 // Social Care.
 func (x *filler) markedAddress(a *Address, confidential *Of[YesNo]) (State, string) {
 	st, text, why := x.printAddress(a)
-	if st != Answered {
+	secret := st != NotAnswered && x.isConfidentialAddress(a, confidential)
+	switch {
+	case secret && !x.tellsAddresses():
+		return Withheld, x.stateText(nil, Withheld, "") // and not the reason why there is none
+	case st != Answered:
 		return st, x.stateText(nil, st, why)
-	}
-	if !x.tellsAddresses() && x.isConfidentialAddress(a, confidential) {
-		return Withheld, x.stateText(nil, Withheld, "")
-	}
-	if isConfidential(confidential) {
+	case secret:
 		text += " " + x.d.Word("confidential_address")
 	}
 	return st, text
@@ -245,16 +246,13 @@ func (x *filler) hidden(a *Address, confidential *Of[YesNo]) bool {
 	return x.isConfidentialAddress(a, confidential)
 }
 
-// isConfidentialAddress tells whether an address is confidential, be it because somebody else's at the same place is.
+// isConfidentialAddress tells whether an address is confidential, be it because somebody else's at the same place is said to be.
 func (x *filler) isConfidentialAddress(a *Address, confidential *Of[YesNo]) bool {
-	here := a.written()
-	if isConfidential(confidential) || here == "" {
-		return isConfidential(confidential)
+	if isConfidential(confidential) {
+		return true
 	}
 	found := false
-	x.c.addresses(func(_ string, _ int, b *Address, c *Of[YesNo]) {
-		found = found || isConfidential(c) && b.written() == here
-	})
+	x.c.addresses(func(_ string, _ int, b *Address, c *Of[YesNo]) { found = found || isYes(c) && a.sameAs(b) })
 	return found
 }
 
@@ -269,6 +267,29 @@ func (c *Case) addresses(f func(list string, i int, a *Address, confidential *Of
 	for i := range c.Person.Addresses.Items {
 		f("person.addresses", i, &c.Person.Addresses.Items[i].Address, &c.Person.Addresses.Items[i].AddressConfidential)
 	}
+}
+
+// sameAs tells whether two addresses are of one place: the same lines, or the same postcode where one has nothing else or both have the same
+// line with a number.
+func (a *Address) sameAs(b *Address) bool {
+	here, there := a.written(), b.written()
+	if here != "" && here == there {
+		return true
+	}
+	if !a.Postcode.Known() || a.Postcode.Value != b.Postcode.Value {
+		return false
+	}
+	if here == "" || there == "" {
+		return true
+	}
+	for _, p := range a.pieces() {
+		for _, q := range b.pieces() {
+			if slices.Equal(p, q) && !flat(p) && (hasDigit(p[0]) || len(p) > 1) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // written are the letters and digits of the lines of an address, by which two ways of writing one are known to be the same: with a postcode

@@ -89,11 +89,15 @@ func (d *Definitions) referenceRow(b *strings.Builder, q *Field, indent string, 
 	if q.Internal {
 		needed = append(needed, "never printed")
 	}
-	switch {
-	case q.Sensitive == SensitiveSource && (q.Fields != nil || indent != ""):
-		needed = append(needed, "sensitive where the source is protected")
-	case q.Sensitive != "":
-		needed = append(needed, "sensitive: "+strings.ReplaceAll(string(q.Sensitive), "_", " "))
+	for _, why := range q.Sensitive {
+		switch {
+		case why == SensitiveSource && (q.Fields != nil || indent != ""):
+			needed = append(needed, "sensitive where the source is protected")
+		case why == SensitiveAddress:
+			needed = append(needed, "sensitive where the address is confidential")
+		default:
+			needed = append(needed, "sensitive: "+strings.ReplaceAll(string(why), "_", " "))
+		}
 	}
 	fmt.Fprintf(b, "| %s%s | %s | %s | %s | %s |\n", indent, q.Key, cell(d.say(q.Label)), cell(what), cell(strings.Join(needed, "; ")), cell(q.Source))
 }

@@ -117,7 +117,7 @@ func TestWithheldIsNowhereInTheBytes(t *testing.T) {
 		`^forms\.conference\.(protected_information|legal_advice)`,
 		`^forms\.cp1\.(disclosures|significant_others|interviews|police_checks|child_view|lawful_basis_note|csc_check_reply)`,
 		`^forms\.check\.contact_nature`, `^forms\.pp1\.(allegations|victim_concerns|victim_officer|disclosure_proposed|risk_to_children)`,
-		`^forms\.pp2\.(m4|agency_updates|disclosure_to|disclosure_risk|disclosure_police|disclosure_how|disclosure_challenge|disclosure_advice)`,
+		`^forms\.pp2\.(m4|agency_updates\[\d\]\.(information|source)|disclosure_to|disclosure_risk|disclosure_police|disclosure_how|disclosure_challenge|disclosure_advice)`,
 		`^forms\.pp3\.(exclusion_zones|no_contact|children_at_or_near)`}
 	present := map[string]string{ // so that the search is known to find something
 		"conference full": `^forms\.conference\.legal_advice`, "conference annex": `^forms\.conference\.protected_information`, "conference disclosable": `^forms\.conference\.assessment`,

@@ -139,7 +139,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, key string) {
 // closedSets are the types of which a file may use only these values.
 var closedSets = map[reflect.Type][]string{
 	reflect.TypeFor[caseforms.Severity](): {string(caseforms.Blocking), string(caseforms.Warning)},
-	reflect.TypeFor[caseforms.Sensitivity](): {string(caseforms.SensitiveThirdParty), string(caseforms.SensitiveVictim), string(caseforms.SensitiveSource),
+	reflect.TypeFor[caseforms.Sensitivity](): {string(caseforms.SensitiveAddress), string(caseforms.SensitiveThirdParty), string(caseforms.SensitiveVictim), string(caseforms.SensitiveSource),
 		string(caseforms.SensitivePrivilege)},
 	reflect.TypeFor[caseforms.Layout](): {string(caseforms.LayoutRows), string(caseforms.LayoutPairs), string(caseforms.LayoutGrid),
 		string(caseforms.LayoutLetter), string(caseforms.LayoutSignature), string(caseforms.LayoutReply), string(caseforms.LayoutTable),
