@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,9 +32,10 @@ type pdfFile struct {
 	raw []byte
 }
 
+func init() { model.ConfigPath = "disable" } // else the parser makes itself a folder in the user's configuration
+
 func parsePDF(t testing.TB, raw []byte) *pdfFile {
 	t.Helper()
-	model.ConfigPath = "disable"
 	c, err := pdfcpu.Read(bytes.NewReader(raw), model.NewDefaultConfiguration())
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +159,7 @@ func ref(o types.Object) int {
 
 func (l *linter) file() {
 	head := l.f.raw
-	if !bytes.HasPrefix(head, []byte("%PDF-1.7\n%")) || len(head) < 15 || slices.ContainsFunc(head[10:14], func(b byte) bool { return b < 0x80 }) {
+	if l.archival && (!bytes.HasPrefix(head, []byte("%PDF-1.7\n%")) || len(head) < 15 || slices.ContainsFunc(head[10:14], func(b byte) bool { return b < 0x80 })) {
 		l.add("A 6.1.2", "the header is not that of a binary PDF 1.7")
 	}
 	if len(l.f.ID) != 2 {
@@ -561,9 +563,8 @@ type lintFont struct {
 	size     int // bytes of a code
 	shown    map[int]bool
 	widths   map[int]float64 // by code
-	first    int
-	letters  *sfnt.Font // of a simple font
-	advances []int      // by glyph; nil of a Type 3 font
+	letters  *sfnt.Font      // of a simple font
+	advances []int           // by glyph; nil of a Type 3 font
 	upm      int
 	rune     func(code int) string
 	dict     types.Dict
@@ -871,6 +872,17 @@ func TestFilesKeepToPDFUAAndPDFA(t *testing.T) {
 							t.Errorf("%s %s %s %s %s: %s", area, name, f.ID, cp, profile, finding)
 						}
 					}
+					if name == "01-simple" {
+						file := filed(t, "sealed.pdf", sealed(t, doc, render.FormatPDF, secret))
+						outside(t, "qpdf", "--decrypt", "--password="+secret, file, file+".open")
+						open, err := os.ReadFile(file + ".open")
+						if err != nil {
+							t.Fatal(err)
+						}
+						for _, finding := range lint(parsePDF(t, open), false) {
+							t.Errorf("%s %s %s %s sealed: %s", area, name, f.ID, cp, finding)
+						}
+					}
 				}
 			}
 		}
@@ -965,8 +977,40 @@ func TestLintFindsWhatIsWrong(t *testing.T) {
 			cat(f)["OpenAction"] = types.Dict{"S": types.Name("JavaScript"), "JS": types.StringLiteral("1")}
 		}},
 	}
+	var reply bytes.Buffer
+	if _, err := render.PDF(&reply, document(t, d, "check", samples(t)["01-simple"], caseforms.FillOptions{Draft: true}), render.Options{Profile: render.ProfileReply}); err != nil {
+		t.Fatal(err)
+	}
+	field := func(f *pdfFile) types.Dict {
+		for _, k := range at(f, cat(f)["Pages"]).ArrayEntry("Kids") {
+			if a := at(f, k)["Annots"]; a != nil {
+				return at(f, a.(types.Array)[0])
+			}
+		}
+		t.Fatal("no field")
+		return nil
+	}
+	for name, change := range map[string]struct {
+		clause string
+		change func(f *pdfFile)
+	}{
+		"field without a name":           {"UA 7.18.4", func(f *pdfFile) { delete(field(f), "TU") }},
+		"field that is not printed":      {"A 6.3.2", func(f *pdfFile) { field(f)["F"] = types.Integer(0) }},
+		"field without a look":           {"A 6.3.3", func(f *pdfFile) { delete(field(f), "AP") }},
+		"field that does something":      {"A 6.4.1", func(f *pdfFile) { field(f)["AA"] = types.Dict{} }},
+		"field of another element":       {"UA 7.18.1", func(f *pdfFile) { field(f)["StructParent"] = types.Integer(0) }},
+		"field outside the structure":    {"UA 7.18.4", func(f *pdfFile) { elements(f, "Form")[0]["K"] = types.Array{} }},
+		"form that needs a program":      {"A 6.4.1", func(f *pdfFile) { at(f, cat(f)["AcroForm"])["NeedAppearances"] = types.Boolean(true) }},
+		"link where fields are expected": {"A 6.3", func(f *pdfFile) { field(f)["Subtype"] = types.Name("Link") }},
+	} {
+		mutants["reply: "+name] = change
+	}
 	for name, m := range mutants {
-		f := parsePDF(t, raw)
+		data := raw
+		if strings.HasPrefix(name, "reply: ") {
+			data = reply.Bytes()
+		}
+		f := parsePDF(t, data)
 		m.change(f)
 		found := lint(f, true)
 		if !slices.ContainsFunc(found, func(s string) bool { return strings.HasPrefix(s, m.clause) }) {

@@ -3,15 +3,18 @@ package render_test
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,30 +36,56 @@ func TestSameInputSameBytes(t *testing.T) {
 	type job struct {
 		doc    *caseforms.Document
 		format render.Format
+		o      render.Options
 		want   []byte
 	}
+	write := func(j job) []byte {
+		var b bytes.Buffer
+		if _, err := render.Write(&b, j.doc, j.format, j.o); err != nil {
+			t.Error(err)
+		}
+		return b.Bytes()
+	}
 	var jobs []job
-	for _, data := range samples(t) {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(samples(t))) {
 		for _, f := range d.Forms {
-			doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: true})
+			doc := document(t, d, f.ID, samples(t)[name], caseforms.FillOptions{Draft: true})
 			for _, format := range render.Formats {
-				jobs = append(jobs, job{doc, format, written(t, doc, format)})
+				for _, profile := range []render.Profile{render.ProfileArchive, render.ProfileReply} {
+					if profile == render.ProfileReply && format != render.FormatPDF {
+						continue
+					}
+					j := job{doc: doc, format: format, o: render.Options{Profile: profile}}
+					j.want = write(j)
+					sum.Write(j.want)
+					jobs = append(jobs, j)
+				}
 			}
 		}
+	}
+	const key = "CASEFORMS_SAME_BYTES"
+	if os.Getenv(key) != "" { // the other process
+		fmt.Printf("sum %x\n", sum.Sum(nil))
+		return
 	}
 	var wg sync.WaitGroup
 	for w := range 4 {
 		wg.Go(func() {
 			for i := range jobs {
 				j := jobs[(i*7+w*13)%len(jobs)]
-				var b bytes.Buffer
-				if _, err := render.Write(&b, j.doc, j.format, render.Options{}); err != nil || !bytes.Equal(b.Bytes(), j.want) {
-					t.Errorf("worker %d: %s of %s differs (%v)", w, j.format, j.doc.Form, err)
+				if !bytes.Equal(write(j), j.want) {
+					t.Errorf("worker %d: %s of %s differs", w, j.format, j.doc.Form)
 				}
 			}
 		})
 	}
 	wg.Wait()
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestSameInputSameBytes$")
+	cmd.Env = append(os.Environ(), key+"=1")
+	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), fmt.Sprintf("sum %x", sum.Sum(nil))) {
+		t.Errorf("another process writes other bytes (%v): %s", err, out)
+	}
 }
 
 // The files are sound to programs that are not ours, and so are the blank forms.
@@ -70,9 +99,19 @@ func TestOutsideCheckersAcceptTheFiles(t *testing.T) {
 		cases["blank"] = nil
 		for name, data := range cases {
 			for _, f := range own(d, area) {
-				doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: data != nil, Blank: data == nil})
-				file := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.pdf", area, name, f.ID))
-				if err := os.WriteFile(file, written(t, doc, render.FormatPDF), 0o600); err != nil {
+				// every copy, and each as an archive or a reply in turn; which of them does not depend on the order of anything
+				cp := f.Copies[(len(name)+len(f.ID))%len(f.Copies)]
+				doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: data != nil, Blank: data == nil, Copy: cp})
+				profile := render.ProfileArchive
+				if len(name)%2 == 0 {
+					profile = render.ProfileReply
+				}
+				var b bytes.Buffer
+				if _, err := render.PDF(&b, doc, render.Options{Profile: profile}); err != nil {
+					t.Fatal(err)
+				}
+				file := filepath.Join(dir, fmt.Sprintf("%s-%s-%s-%s-%s.pdf", area, name, f.ID, cp, profile))
+				if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				if out := outside(t, "qpdf", "--check", file); !strings.Contains(out, "No syntax or stream encoding errors") {
