@@ -94,7 +94,7 @@ func (d *Definitions) ReadTyped(q *Field, typed string) (Typed, error) {
 		if date, unsure, ok := d.writtenDate(typed); ok {
 			value = date.String()
 			if unsure {
-				doubt = "is read with the day first"
+				doubt = "is read as " + value
 			}
 		}
 	}
@@ -111,16 +111,17 @@ var (
 )
 
 // writtenDate reads a date as people here write it on a form: 20/11/2026, 20 November 2026, Friday 20th Nov 2026, also in Welsh. It is
-// unsure where the day could be taken for the month.
+// unsure where the day could be taken for the month, and where the century is not written.
 func (d *Definitions) writtenDate(s string) (date Date, unsure, ok bool) {
 	number := func(t string) int { n, _ := strconv.Atoi(t); return n }
 	s = strings.Join(strings.Fields(s), " ")
 	if m := dayMonthYear.FindStringSubmatch(s); m != nil {
 		date = Date{number(m[3]), number(m[2]), number(m[1])}
+		unsure = date.Day <= 12 && date.Month != date.Day
 		if date.Year < 100 {
 			date.Year += 2000
+			unsure = true
 		}
-		unsure = date.Day <= 12 && date.Month != date.Day
 	} else if m := dayNameYear.FindStringSubmatch(s); m != nil {
 		date = Date{Year: number(m[3]), Day: number(m[1])}
 		for i := 1; i <= 12; i++ {

@@ -150,6 +150,9 @@ func TestWithheldIsNowhereInTheBytes(t *testing.T) {
 				doc := document(t, d, f.ID, data, caseforms.FillOptions{Draft: true, Copy: name})
 				for _, format := range render.Formats {
 					for _, profile := range []render.Profile{render.ProfileArchive, render.ProfileReply} {
+						if profile == render.ProfileReply && format != render.FormatPDF {
+							continue
+						}
 						var b bytes.Buffer
 						if _, err := render.Write(&b, doc, format, render.Options{Profile: profile}); err != nil {
 							t.Fatal(err)

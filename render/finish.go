@@ -28,7 +28,7 @@ const producer = "caseforms"
 // page contents back from it and writes them into a file of its own: structure tree, fonts, metadata, identifier, object streams.
 func (s *sheet) finish(w io.Writer) error {
 	f := finishers.Get().(*finisher)
-	defer finishers.Put(f)
+	defer func() { f.seal = nil; finishers.Put(f) }()
 	f.reset()
 	extensions := ""
 	if s.options.Profile == ProfileSecure {
@@ -464,7 +464,7 @@ func (f *finisher) attach(s *sheet, answers []byte) string {
 	}
 	file, spec := f.alloc(), f.alloc()
 	params := ""
-	if s.options.Profile != ProfileSecure { // strings in the dictionary of a stream would have to be sealed by themselves
+	if s.options.Profile != ProfileSecure && !s.doc.Date.IsZero() { // strings in the dictionary of a stream would have to be sealed by themselves
 		params = fmt.Sprintf("/Params<</Size %d/ModDate(D:%04d%02d%02d000000+00'00')>>", len(answers), s.doc.Date.Year, s.doc.Date.Month, s.doc.Date.Day)
 	}
 	f.deflate(file, "/Type/EmbeddedFile/Subtype/application#2Fjson"+params, answers)

@@ -41,7 +41,9 @@ func appendJSON(b []byte, doc *caseforms.Document) ([]byte, error) {
 	put(`,"title":`, doc.Title)
 	put(`,"reference":`, doc.Ref)
 	put(`,"marking":`, doc.Marking)
-	put(`,"copy":`, doc.Copy)
+	if doc.Copy != "" {
+		put(`,"copy":`, doc.Copy)
+	}
 	b = strconv.AppendBool(append(b, `,"draft":`...), doc.Draft)
 	b = strconv.AppendBool(append(b, `,"blank":`...), doc.Blank)
 	b = append(b, `,"answers":[`...)

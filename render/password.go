@@ -31,6 +31,9 @@ func (o Options) password(f Format) (string, error) {
 	invalid := func(msg, hint string) error { return &caseforms.Error{Kind: caseforms.Invalid, Msg: msg, Hint: hint} }
 	switch o.Profile {
 	case "", ProfileArchive, ProfileReply:
+		if o.Profile == ProfileReply && f != FormatPDF {
+			return "", invalid("only a PDF can be filled in by the recipient", "write it as pdf, or leave the profile reply out")
+		}
 		if o.Password != "" {
 			return "", invalid("a password goes with the profile secure only", "choose the profile secure, or leave the password out")
 		}
@@ -57,27 +60,26 @@ const passwordHint = "three random words with hyphens between them are long enou
 // preparePassword gives the password as all programs write it: SASLprep (RFC 4013) with its normal form and its rule for text from right
 // to left, which ISO 32000-2, Algorithm 2.A asks for. Else it says what is wrong.
 //
-// It is stricter in two points. Spaces are refused, because the parser that reads returned forms takes none. And SASLprep turns ² into 2, but spreadsheets and most PDF readers do not prepare what is typed. Such a
-// password would open the file in one program and not in the next, so it is refused.
+// It is stricter, because spreadsheets and most PDF readers do not prepare what is typed: what SASLprep would change (² into 2) or leave out
+// is refused, so that no password opens a file in one program and not in the next. Spaces are refused, because the parser that reads returned
+// forms takes none.
 func preparePassword(s string) (prepared, wrong string) {
 	if !utf8.ValidString(s) {
 		return "", "is not UTF-8 text"
 	}
-	s = strings.Map(func(r rune) rune {
-		if mappedToNothing(r) {
-			return -1
-		}
-		return r
-	}, s)
+	s = strings.TrimPrefix(s, "\ufeff") // a byte order mark at the start of a password file
 	p := norm.NFKC.String(s)
-	if p != norm.NFC.String(s) && !strings.ContainsFunc(s, unicode.IsSpace) {
+	switch {
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Zs, r) }):
+		return "", "has a space, which not every program takes"
+	case strings.ContainsFunc(s, mappedToNothing):
+		return "", "has a character that cannot be seen"
+	case p != norm.NFC.String(s):
 		return "", "has a letter that programs read differently, such as a superscript or a ligature"
 	}
 	var right, left bool
 	for _, r := range p {
 		switch {
-		case unicode.Is(unicode.Zs, r):
-			return "", "has a space, which not every program takes"
 		case unicode.IsControl(r):
 			return "", "has a control character, such as a tabulator"
 		case prohibited(r):
@@ -111,7 +113,7 @@ func class(r rune) bidi.Class {
 
 func fromRight(r rune) bool { c := class(r); return c == bidi.R || c == bidi.AL }
 
-// mappedToNothing: RFC 3454, B.1. A byte order mark at the start of a password file goes by it as well.
+// mappedToNothing: RFC 3454, B.1. SASLprep would leave these out, readers that do not prepare what is typed would not.
 func mappedToNothing(r rune) bool {
 	switch {
 	case r == 0xad, r == 0x34f, r == 0x1806, 0x180b <= r && r <= 0x180d, r == 0x200c, r == 0x200d, r == 0x2060, 0xfe00 <= r && r <= 0xfe0f, r == 0xfeff:

@@ -71,7 +71,7 @@ func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
 		return Report{}, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the fonts cannot be read", Err: err}
 	}
 	s := sheets.Get().(*sheet)
-	defer sheets.Put(s)
+	defer s.release()
 	s.faces, s.doc, s.options, s.widths = fs, doc, o, nil
 	s.reset()
 	s.bookmarks, s.fields = s.bookmarks[:0], s.fields[:0]
@@ -88,6 +88,15 @@ func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
 		return rep, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the file cannot be written", Err: err}
 	}
 	return rep, nil
+}
+
+// release gives the sheet back with nothing of the case and no password in what it points to.
+func (s *sheet) release() {
+	s.doc, s.options, s.widths = nil, Options{}, nil
+	clear(s.fields)
+	clear(s.bookmarks)
+	clear(s.attached)
+	sheets.Put(s)
 }
 
 // furniture puts marking, title, reference and page number on every page. It comes last because only now is the number of pages known,

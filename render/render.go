@@ -68,14 +68,16 @@ func Write(w io.Writer, doc *caseforms.Document, format Format, o Options) (Repo
 	if !slices.Contains(Formats, format) {
 		return Report{}, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no format " + string(format), Hint: "pdf, xlsx, html, txt or json"}
 	}
-	if err := o.Check(format); err != nil {
-		return Report{}, err
-	}
 	switch format {
 	case FormatPDF:
 		return PDF(w, doc, o)
 	case FormatWorkbook:
 		return Report{}, Workbook(w, doc, o)
+	}
+	if err := o.Check(format); err != nil {
+		return Report{}, err
+	}
+	switch format {
 	case FormatHTML:
 		return Report{}, HTML(w, doc)
 	case FormatText:

@@ -47,7 +47,11 @@ func sealed(t testing.TB, doc *caseforms.Document, f render.Format, password str
 func unsealed(t testing.TB, doc *caseforms.Document, f render.Format) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := render.Write(&b, doc, f, render.Options{Profile: render.ProfileReply}); err != nil {
+	o := render.Options{}
+	if f == render.FormatPDF {
+		o.Profile = render.ProfileReply // as in a sealed file
+	}
+	if _, err := render.Write(&b, doc, f, o); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -579,7 +583,7 @@ func TestSealedOrRefused(t *testing.T) {
 	}{
 		{render.FormatPDF, secure("Ŵyn-Żół"), "too short"},
 		{render.FormatPDF, secure("Ŵyn-Żółć"), ""},
-		{render.FormatWorkbook, secure("a-b-c-d\u00ad\u200d"), "too short"},
+		{render.FormatWorkbook, secure("a-b-c-d\u00ad\u200d"), "cannot be seen"},
 		{render.FormatPDF, secure(strings.Repeat("ż", 64)), "too long"},
 		{render.FormatWorkbook, secure(strings.Repeat("ż", 64)), "too long"},
 		{render.FormatPDF, secure("tab\tulator"), "control character"},
@@ -599,7 +603,8 @@ func TestSealedOrRefused(t *testing.T) {
 		{render.FormatJSON, secure(secret), "cannot be sealed"},
 		{render.FormatPDF, render.Options{Password: secret}, "secure only"},
 		{render.FormatJSON, render.Options{Password: secret}, "secure only"},
-		{render.FormatWorkbook, render.Options{Profile: render.ProfileReply, Password: secret}, "secure only"},
+		{render.FormatPDF, render.Options{Profile: render.ProfileReply, Password: secret}, "secure only"},
+		{render.FormatWorkbook, render.Options{Profile: render.ProfileReply}, "only a PDF"},
 		{render.FormatPDF, render.Options{Profile: "open"}, "no profile"},
 	} {
 		var b bytes.Buffer

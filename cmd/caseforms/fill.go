@@ -173,7 +173,7 @@ func interruptible(ctx context.Context, failed string, read func() ([]byte, erro
 	}
 }
 
-// password is the first line of the password file, without its ending. It may end with spaces. A file that others can read is told of.
+// password is the first line of the password file, without its ending. A file that others can read is told of.
 func (inv *invocation) password(ctx context.Context) (string, error) {
 	const most = 1 << 10 // of a password; one that is longer is refused for its length
 	var mode fs.FileMode
@@ -280,6 +280,9 @@ func fill(ctx context.Context, inv *invocation) error {
 	}
 	inv.missing(doc, rep)
 	inv.leftOut(j, doc)
+	if o.profile == string(render.ProfileReply) && !answerable(doc) {
+		inv.problems(inv.stderr, []caseforms.Problem{{Severity: caseforms.Warning, Msg: "this copy has nothing that the recipient could fill in", Hint: "the forms check, cp1, pp1 and pp3 have a part for the recipient on their full copy"}})
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -298,6 +301,13 @@ func fill(ctx context.Context, inv *invocation) error {
 	return nil
 }
 
+// answerable tells whether the recipient finds something to fill in.
+func answerable(doc *caseforms.Document) bool {
+	found := false
+	doc.Answers(func(_ *caseforms.DocSection, a *caseforms.Answer) { found = found || a.Reply })
+	return found
+}
+
 // leftOut tells what a copy for others withholds, to whoever makes it: by label and reason, never what it says.
 func (inv *invocation) leftOut(j *job, doc *caseforms.Document) {
 	if inv.opt.copy == caseforms.CopyFull {
@@ -308,7 +318,7 @@ func (inv *invocation) leftOut(j *job, doc *caseforms.Document) {
 		if inv.json {
 			inv.object(inv.stderr, "type", "left_out", "key", l.Key, "label", l.Label, "section", l.Section, "why", string(l.Why))
 		} else {
-			fmt.Fprintf(inv.stderr, "left out: %s (%s): %s\n", strings.TrimRight(l.Label, " :"), l.Key, strings.ToLower(why[:1])+why[1:])
+			fmt.Fprintf(inv.stderr, "left out: %s (%s): %s\n", strings.TrimRight(l.Label, " :"), l.Key, strings.ToLower(why))
 		}
 	}
 }

@@ -85,10 +85,16 @@ var failures = map[failure]Reason{
 
 var errComplex = errors.New("too complex")
 
+// ready is what a child says first. A program that does not say it is no reader, whatever it makes of the file.
+const ready = "ready\n"
+
 // Child reads one PDF and writes what its fields hold: in comes the length of the password in four bytes, the password, and the file to
-// its end; out goes JSON. It returns the exit code. It limits the process it runs in, which therefore must be of no other use.
+// its end; out goes the word that it is ready, and JSON. It returns the exit code. It limits the process it runs in, which therefore must be of no other use.
 func Child(in io.Reader, out io.Writer) int {
 	confine()
+	if _, err := io.WriteString(out, ready); err != nil {
+		return 1
+	}
 	var length [4]byte
 	if _, err := io.ReadFull(in, length[:]); err != nil {
 		return 1

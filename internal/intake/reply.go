@@ -122,9 +122,12 @@ func (r *Reader) child(ctx context.Context, data []byte, password string) ([]byt
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	var exit *exec.ExitError
+	answer, isReader := bytes.CutPrefix(out.Bytes(), []byte(ready))
 	switch {
 	case ctx.Err() != nil:
 		return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "reading the returned file was interrupted", Err: ctx.Err()}
+	case !isReader && timed.Err() == nil:
+		return nil, unable(errors.New("the program started is not the reader"))
 	case timed.Err() != nil:
 		return nil, refuse(TooSlow)
 	case out.over:
@@ -137,7 +140,7 @@ func (r *Reader) child(ctx context.Context, data []byte, password string) ([]byt
 	case err != nil:
 		return nil, unable(err)
 	}
-	return out.Bytes(), nil
+	return answer, nil
 }
 
 // unable tells that no process can be started. The error's path is left out: a folder may bear a person's name.

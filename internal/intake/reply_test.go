@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -328,5 +329,21 @@ func TestEncrypted(t *testing.T) {
 	outside(t, "qpdf", "--encrypt", "two words", "owner", "256", "--", in, out)
 	if _, err := patient.ReadReply(context.Background(), load(t, out), "two words", d); reason(t, err) != Sealed {
 		t.Error(err)
+	}
+}
+
+// A program that is no reader says nothing about the file, and the recipient is not accused.
+func TestNotTheReader(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"true", "false"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Skip(err)
+		}
+		_, err = (&Reader{Executable: path, Time: time.Minute}).ReadReply(t.Context(), returned(root, nil, "").bytes(), "", definitions(t))
+		var e *caseforms.Error
+		if !errors.As(err, &e) || e.Kind != caseforms.Unavailable {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
