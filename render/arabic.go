@@ -310,11 +310,7 @@ func (p *program) add(data []byte, adv uint16) {
 	p.hmtx = be.AppendUint16(p.hmtx, bearing)
 }
 
-func (p *program) source(gid uint16) []byte {
-	be := binary.BigEndian
-	loca := p.tables["loca"][4*int(gid):]
-	return p.tables["glyf"][be.Uint32(loca):be.Uint32(loca[4:])]
-}
+func (p *program) source(gid uint16) []byte { return outline(p.tables, int(gid)) }
 
 func (p *program) piece(gid uint16) uint16 {
 	n, ok := p.pieces[gid]

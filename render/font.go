@@ -262,19 +262,11 @@ func (f *face) wideFont(runes []rune) fontObj {
 // keepGlyphs is a font in which only the glyphs of some letters, and those they are made of, have an outline.
 func keepGlyphs(tables map[string][]byte, runes []rune, glyphs map[rune]wide) []byte {
 	be := binary.BigEndian
-	loca, glyf := tables["loca"], tables["glyf"]
-	long := be.Uint16(tables["head"][50:]) == 1
-	at := func(i int) int {
-		if long {
-			return int(be.Uint32(loca[4*i:]))
-		}
-		return 2 * int(be.Uint16(loca[2*i:]))
-	}
 	keep := map[int]bool{0: true}
 	var add func(g int)
 	add = func(g int) {
 		keep[g] = true
-		if d := glyf[at(g):at(g+1)]; len(d) > 0 && int16(be.Uint16(d)) < 0 {
+		if d := outline(tables, g); len(d) > 0 && int16(be.Uint16(d)) < 0 {
 			for p := range components(d) {
 				add(int(be.Uint16(d[p+2:])))
 			}
@@ -290,7 +282,7 @@ func keepGlyphs(tables map[string][]byte, runes []rune, glyphs map[rune]wide) []
 	for g := range int(be.Uint16(tables["maxp"][4:])) {
 		newLoca = be.AppendUint32(newLoca, uint32(len(newGlyf)))
 		if keep[g] {
-			newGlyf = append(newGlyf, glyf[at(g):at(g+1)]...)
+			newGlyf = append(newGlyf, outline(tables, g)...)
 			for len(newGlyf)%4 != 0 {
 				newGlyf = append(newGlyf, 0)
 			}
@@ -384,14 +376,7 @@ func strip(b []byte) []byte {
 	for _, name := range []string{"fpgm", "prep", "cvt ", "gasp", "name", "OS/2", "DSIG"} {
 		delete(tables, name)
 	}
-	loca, glyf := tables["loca"], tables["glyf"]
 	long := be.Uint16(tables["head"][50:]) == 1
-	at := func(i int) int {
-		if long {
-			return int(be.Uint32(loca[4*i:]))
-		}
-		return 2 * int(be.Uint16(loca[2*i:]))
-	}
 	var newGlyf, newLoca []byte
 	offset := func() {
 		if long {
@@ -402,7 +387,7 @@ func strip(b []byte) []byte {
 	}
 	offset()
 	for g := range int(be.Uint16(tables["maxp"][4:])) {
-		if d := glyf[at(g):at(g+1)]; len(d) > 0 {
+		if d := outline(tables, g); len(d) > 0 {
 			newGlyf = append(newGlyf, withoutInstructions(d)...)
 			for len(newGlyf)%4 != 0 {
 				newGlyf = append(newGlyf, 0)
@@ -444,6 +429,16 @@ func sfntFile(version uint32, tables map[string][]byte) []byte {
 		}
 	}
 	return out
+}
+
+// outline is the description of a glyph (OpenType, glyf and loca), empty for one that has none.
+func outline(tables map[string][]byte, g int) []byte {
+	be := binary.BigEndian
+	loca, glyf := tables["loca"], tables["glyf"]
+	if be.Uint16(tables["head"][50:]) == 1 {
+		return glyf[be.Uint32(loca[4*g:]):be.Uint32(loca[4*g+4:])]
+	}
+	return glyf[2*int(be.Uint16(loca[2*g:])) : 2*int(be.Uint16(loca[2*g+2:]))]
 }
 
 // withoutInstructions is a glyph description (OpenType, glyf table) with its instructions left out.
