@@ -1,8 +1,10 @@
 package caseforms_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -266,4 +268,39 @@ func TestVisibleWithholding(t *testing.T) {
 	if want := "visor_ref third_party, adults[0] source, victim_concerns victim, victims victim"; err != nil || strings.Join(keys, ", ") != want {
 		t.Errorf("left out: %s (%v)", strings.Join(keys, ", "), err)
 	}
+}
+
+// Whatever is withheld and whatever is told, nothing breaks; and a name that stands in a narrative as it stands in the case is found there.
+func FuzzCopies(f *testing.F) {
+	d := definitions(f)
+	for _, s := range [][3]string{{"Winifred Overhear", "1 Hidden Lane", "nobody"}, {"Ŵyn Żółć", "Flat 2\nThe Haven", "x. y"}, {"", "", ""}, {"A", "7", "0"}, {"محمد علي", "\u0301", "4 May 1971"}, {"Mrs", "Road,,", "'s"}} {
+		f.Add(s[0], s[1], s[2])
+	}
+	name := regexp.MustCompile(`^[A-Z][a-z]{4,9} [A-Z][a-z]{4,9}$`)
+	f.Fuzz(func(t *testing.T, who, where, text string) {
+		data, err := json.Marshal(map[string]any{
+			"adults":   []any{map[string]any{"name": who, "source_protected": "yes", "carer_view": text}},
+			"children": []any{map[string]any{"name": "Mia", "address": map[string]any{"lines": []any{where}}, "address_confidential": "yes"}},
+			"forms":    map[string]any{"conference": map[string]any{"assessment": text + " " + who + " " + text, "legal_advice": where}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"conference", "cp1", "pp2-summary"} {
+			fm := form(t, d, id)
+			c, _ := d.Decode(data, fm)
+			if c == nil {
+				return
+			}
+			for _, copy := range fm.Copies {
+				_, err := d.Fill(fm, c, caseforms.FillOptions{Today: today, Copy: copy})
+				if id == "conference" && copy == caseforms.CopyDisclosable && name.MatchString(who) && err == nil {
+					t.Errorf("%q is told", who)
+				}
+				if _, err := d.Check(fm, c, caseforms.FillOptions{Today: today, Copy: copy}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
 }

@@ -620,8 +620,17 @@ func FuzzWriters(f *testing.F) {
 		}
 		for _, format := range render.Formats {
 			var b bytes.Buffer
-			if _, err := render.Write(&b, doc, format, render.Options{}); err != nil {
+			o := render.Options{}
+			if format == render.FormatPDF {
+				o.Profile = render.ProfileReply
+			}
+			if _, err := render.Write(&b, doc, format, o); err != nil {
 				t.Fatalf("%s: %v", format, err)
+			}
+			if format == render.FormatPDF && len(s) < 2000 {
+				if found := lint(parsePDF(t, b.Bytes()), true); len(found) > 0 {
+					t.Fatal(found)
+				}
 			}
 			if format == render.FormatText || format == render.FormatHTML {
 				doc.Answers(func(_ *caseforms.DocSection, a *caseforms.Answer) {
