@@ -825,3 +825,58 @@ func TestSourcesStandInThreeColumns(t *testing.T) {
 		}
 	}
 }
+
+// A megabyte in one answer, five hundred children, and letters of every kind: everything is in the file, whole, and what has no glyph is
+// reported with its place.
+func TestHugeCasesAreWhole(t *testing.T) {
+	t.Parallel()
+	d := load(t, "")
+	var story strings.Builder
+	count := 0
+	for ; story.Len() < 1<<20; count++ {
+		fmt.Fprintf(&story, "Word%d, ", count)
+	}
+	story.WriteString("e\u0301\u0302 o\u0323\u0307 محمد 12 (علي) 👶 " + strings.Repeat("unbroken", 625))
+	var children []any
+	for i := range 500 {
+		children = append(children, map[string]any{"name": fmt.Sprintf("Child Number%d", i), "school": "School of All"})
+	}
+	data, err := json.Marshal(map[string]any{"children": children, "forms": map[string]any{"cp1": map[string]any{"concern": story.String()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := document(t, d, "cp1", data, caseforms.FillOptions{Draft: true})
+	var b bytes.Buffer
+	rep, err := render.PDF(&b, doc, render.Options{})
+	if err != nil || len(rep.Missing) != 1 || rep.Missing[0].Rune != '👶' || rep.Missing[0].Key != "concern" {
+		t.Errorf("%v %v", rep.Missing, err)
+	}
+	if found := lint(parsePDF(t, b.Bytes()), true); len(found) > 0 {
+		t.Errorf("%.500q", found)
+	}
+	text := squeeze(outside(t, "pdftotext", "-raw", filed(t, "huge.pdf", b.Bytes()), "-"))
+	in := map[string]bool{}
+	for _, w := range regexp.MustCompile(`Word\d+,|Number\d+`).FindAllString(text, -1) {
+		in[w] = true
+	}
+	for i := range 500 {
+		if !in[fmt.Sprintf("Number%d", i)] {
+			t.Errorf("child %d is lost", i)
+		}
+	}
+	lost := 0
+	for i := range count {
+		if !in[fmt.Sprintf("Word%d,", i)] {
+			lost++
+		}
+	}
+	// a page break sets the page's head into a line; at most one word in each is torn
+	if lost > rep.Pages || rep.Pages < 200 {
+		t.Errorf("%d words are lost on %d pages", lost, rep.Pages)
+	}
+	for _, format := range render.Formats {
+		if _, err := render.Write(io.Discard, doc, format, render.Options{}); err != nil {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+}

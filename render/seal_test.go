@@ -642,7 +642,7 @@ func TestSealedOrRefused(t *testing.T) {
 func BenchmarkSeal(b *testing.B) {
 	doc := document(b, load(b, ""), "cp1", samples(b)["01-simple"], caseforms.FillOptions{})
 	for _, f := range []render.Format{render.FormatPDF, render.FormatWorkbook} {
-		for _, o := range []render.Options{{Profile: render.ProfileReply}, {Profile: render.ProfileSecure, Password: secret}} {
+		for _, o := range []render.Options{{Profile: render.ProfileArchive}, {Profile: render.ProfileSecure, Password: secret}} {
 			b.Run(string(f)+"/"+string(o.Profile), func(b *testing.B) {
 				for b.Loop() {
 					if _, err := render.Write(io.Discard, doc, f, o); err != nil {
