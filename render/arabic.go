@@ -22,6 +22,9 @@ var naskhRegular []byte
 //go:embed fonts/NotoNaskhArabic-Bold.ttf
 var naskhBold []byte
 
+// naskhScale is how much larger Naskh is set than the letters around it: at the same size its letters look a sixth smaller.
+const naskhScale = 1.15
+
 // A naskh is the Arabic companion of a face. It is read when the first Arabic letter is met and never changes after that.
 type naskh struct {
 	name       string // resource name
@@ -137,7 +140,7 @@ func (c *canvas) shapeArabic(f int, s string, g []glyph) ([]glyph, int) {
 		return g, 0
 	}
 	for _, k := range word {
-		g = append(g, glyph{adv: a.clusters[k].adv, kind: arabicGlyph, r: ^k})
+		g = append(g, glyph{adv: uint16(float64(a.clusters[k].adv) * naskhScale), kind: arabicGlyph, r: ^k})
 	}
 	return g, n
 }

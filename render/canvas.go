@@ -383,7 +383,7 @@ func (c *canvas) drawRun(f int, size, x, y float64, g []glyph) {
 		case boxGlyph:
 			c.setFont(8, "FB", size)
 		case arabicGlyph:
-			c.setFont(f*4+2, naskhs[f]().name, size)
+			c.setFont(f*4+2, naskhs[f]().name, size*naskhScale)
 		default:
 			c.setFont(f*4, fc.name, size)
 		}
