@@ -19,7 +19,7 @@ const sensitiveCase = `{"person":{"given_names":"Toby","family_name":"Refugeman"
   {"name":"Gran Refugeman","relationship_to_person":"Mother"},{"name":"Jo Ng","source_protected":"yes"},{"name":"April May","source_protected":"yes"},{"name":"Michał Nowak","source_protected":"yes"}],
  "victims":[{"reference":"V77","relationship":"Former partner of the person","source_protected":"yes"}],
  "forms":{"conference":{"assessment":%q,"protected_information":[{"information":"He was seen at the school gate twice in one week. Ring 07700 900444 or Della Quist.","from_whom":"Sam Brown, the caretaker"},{"information":"None known","from_whom":"Kettleby"}],"legal_advice":"Counsel thinks the order would not stand up."},
- "cp1":{"disclosures":"Mia told her teacher that he hits her with a belt."}}}`
+ "cp1":{"interviews":[{"name":"Ida Asked","date":"2026-11-12"}],"disclosures":"Mia told her teacher that he hits her with a belt."}}}`
 
 // Nothing that a copy withholds may stand in the words of another answer, however it is written; and common words are no reason to stop it.
 func TestWithheldFactsInNarratives(t *testing.T) {
@@ -61,7 +61,9 @@ func TestWithheldFactsInNarratives(t *testing.T) {
 		"His teacher Mrs Jones agrees. In May 2026 and in April he worked.":    false,
 		"Other risks: None known. A man came. The caretaker was out.":          false,
 		"A former partner. The victim liaison officer is informed.":            false,
-		"": false,
+		"I visited on 12 November 2026.":                                       false, // the day of a withheld interview
+		"Ida Asked was at home.":                                               true,
+		"":                                                                     false,
 	} {
 		c := decode(t, d, f, fmt.Sprintf(sensitiveCase, text))
 		_, err := d.Fill(f, c, caseforms.FillOptions{Today: today, Copy: caseforms.CopyDisclosable})

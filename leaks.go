@@ -28,6 +28,9 @@ type secret struct {
 // nameKeys are the keys under which shared facts name somebody or something. Of a form's own questions the definition says it.
 var nameKeys = map[string]bool{"name": true, "given_names": true, "family_name": true, "aliases": true, "nicknames": true, "reference": true}
 
+// birthKeys are the keys of dates that tell who somebody is.
+var birthKeys = map[string]bool{"dob": true, "edd": true}
+
 // secretsIn notes every fact in a part of the case; like has what is known of all of them, columns the questions of a list's items.
 func (x *filler) secretsIn(v any, like secret, columns []*Field) {
 	switch v := v.(type) {
@@ -150,8 +153,8 @@ func (x *filler) phrases(doc *Document) []phrase {
 			continue
 		}
 		date := func(d Date) {
-			if s.open["text "+strings.Join(wordsOf(x.longDate(d)), "")] {
-				return // another answer has the same date openly
+			if !birthKeys[c.key] || s.open["text "+strings.Join(wordsOf(x.longDate(d)), "")] {
+				return // the day of a visit tells nobody; or another answer has the same date openly
 			}
 			for _, w := range x.writtenDates(d) {
 				s.add(phrase{words: strings.Join(wordsOf(w), " "), narrative: true, label: c.label})
