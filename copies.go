@@ -267,7 +267,10 @@ func (x *filler) schedule(o FillOptions) (*DocSection, error) {
 	}
 	other.fill(&Document{})
 	s := &DocSection{Key: "schedule", Title: x.d.Word("schedule"), Intro: x.d.Word("schedule_intro"), Layout: LayoutRows}
-	t := &Table{Key: "schedule", Label: s.Title, Layout: LayoutTable, Columns: []Column{{Key: "what", Label: x.d.Word("schedule_what"), Kind: KindText, Width: 4}, {Key: "why", Label: x.d.Word("schedule_why"), Kind: KindText, Width: 4}}}
+	t := &Table{Key: "schedule", Label: s.Title, Layout: LayoutTable, Columns: []Column{
+		{Key: "what", Label: x.d.Word("schedule_what"), Kind: KindText, Width: 4},
+		{Key: "why", Label: x.d.Word("schedule_why"), Kind: KindText, Width: 4},
+	}}
 	if x.copy == CopyAnnex {
 		t.Columns = append(t.Columns, Column{Key: "content", Label: x.d.Word("schedule_content"), Kind: KindLongText, Width: 8})
 	}

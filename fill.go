@@ -33,7 +33,10 @@ func (d *Definitions) Fill(f *Form, c *Case, o FillOptions) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ps := x.leakProblems(doc); Blocks(ps) {
+	if x.copy == CopyFull && !f.Outside {
+		return doc, nil // what it tells is a warning of Check
+	}
+	if ps := x.leakProblems(doc); len(ps) > 0 {
 		var all []string
 		for _, p := range ps {
 			all = append(all, p.String())
