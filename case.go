@@ -16,7 +16,7 @@ type Case struct {
 	Orders            List[Order]             `json:"orders"`
 	Children          List[Child]             `json:"children"`
 	Adults            List[Adult]             `json:"adults"`
-	Professionals     List[Professional]      `json:"professionals"`
+	Professionals     List[Involved]          `json:"professionals"`
 	Victims           List[Victim]            `json:"victims"`
 	Practitioner      Practitioner            `json:"practitioner"`
 	OtherPractitioner Professional            `json:"other_practitioner"`
@@ -256,6 +256,18 @@ type Professional struct {
 	Email               Of[Email] `json:"email"`
 	Address             Address   `json:"address"`
 	SecureDomainChecked Of[Date]  `json:"secure_domain_checked"`
+}
+
+// Involved is a professional of an agency involved. One who must not be named to the person, such as a refuge worker, is protected.
+type Involved struct {
+	Name                Of[Line]  `json:"name"`
+	Role                Of[Line]  `json:"role"`
+	Agency              Of[Line]  `json:"agency"`
+	Phone               Of[Phone] `json:"phone"`
+	Email               Of[Email] `json:"email"`
+	Address             Address   `json:"address"`
+	SecureDomainChecked Of[Date]  `json:"secure_domain_checked"`
+	SourceProtected     Of[YesNo] `json:"source_protected"`
 }
 
 // Victim is named by reference, not by name (003:109-111).

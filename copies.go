@@ -224,8 +224,8 @@ func (x *filler) noteAddresses() {
 	})
 }
 
-// noteOthers notes what this document must not tell although it does not ask for it: protected adults and victims, and what is sensitive on
-// another form. A form for outsiders is a shared copy by itself.
+// noteOthers notes what this document must not tell although it does not ask for it: protected adults, victims and professionals, and what is
+// sensitive on another form. A form for outsiders is a shared copy by itself.
 func (x *filler) noteOthers() {
 	if x.blank || x.copy == CopyAnnex || x.copy == CopyFull && !x.form.Outside {
 		return
@@ -238,6 +238,11 @@ func (x *filler) noteOthers() {
 	for i := range x.c.Victims.Items {
 		if v := &x.c.Victims.Items[i]; sourceProtected(v) {
 			x.secretsIn(v, secret{label: itemLabel(x.d.Word("victim"), i)}, nil)
+		}
+	}
+	for i := range x.c.Professionals.Items {
+		if p := &x.c.Professionals.Items[i]; sourceProtected(p) {
+			x.secretsIn(p, secret{label: itemLabel(x.d.Word("professional"), i)}, nil)
 		}
 	}
 	for _, f := range x.d.Forms {

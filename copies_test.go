@@ -18,6 +18,7 @@ const sensitiveCase = `{"person":{"given_names":"Toby","family_name":"Refugeman"
  "adults":[{"name":"Winifred Overhear","dob":"1971-05-04","phone":"07700 900333","relationship_to_person":"Neighbour","address":{"lines":["79 Openly Street","Northtown"],"postcode":"LE99 9ZA"},"carer_view":"She hears shouting through the wall. On Fridays it is worst.","source_protected":"yes"},
   {"name":"Gran Refugeman","relationship_to_person":"Mother"},{"name":"Jo Ng","source_protected":"yes"},{"name":"April May","source_protected":"yes"},{"name":"Michał Nowak","source_protected":"yes"}],
  "victims":[{"reference":"V77","relationship":"Former partner of the person","source_protected":"yes"}],
+ "professionals":[{"name":"Petra Keyworth","agency":"Safe Places","phone":"01632 960444","source_protected":"yes"}],
  "forms":{"conference":{"assessment":%q,"protected_information":[{"information":"He was seen at the school gate twice in one week. Ring 07700 900444 or Della Quist.","from_whom":"Sam Brown, the caretaker"},{"information":"None known","from_whom":"Kettleby"}],"legal_advice":"Counsel thinks the order would not stand up."},
  "cp1":{"interviews":[{"name":"Ida Asked","date":"2026-11-12"}],"disclosures":"Mia told her teacher that he hits her with a belt."}}}`
 
@@ -157,6 +158,7 @@ func TestWithholdingDoesNotTell(t *testing.T) {
 		{"cp1", `{"children":[{"name":"Mia","contact_pattern":"x","source_protected":"yes"},{"name":"Ben","contact_pattern":"y"}]}`, `{"children":[{"name":"Mia","contact_pattern":"x"},{"name":"Ben","contact_pattern":"y","source_protected":"yes"}]}`},
 		{"check", `{"children":[{"name":"Mia","relationship":"Daughter","contact_pattern":"W hears him there","source_protected":"yes"}]}`, `{"children":[{"name":"Mia","relationship":"Daughter"}]}`},
 		{"conference", `{"adults":[{"name":"W","source_protected":"yes"}]}`, `{}`},
+		{"cp1", `{"professionals":[{"name":"Petra","agency":"Refuge","source_protected":"yes"},{"name":"Kit"}]}`, `{"professionals":[{"name":"Kit"}]}`},
 	} {
 		var got [2]string
 		for i, data := range []string{c.one, c.other} {

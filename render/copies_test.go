@@ -96,6 +96,7 @@ func tokenCase(t *testing.T) (data []byte, paths map[string]string) {
 	list("children")[0].(map[string]any)["address_confidential"] = "yes"
 	list("children")[1].(map[string]any)["source_protected"] = "yes"
 	list("adults")[0].(map[string]any)["source_protected"] = "yes"
+	list("professionals")[0].(map[string]any)["source_protected"] = "yes"
 	data, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +113,7 @@ func TestWithheldIsNowhereInTheBytes(t *testing.T) {
 	}
 	// By hand, so that a definition that forgets one is found.
 	const confidential = `^children\[0\]\.address\.`
-	disclosable := []string{confidential, `^adults\[0\]\.`, `^victims`, `^person\.visor_ref`, `^adults\[\d\]\.(carer_view|phone)`, `^children\[\d\]\.gp`,
+	disclosable := []string{confidential, `^adults\[0\]\.`, `^professionals\[0\]\.`, `^victims`, `^person\.visor_ref`, `^adults\[\d\]\.(carer_view|phone)`, `^children\[\d\]\.gp`,
 		`^children\[1\]\.(contact_pattern|with_whom_now)`, `^offences\[\d\]\.victim_relationship`, `^registers\[\d\]\.notes`, `who_lives_there`,
 		`^forms\.conference\.(protected_information|legal_advice)`,
 		`^forms\.cp1\.(disclosures|significant_others|interviews|police_checks|child_view|lawful_basis_note|csc_check_reply)`,
