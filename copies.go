@@ -130,12 +130,7 @@ func (x *filler) noteSection(s *Section) {
 	}
 	x.in, x.title = s, x.d.say(s.Title)
 	for _, q := range s.Fields {
-		why := x.sensitive(q, nil)
-		for _, c := range q.Fields {
-			if why == "" && len(c.Sensitive) > 0 {
-				why = c.Sensitive[0]
-			}
-		}
+		why := x.anySensitive(q)
 		if why == "" || q.Internal || x.copy == CopyAnnex && why != SensitivePrivilege {
 			continue
 		}
@@ -146,6 +141,25 @@ func (x *filler) noteSection(s *Section) {
 			x.noteWithheld(q, nil, why, a.Key, a.Label, a.Text)
 		}
 	}
+}
+
+// anySensitive is the first reason for which a question or one of its columns is sensitive.
+func (x *filler) anySensitive(q *Field) Sensitivity {
+	why := x.sensitive(q, nil)
+	for _, c := range q.Fields {
+		if why == "" && len(c.Sensitive) > 0 {
+			why = c.Sensitive[0]
+		}
+	}
+	return why
+}
+
+// columns are the columns of a list that must not be told: all of them when the list itself is sensitive.
+func (x *filler) columns(q *Field) []*Field {
+	if x.sensitive(q, nil) != "" {
+		return q.Fields
+	}
+	return slices.DeleteFunc(slices.Clone(q.Fields), func(c *Field) bool { return len(c.Sensitive) == 0 })
 }
 
 // noteWithheld notes an answer that is left out, with every fact that would have told it. An answer that is not there is not noted.
@@ -159,7 +173,7 @@ func (x *filler) noteWithheld(q *Field, item any, why Sensitivity, key, label, t
 		from = []string{q.Key}
 	}
 	for _, path := range from {
-		x.secretsIn(x.find(path, item), secret{key: path[strings.LastIndexByte(path, '.')+1:], names: q.Names, label: label}, q.Fields)
+		x.secretsIn(x.find(path, item), secret{key: path[strings.LastIndexByte(path, '.')+1:], names: q.Names, label: label}, x.columns(q))
 	}
 	if len(x.secrets) > before {
 		x.noted[key] = true
@@ -251,8 +265,8 @@ func (x *filler) noteOthers() {
 		}
 		for _, s := range f.Sections {
 			for _, q := range s.Fields {
-				if q.Kind != "" && x.sensitive(q, nil) != "" && x.form.asks("forms."+f.ID+"."+q.Key) == nil {
-					x.secretsIn(x.c.Forms[f.ID][q.Key], secret{key: q.Key, names: q.Names, label: f.ID + ": " + x.d.say(q.Label)}, q.Fields)
+				if q.Kind != "" && x.anySensitive(q) != "" && x.form.asks("forms."+f.ID+"."+q.Key) == nil {
+					x.secretsIn(x.c.Forms[f.ID][q.Key], secret{key: q.Key, names: q.Names, label: f.ID + ": " + x.d.say(q.Label)}, x.columns(q))
 				}
 			}
 		}

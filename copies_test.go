@@ -20,6 +20,7 @@ const sensitiveCase = `{"person":{"given_names":"Toby","family_name":"Refugeman"
  "victims":[{"reference":"V77","relationship":"Former partner of the person","source_protected":"yes"}],
  "professionals":[{"name":"Petra Keyworth","agency":"Safe Places","phone":"01632 960444","source_protected":"yes"}],
  "forms":{"conference":{"assessment":%q,"protected_information":[{"information":"He was seen at the school gate twice in one week. Ring 07700 900444 or Della Quist.","from_whom":"Sam Brown, the caretaker"},{"information":"None known","from_whom":"Kettleby"}],"legal_advice":"Counsel thinks the order would not stand up."},
+ "pp2":{"agency_updates":[{"agency":"Quorndale Housing","information":"He asked for a room at the hostel in Thornby Lane twice.","source":"The duty officer"}]},
  "cp1":{"interviews":[{"name":"Ida Asked","date":"2026-11-12"}],"disclosures":"Mia told her teacher that he hits her with a belt."}}}`
 
 // Nothing that a copy withholds may stand in the words of another answer, however it is written; and common words are no reason to stop it.

@@ -2,7 +2,6 @@ package caseforms
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -31,7 +30,7 @@ var nameKeys = map[string]bool{"name": true, "given_names": true, "family_name":
 // birthKeys are the keys of dates that tell who somebody is.
 var birthKeys = map[string]bool{"dob": true, "edd": true}
 
-// secretsIn notes every fact in a part of the case; like has what is known of all of them, columns the questions of a list's items.
+// secretsIn notes every fact in a part of the case; like has what is known of all of them. Of a form's own list, columns are those to note.
 func (x *filler) secretsIn(v any, like secret, columns []*Field) {
 	switch v := v.(type) {
 	case nil:
@@ -51,11 +50,10 @@ func (x *filler) secretsIn(v any, like secret, columns []*Field) {
 			x.secretsIn(v.item(i), like, columns)
 		}
 	case Group:
-		for _, k := range slices.Sorted(maps.Keys(v)) {
+		for _, c := range columns {
 			one := like
-			one.key = k
-			one.names = slices.ContainsFunc(columns, func(c *Field) bool { return c.Key == k && c.Names })
-			x.secretsIn(v[k], one, nil)
+			one.key, one.names = c.Key, c.Names
+			x.secretsIn(v[c.Key], one, nil)
 		}
 	default:
 		r := reflect.ValueOf(v).Elem()
