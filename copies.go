@@ -110,7 +110,7 @@ func (x *filler) untold(q *Field, a *Answer) bool {
 	if x.silent && x.withheldHere(q, nil) != "" {
 		return true
 	}
-	return q.Silent && a.State == Withheld && (x.silent || !x.form.Silent)
+	return q.Silent && a.State == Withheld && !x.marked && (x.silent || !x.form.Silent)
 }
 
 // reticent: a copy for the person says that something is withheld, never why.

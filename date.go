@@ -14,6 +14,14 @@ type Date struct {
 	Year, Month, Day int
 }
 
+// London is a time as the clocks of the people show it.
+func London(t time.Time) time.Time {
+	if loc, err := time.LoadLocation("Europe/London"); err == nil {
+		return t.In(loc)
+	}
+	return t.UTC()
+}
+
 // DateOf is the day t falls on in its own time zone.
 func DateOf(t time.Time) Date {
 	y, m, d := t.Date()

@@ -15,6 +15,7 @@ type Document struct {
 	Marking    string
 	Notice     string // says which copy it is, where it may be told: "Own file – not to be shared"
 	Ref        string // empty: the document was not recorded and prints "not issued"
+	Issue      int    // from 2 on it is printed beside the reference, so that an earlier one can be told from it
 	Copy       string
 	Draft      bool
 	Blank      bool // the empty printable form

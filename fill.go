@@ -12,9 +12,12 @@ type FillOptions struct {
 	Today Date   // used for ages when the form's own date is not answered
 	For   string // which of several addressees it is for; "" is the first
 	Ref   string
+	Issue int    // which issue under the reference it is, from 1; 0 when it was not recorded
 	Copy  string // "" is full
 	Draft bool
 	Blank bool // the empty printable form; the case is not looked at and may be nil
+	// Marked is for subject access: what the disclosable copy withholds is marked visibly even on forms that withhold silently (0.4 point 6).
+	Marked bool
 }
 
 // Fill prints a form's answers from a case. It does not judge them: see [Definitions.Check].
@@ -57,7 +60,7 @@ func (x *filler) document(o FillOptions) (*Document, error) {
 	}
 	doc := &Document{
 		Form: f.ID, Version: f.Version, Definition: f.Hash, Date: x.on, Area: d.Area, Lang: "en-GB", Title: d.say(title), Subtitle: d.say(subtitle),
-		Marking: f.Marking, Notice: d.say(f.Notices[x.copy]), Ref: o.Ref, Copy: x.copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
+		Marking: f.Marking, Notice: d.say(f.Notices[x.copy]), Ref: o.Ref, Issue: o.Issue, Copy: x.copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
 	}
 	if d.Lang == "cy" {
 		doc.Lang = "cy"
@@ -135,6 +138,7 @@ type filler struct {
 	blank     bool
 	copy      string
 	silent    bool            // withheld facts are as if not answered
+	marked    bool            // withheld facts are marked, also those that are withheld silently
 	in        *Section        // the section being filled
 	title     string          // its printed title
 	secrets   []secret        // what this document must not tell
@@ -151,7 +155,8 @@ func (d *Definitions) filler(f *Form, c *Case, o FillOptions) (*filler, error) {
 		return nil, &Error{Kind: Invalid, Msg: f.ID + " has no copy called " + quoteKey(o.Copy), Hint: "it has: " + strings.Join(f.Copies, ", ")}
 	}
 	x := &filler{d: d, form: f, c: c, own: c.Forms[f.ID], on: o.Today, blank: o.Blank, copy: o.Copy, noted: map[string]bool{}}
-	x.silent = f.Silent && x.copy == CopyDisclosable
+	x.marked = o.Marked && x.copy == CopyDisclosable
+	x.silent = f.Silent && x.copy == CopyDisclosable && !x.marked
 	if err := x.address(o.For); err != nil {
 		return nil, err
 	}

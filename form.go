@@ -16,6 +16,7 @@ type Definitions struct {
 // FactWords are the words for one shared fact.
 type FactWords struct {
 	Label   Text
+	Item    Text // of a list: what one item is called; else the label
 	Options []Option
 	Line    int
 }
@@ -34,7 +35,7 @@ type Form struct {
 	DatedBy      string   // key of the field whose date is the document's date: ages are told on that day
 	Addressee    *Addressee
 	FoldBlanks   bool            // optional questions without an answer print as one line that names them (0.4 point 21)
-	Silent       bool            // what the disclosable copy withholds is not told: no mark, no reason (0.4 point 6)
+	Silent       bool            // what the disclosable copy withholds is not told: no mark, no reason (0.4 point 6); see FillOptions.Marked
 	Schedule     bool            // the full copy and the annex list what the disclosable copy leaves out
 	Notices      map[string]Text // by copy: what it says of itself on every page
 	Confidential bool            // goes to those who may see confidential addresses, which is Children's Social Care alone (0.4 point 7)
@@ -44,12 +45,19 @@ type Form struct {
 	Sections     []*Section
 	Rules        []*Rule
 	File         string
-	Hash         string // SHA-256, in hexadecimal, of the files that make up the form as it holds here; set by who loads it
-	Replaces     *Form  // the general form, where this is an area's: a case may answer its questions too
+	Hash         string   // SHA-256, in hexadecimal, of the files that make up the form as it holds here; set by who loads it
+	Sources      []Source // those files, in the order in which they were read
+	Replaces     *Form    // the general form, where this is an area's: a case may answer its questions too
 
 	fields map[string]*Field // by key, columns excluded
 	theirs map[string]string // of a list whose items belong to addressees: the key that says to whom
 	asked  map[string]*Field // by the path of the fact that is printed, without indexes
+}
+
+// Source is a file that a form is made of, as it was read. Nobody changes its bytes.
+type Source struct {
+	Name string // its path among the definitions, with slashes
+	Data []byte
 }
 
 // Addressee says that each document is for one of several: an authority concerned, an agency with actions to take. It has what is theirs

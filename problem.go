@@ -12,6 +12,9 @@ type ErrorKind string
 const (
 	Invalid     ErrorKind = "invalid"     // what was given cannot be used as it stands
 	NotFound    ErrorKind = "notfound"    // there is no such thing
+	Forbidden   ErrorKind = "forbidden"   // this actor may not do it
+	Conflict    ErrorKind = "conflict"    // somebody else changed it meanwhile
+	Held        ErrorKind = "held"        // a policy or a duty stands against it
 	Unavailable ErrorKind = "unavailable" // a file or service cannot be reached now
 	Internal    ErrorKind = "internal"    // a mistake of ours
 )

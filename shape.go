@@ -14,6 +14,7 @@ type Shape struct {
 	Hint    Text
 	Options []Option
 	Keys    []ShapeKey // of a record, in the order of the case record or the form
+	One     Text       // of a list: what one item is called
 	Item    *Shape     // of a list
 	Printed []string   // of a record that prints as one answer: the keys it prints
 }
@@ -54,7 +55,7 @@ func ownShape(q *Field) (ShapeKey, bool) {
 	s := &Shape{Kind: q.Kind, Label: q.Label, Hint: q.Hint, Options: q.Options}
 	switch q.Kind {
 	case KindList:
-		s.Item = &Shape{Kind: KindRecord}
+		s.Item, s.One = &Shape{Kind: KindRecord}, q.itemName()
 		for _, c := range q.Fields {
 			if k, ok := ownShape(c); ok {
 				s.Item.Keys = append(s.Item.Keys, k)
@@ -79,7 +80,10 @@ func (d *Definitions) shapeOf(t reflect.Type, path string, used map[string]bool)
 		s.Kind = kindOf(v)
 		return s
 	case list:
-		s.Kind = KindList
+		s.Kind, s.One = KindList, s.Label
+		if w := d.Facts[path]; w != nil && !w.Item.IsZero() {
+			s.One = w.Item
+		}
 		items, _ := t.FieldByName("Items")
 		s.Item = d.shapeOf(items.Type.Elem(), path, used)
 		return s

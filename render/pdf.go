@@ -103,14 +103,9 @@ func (s *sheet) release() {
 // and stands first in each page's content so that the text of the page follows on from it unbroken.
 func (s *sheet) furniture() {
 	d := s.doc
-	ref := d.Ref
-	if ref == "" {
-		ref = d.Words("not_issued")
-	}
+	ref := reference(d)
 	if d.Blank {
 		ref = ""
-	} else {
-		ref = d.Words("reference") + ": " + ref
 	}
 	name := d.Title + ", " + d.Words("version") + " " + d.Version
 	for i := range s.pages {

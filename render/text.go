@@ -3,6 +3,7 @@ package render
 import (
 	"bufio"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -40,6 +41,9 @@ func Text(w io.Writer, doc *caseforms.Document) error {
 func reference(doc *caseforms.Document) string {
 	if doc.Ref == "" {
 		return doc.Words("reference") + ": " + doc.Words("not_issued")
+	}
+	if doc.Issue > 1 {
+		return doc.Words("reference") + ": " + doc.Ref + ", " + doc.Words("issue") + " " + strconv.Itoa(doc.Issue)
 	}
 	return doc.Words("reference") + ": " + doc.Ref
 }

@@ -171,7 +171,7 @@ func (d *decoder) record(n *yaml.Node, v reflect.Value, key string) {
 	var names []string
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		if !f.IsExported() || f.Name == "File" || f.Name == "Hash" || f.Name == "Replaces" {
+		if !f.IsExported() || f.Name == "File" || f.Name == "Hash" || f.Name == "Sources" || f.Name == "Replaces" {
 			continue
 		}
 		if f.Name == "Line" {

@@ -41,16 +41,19 @@ func Load(area string) (*caseforms.Definitions, error) { return LoadFS(builtin, 
 // LoadFS reads definitions laid out as the built-in ones are. An area's forms replace the general ones whole; its words, settings and
 // facts are merged by key. An [Invalid] error holds every problem found.
 func LoadFS(files fs.FS, area string) (*caseforms.Definitions, error) {
+	if area != "" && (strings.Contains(area, "/") || !fs.ValidPath("areas/"+area) || !exists(files, "areas/"+area)) {
+		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no area of this name", Hint: "areas: " + strings.Join(Areas(), ", ")}
+	}
+	return load(files, area)
+}
+
+func load(files fs.FS, area string) (*caseforms.Definitions, error) {
 	l := &loader{files: files, defs: &caseforms.Definitions{
 		Area: area, Lang: "en", Facts: map[string]*caseforms.FactWords{}, Words: caseforms.Words{}, Settings: map[string]caseforms.Text{},
 	}}
 	l.layer(".")
 	if area != "" {
-		dir := path.Join("areas", area)
-		if !fs.ValidPath(dir) || strings.Contains(area, "/") || !exists(files, dir) {
-			return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no area of this name", Hint: "areas: " + strings.Join(Areas(), ", ")}
-		}
-		l.layer(dir)
+		l.layer(path.Join("areas", area))
 	}
 	if t, ok := l.defs.Settings["language"]; ok {
 		l.defs.Lang = t.En
@@ -90,27 +93,50 @@ type loader struct {
 
 // source is a file that was read.
 type source struct {
-	name string
+	caseforms.Source
 	form string // whose it is; "" when every form uses it
 	sum  [32]byte
 }
 
-// hash gives every form the SHA-256 of what it is made of: its file, the files of the forms it takes sections from, and the words, facts and
-// settings, each by name and content. A change anywhere in them is seen; a change in another form is not.
+// hash gives every form what it is made of, and the SHA-256 of that: its file, the files of the forms it takes sections from or looks at, of
+// those that they need in turn, and the words, facts and settings, each by name and content. A change anywhere in them is seen; a change in
+// another form is not.
 func (l *loader) hash() {
 	for _, f := range l.defs.Forms {
-		uses := map[string]bool{"": true, f.ID: true}
-		for _, s := range f.Sections {
-			id, _, _ := strings.Cut(s.Takes, ".")
-			uses[id] = true
-		}
+		uses := map[string]bool{"": true}
+		l.needs(f, uses)
 		h := sha256.New()
 		for _, s := range l.sources {
 			if uses[s.form] {
-				fmt.Fprintf(h, "%s %x\n", s.name, s.sum)
+				fmt.Fprintf(h, "%s %x\n", s.Name, s.sum)
+				f.Sources = append(f.Sources, s.Source)
 			}
 		}
 		f.Hash = hex.EncodeToString(h.Sum(nil))
+	}
+}
+
+// needs notes a form and the forms without which it cannot be read.
+func (l *loader) needs(f *caseforms.Form, noted map[string]bool) {
+	if noted[f.ID] {
+		return
+	}
+	noted[f.ID] = true
+	others := map[string]bool{}
+	for _, s := range f.Sections {
+		id, _, _ := strings.Cut(s.Takes, ".")
+		others[id] = true
+	}
+	for p := range l.defs.Uses(f) {
+		if rest, ok := strings.CutPrefix(p, "forms."); ok {
+			id, _, _ := strings.Cut(rest, ".")
+			others[id] = true
+		}
+	}
+	for _, o := range l.defs.Forms {
+		if others[o.ID] {
+			l.needs(o, noted)
+		}
 	}
 }
 
@@ -175,7 +201,7 @@ func (l *loader) read(name, form string, dst any) bool {
 		l.problems = append(l.problems, caseforms.Problem{Severity: caseforms.Blocking, File: name, Msg: err.Error(), Line: 1, Column: 1})
 		return false
 	}
-	l.sources = append(l.sources, source{name, form, sha256.Sum256(data)})
+	l.sources = append(l.sources, source{caseforms.Source{Name: name, Data: data}, form, sha256.Sum256(data)})
 	ps := decode(name, data, dst)
 	l.problems = append(l.problems, ps...)
 	return len(ps) == 0

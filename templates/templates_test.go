@@ -63,6 +63,7 @@ func TestMistakesInDefinitionsAreTold(t *testing.T) {
 		"not YAML":                 {check, "form: check", "form: [check", check + ":"},
 		"unknown key":              {check, "marking: OFFICIAL-SENSITIVE", "markings: X", "check/2026-11.yaml:9:1: markings: there is no such key"},
 		"unknown key of a field":   {check, "required: true, source: \"002:977\"", "requird: true", "requird: there is no such key"},
+		"a key that is ours":       {check, "marking: OFFICIAL-SENSITIVE", "sources: []\nmarking: OFFICIAL-SENSITIVE", "sources: there is no such key"},
 		"doubled key":              {check, "subtitle:", "title:", "this key stands twice"},
 		"wrong version":            {check, `version: "2026-11"`, `version: "2026-12"`, "version: must be 2026-11"},
 		"unknown layout":           {check, "layout: pairs", "layout: coordinates", "layout: is none of: rows, pairs"},

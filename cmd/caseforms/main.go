@@ -205,10 +205,4 @@ func (inv *invocation) want(least, most int) error {
 }
 
 // today is the day in London, which the forms go by.
-func (inv *invocation) today() caseforms.Date {
-	t := inv.now()
-	if loc, err := time.LoadLocation("Europe/London"); err == nil {
-		t = t.In(loc)
-	}
-	return caseforms.DateOf(t)
-}
+func (inv *invocation) today() caseforms.Date { return caseforms.DateOf(caseforms.London(inv.now())) }

@@ -1,0 +1,340 @@
+package casework
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"caseforms"
+	"caseforms/internal/store"
+	"caseforms/render"
+)
+
+// Exported is one file of what is held about a person.
+type Exported struct {
+	Name string // in the folders own and apart; no personal data
+	Data []byte
+}
+
+// The folders of an export: what may go to the person once somebody has read it, and what is about others and must be reviewed first.
+const (
+	folderOwn   = "own/"
+	folderApart = "apart/"
+)
+
+// Export is everything that is held about the people of the cases, for a subject-access request: in words rather than codes, with what is
+// about other people apart (Data Protection Act 2018 s.45; UK GDPR Article 15; E.4 points 5 and 6). Files are given to add one by one,
+// so that a large export need not fit into memory. It is a disclosure, and in the ledger of each case.
+func (k *Desk) Export(ctx context.Context, a caseforms.Actor, ids []caseforms.CaseID, add func(Exported) error) error {
+	if err := a.Need("export what is held about a person", caseforms.RoleManager, caseforms.RoleAdmin); err != nil {
+		return err
+	}
+	var cases []*store.Case
+	for _, id := range ids {
+		c, err := k.store.FindCase(ctx, id)
+		if err != nil {
+			return err
+		}
+		if c.Restricted && !allowed(a, c.Access) || !c.Erased.IsZero() {
+			reader := a
+			reader.Roles = []caseforms.Role{caseforms.RoleManager} // whether the role suffices is settled above
+			if err := k.see(ctx, reader, c, "export this case"); err != nil {
+				return err
+			}
+		}
+		cases = append(cases, c)
+	}
+	who, err := k.names(ctx)
+	if err != nil {
+		return err
+	}
+	readme := fmt.Sprintf(exportReadme, longTime(k.store.Now()))
+	if err := add(Exported{"READ-THIS-FIRST.txt", []byte(readme)}); err != nil {
+		return err
+	}
+	for _, c := range cases {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := k.exportCase(ctx, c, who, add); err != nil {
+			return err
+		}
+		e := store.Entry{Acts: []store.Act{store.Disclosure}, What: "everything held exported", Actor: a.ID, Case: c.ID}
+		if err := k.store.Append(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const exportReadme = `Everything held about a person, exported %s.
+
+own/    what is about the person, in words. Read it before it is handed over: a sentence may
+        tell something of somebody else that no program recognises.
+apart/  what is about other people, sensitive, or not for the person: the documents as they
+        were sent, and the facts about children, adults, victims and professionals. It must be
+        reviewed by somebody entitled before any of it is disclosed. What is kept back, and why,
+        has to be written down (Data Protection Act 2018, section 45).
+
+Documents in own/ are printed again from the facts they were made from, without what is
+sensitive; what is left out is marked. One that is missing there could not be made without
+telling what it withholds: see the original in apart/.
+`
+
+// exportCase adds what is held of one case.
+func (k *Desk) exportCase(ctx context.Context, c *store.Case, who names, add func(Exported) error) error {
+	record, err := k.store.Record(ctx, c)
+	if err != nil {
+		return err
+	}
+	defs, err := k.load("")
+	if err != nil {
+		return err
+	}
+	refs, err := k.store.DocumentsOf(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	var docs []*store.Document
+	for _, ref := range refs {
+		d, err := k.store.Document(ctx, ref)
+		if err != nil {
+			return err
+		}
+		docs = append(docs, d)
+	}
+	// The record may use the questions of an area's form.
+	read, ps := defs.Decode(record, nil)
+	for i := len(docs) - 1; i >= 0 && read == nil; i-- {
+		if local, err := k.load(docs[i].Latest().Area); err == nil {
+			if read, _ = local.Decode(record, nil); read != nil {
+				defs = local
+			}
+		}
+	}
+	if read == nil {
+		return &Refused{ps}
+	}
+	own, apart := defs.InWords(read)
+	acts, err := k.events(ctx, c.ID, who)
+	if err != nil {
+		return err
+	}
+	own.Sections = append(own.Sections, documentsSection(defs, docs, who), actsSection(acts))
+	for _, part := range []struct {
+		folder string
+		doc    *caseforms.Document
+	}{{folderOwn, own}, {folderApart, apart}} {
+		part.doc.Date, part.doc.Ref = k.today(), string(c.ID)
+		for _, f := range []render.Format{render.FormatPDF, render.FormatText} {
+			var b bytes.Buffer
+			if _, err := render.Write(&b, part.doc, f, render.Options{}); err != nil {
+				return err
+			}
+			if err := add(Exported{part.folder + string(c.ID) + "." + string(f), b.Bytes()}); err != nil {
+				return err
+			}
+		}
+	}
+	if err := add(Exported{folderApart + string(c.ID) + ".json", record}); err != nil {
+		return err
+	}
+	for _, d := range docs {
+		if err := k.exportDocument(ctx, d, add); err != nil {
+			return err
+		}
+	}
+	drafts, err := k.store.Drafts(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range drafts {
+		_, content, err := k.store.Draft(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		if err := add(Exported{folderApart + string(d.ID) + ".json", content}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exportDocument adds the documents as they were issued, and a copy of the latest for the person.
+func (k *Desk) exportDocument(ctx context.Context, d *store.Document, add func(Exported) error) error {
+	for i := range d.Versions {
+		v := &d.Versions[i]
+		if !v.Erased.IsZero() {
+			continue
+		}
+		for j := range v.Files {
+			f := &v.Files[j]
+			data, err := k.store.FileData(ctx, f)
+			if err != nil {
+				return err
+			}
+			name := fmt.Sprintf("%s%s-issue-%d", folderApart, d.Ref, v.Number)
+			if f.Profile != string(render.ProfileArchive) {
+				name += "-" + f.Profile
+			}
+			if err := add(Exported{name + "." + f.Format, data}); err != nil {
+				return err
+			}
+		}
+	}
+	v := d.Latest()
+	if !v.Erased.IsZero() {
+		return nil
+	}
+	record, err := k.store.RecordOf(ctx, v)
+	if err != nil {
+		return err
+	}
+	// Printed by the forms of today: they know of every other form what is sensitive there, which the kept definition does not.
+	defs, err := k.load(v.Area)
+	if err != nil {
+		return nil // the area is gone; the original is there
+	}
+	form, err := defs.Form(d.Form)
+	if err != nil || !slices.Contains(form.Copies, caseforms.CopyDisclosable) {
+		return nil
+	}
+	c, _ := defs.Decode(record, form)
+	if c == nil {
+		return nil
+	}
+	rec, err := k.store.Prove(ctx, v.Entry)
+	if err != nil {
+		return err
+	}
+	doc, err := defs.Fill(form, c, caseforms.FillOptions{Today: caseforms.DateOf(caseforms.London(v.Issued)), For: rec.Detail["for"], Ref: string(d.Ref), Issue: v.Number,
+		Copy: caseforms.CopyDisclosable, Marked: true})
+	if err != nil {
+		return nil // it would tell what it withholds
+	}
+	var b bytes.Buffer
+	if _, err := render.Write(&b, doc, render.FormatPDF, render.Options{}); err != nil {
+		return err
+	}
+	return add(Exported{folderOwn + string(d.Ref) + ".pdf", b.Bytes()})
+}
+
+// documentsSection lists what was issued.
+func documentsSection(defs *caseforms.Definitions, docs []*store.Document, who names) caseforms.DocSection {
+	t := &caseforms.Table{Key: "documents", Label: "Documents issued", Layout: caseforms.LayoutTable, Columns: columns("Reference", "Form", "Issue", "When", "By")}
+	for _, d := range docs {
+		title := d.Form
+		if f, err := defs.Form(d.Form); err == nil {
+			title = f.Title.In(defs.Lang)
+		}
+		for _, v := range d.Versions {
+			t.Rows = append(t.Rows, row("documents", len(t.Rows), string(d.Ref), title, fmt.Sprint(v.Number), longTime(v.Issued), who.of(v.IssuedBy)))
+		}
+	}
+	return section("documents", "Documents issued", t)
+}
+
+// actsSection lists who did what with the record.
+func actsSection(events []Event) caseforms.DocSection {
+	t := &caseforms.Table{Key: "acts", Label: "What was done with it", Layout: caseforms.LayoutTable, Columns: columns("When", "By", "What")}
+	for _, e := range events {
+		what := e.What
+		if why := e.Detail["why"]; why != "" {
+			what += ": " + why
+		}
+		t.Rows = append(t.Rows, row("acts", len(t.Rows), longTime(e.At), e.By, what))
+	}
+	return section("acts", "What was done with the record, when and by whom", t)
+}
+
+func section(key, title string, t *caseforms.Table) caseforms.DocSection {
+	s := caseforms.DocSection{Key: key, Title: title, Layout: caseforms.LayoutTable}
+	if len(t.Rows) == 0 {
+		t.None = &caseforms.Answer{Key: key + ".none", Label: title, State: caseforms.Answered, Text: "None"}
+	}
+	s.Parts = []caseforms.Part{{Table: t}}
+	return s
+}
+
+func columns(labels ...string) (out []caseforms.Column) {
+	for _, l := range labels {
+		out = append(out, caseforms.Column{Key: strings.ToLower(l), Label: l, Kind: caseforms.KindText, Width: 1})
+	}
+	return out
+}
+
+func row(table string, n int, texts ...string) caseforms.Row {
+	r := caseforms.Row{Key: fmt.Sprintf("%s[%d]", table, n)}
+	for i, t := range texts {
+		r.Cells = append(r.Cells, caseforms.Answer{Key: fmt.Sprintf("%s.%d", r.Key, i), Kind: caseforms.KindText, State: caseforms.Answered, Text: t})
+	}
+	return r
+}
+
+// Erase destroys the content of a case, or of one document when ref is given. What stays are ids, times and the ledger's records.
+func (k *Desk) Erase(ctx context.Context, a caseforms.Actor, id caseforms.CaseID, ref caseforms.Ref, why string) error {
+	if err := a.Need("erase", caseforms.RoleAdmin); err != nil {
+		return err
+	}
+	if why = strings.TrimSpace(why); why == "" {
+		return needsReason("an erasure")
+	}
+	e := store.Entry{Acts: []store.Act{store.Erasure}, Actor: a.ID, Detail: map[string]string{"why": why}}
+	if ref != "" {
+		e.What = "document erased"
+		return k.store.EraseDocument(ctx, ref, e)
+	}
+	e.What = "case erased"
+	return k.store.Erase(ctx, id, e)
+}
+
+// Hold keeps a case from being erased, such as for an inquiry, or lets it be erased again (E.4 point 2).
+func (k *Desk) Hold(ctx context.Context, a caseforms.Actor, id caseforms.CaseID, held bool, why string) error {
+	if err := a.Need("set or release a hold", caseforms.RoleAdmin, caseforms.RoleManager); err != nil {
+		return err
+	}
+	if why = strings.TrimSpace(why); why == "" {
+		return needsReason("a hold, and its release,")
+	}
+	what := "hold set"
+	if !held {
+		what = "hold released"
+	}
+	if _, err := k.store.FindCase(ctx, id); err != nil {
+		return err
+	}
+	return again(k.store.Hold(ctx, id, held, store.Entry{What: what, Actor: a.ID, Case: id, Detail: map[string]string{"why": why}}))
+}
+
+// Erasures are the cases and documents that were erased, and when.
+func (k *Desk) Erasures(ctx context.Context, a caseforms.Actor) (store.Again, error) {
+	if err := a.Need("see what was erased", caseforms.RoleAdmin, caseforms.RoleAuditor, caseforms.RoleManager); err != nil {
+		return store.Again{}, err
+	}
+	cases, refs, err := k.store.Erasures(ctx)
+	return store.Again{Cases: cases, Refs: refs}, err
+}
+
+// Backup copies the whole store, encrypted to the recipients, while people go on working. It is noted in the ledger.
+func (k *Desk) Backup(ctx context.Context, a caseforms.Actor, w io.Writer, to ...age.Recipient) (*store.About, error) {
+	if err := a.Need("make backups", caseforms.RoleAdmin); err != nil {
+		return nil, err
+	}
+	about, err := k.store.Backup(ctx, w, to...)
+	if err != nil {
+		return nil, err
+	}
+	detail := map[string]string{"of": about.At.Format(time.RFC3339)}
+	for i, r := range to {
+		if s, ok := r.(fmt.Stringer); ok {
+			detail[fmt.Sprintf("to %d", i+1)] = s.String()
+		}
+	}
+	return about, k.store.Append(ctx, store.Entry{What: "backup made", Actor: a.ID, Detail: detail})
+}

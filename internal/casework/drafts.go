@@ -1,0 +1,204 @@
+package casework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"caseforms"
+	"caseforms/internal/store"
+)
+
+// Draft is a form that somebody is filling in.
+type Draft struct {
+	store.Draft
+	ChangedByName string
+	Content       []byte // a case record as JSON; nil in lists
+}
+
+// SaveDraft asks for a draft to be saved.
+type SaveDraft struct {
+	ID      caseforms.DraftID // "" makes a new one
+	Base    int               // the version the writer has seen; 0 of a new one
+	Case    caseforms.CaseID  // whose it is, when that is known
+	Form    string
+	Area    string
+	Content []byte
+}
+
+// DraftConflict says that somebody else saved the draft since it was read. It has both, and where they differ; nothing was overwritten.
+type DraftConflict struct {
+	Theirs      Draft
+	Yours       []byte
+	Differences []caseforms.Difference
+}
+
+func (e *DraftConflict) Error() string {
+	return fmt.Sprintf("%s saved this draft at %s, after you had read it; yours was not saved", e.Theirs.ChangedByName, longTime(e.Theirs.Changed))
+}
+
+// SaveDraft saves anything that can be read as a case record, however incomplete. A [DraftConflict] is returned when somebody else saved
+// it meanwhile.
+func (k *Desk) SaveDraft(ctx context.Context, a caseforms.Actor, r SaveDraft) (*Draft, error) {
+	if err := a.Need("save drafts", caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
+		return nil, err
+	}
+	s := store.Draft{ID: r.ID, Case: r.Case, Form: r.Form, Area: r.Area, Version: r.Base, Team: a.Team}
+	e := store.Entry{Acts: []store.Act{store.Alteration}, What: "draft saved", Actor: a.ID}
+	var old []byte
+	var d *store.Draft
+	var err error
+	if r.ID == "" {
+		if s.ID, err = caseforms.NewDraftID(nil); err != nil {
+			return nil, err
+		}
+		s.Version = 0
+		e.Acts = []store.Act{store.Collection}
+		if r.Case != "" {
+			c, err := k.store.FindCase(ctx, r.Case)
+			if err != nil {
+				return nil, err
+			}
+			if err := k.see(ctx, a, c, "save a draft of this case"); err != nil {
+				return nil, err
+			}
+		}
+	} else {
+		if d, old, err = k.draft(ctx, a, r.ID, "save this draft"); err != nil {
+			return nil, err
+		}
+		s.Form, s.Area, s.Case, s.Team = d.Form, d.Area, d.Case, d.Team
+	}
+	defs, err := k.load(s.Area)
+	if err != nil {
+		return nil, err
+	}
+	f, err := defs.Form(s.Form)
+	if err != nil {
+		return nil, err
+	}
+	if c, ps := defs.Decode(r.Content, f); c == nil {
+		return nil, &Refused{ps}
+	}
+	conflict := func() error {
+		now, theirs, err := k.draft(ctx, a, r.ID, "save this draft")
+		if err != nil {
+			return err
+		}
+		name, err := k.nameOf(ctx, now.ChangedBy)
+		if err != nil {
+			return err
+		}
+		diff, err := defs.Differences(f, theirs, r.Content)
+		if err != nil {
+			return err
+		}
+		return &DraftConflict{Theirs: Draft{*now, name, theirs}, Yours: r.Content, Differences: diff}
+	}
+	if d != nil && d.Version != r.Base {
+		return nil, conflict()
+	}
+	e.Case, e.Detail = s.Case, map[string]string{"draft": string(s.ID), "form": s.Form}
+	if string(old) == string(r.Content) && d != nil {
+		return &Draft{*d, a.Name, r.Content}, nil
+	}
+	err = k.store.SaveDraft(ctx, s, r.Content, e)
+	if errors.Is(err, store.ErrChanged) && d != nil {
+		return nil, conflict()
+	}
+	if err != nil {
+		return nil, again(err)
+	}
+	saved, _, err := k.store.Draft(ctx, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &Draft{*saved, a.Name, r.Content}, nil
+}
+
+// draft reads a draft that the actor may see: of a case they may see, or without a case their own or their team's.
+func (k *Desk) draft(ctx context.Context, a caseforms.Actor, id caseforms.DraftID, what string) (*store.Draft, []byte, error) {
+	if err := a.Need(what, caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
+		return nil, nil, err
+	}
+	d, content, err := k.store.Draft(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d.Case != "" {
+		c, err := k.store.FindCase(ctx, d.Case)
+		if err != nil {
+			return nil, nil, err
+		}
+		return d, content, k.see(ctx, a, c, what)
+	}
+	if !ownDraft(a, d) {
+		e := store.Entry{Acts: []store.Act{store.Consultation}, What: "refused", Actor: a.ID, Detail: map[string]string{"wanted": what, "draft": string(id)}}
+		if err := k.store.Append(ctx, e); err != nil {
+			return nil, nil, err
+		}
+		return nil, nil, &caseforms.Error{Kind: caseforms.Forbidden, Msg: "draft " + string(id) + " is another team's; that you asked is recorded", Hint: "ask whoever is writing it to save it under its case"}
+	}
+	return d, content, nil
+}
+
+func ownDraft(a caseforms.Actor, d *store.Draft) bool {
+	return d.CreatedBy == a.ID || d.ChangedBy == a.ID || a.Team != "" && strings.EqualFold(a.Team, d.Team)
+}
+
+// Draft reads one draft. That somebody read it is in the ledger.
+func (k *Desk) Draft(ctx context.Context, a caseforms.Actor, id caseforms.DraftID) (*Draft, error) {
+	d, content, err := k.draft(ctx, a, id, "read this draft")
+	if err != nil {
+		return nil, err
+	}
+	e := store.Entry{Acts: []store.Act{store.Consultation}, What: "draft read", Actor: a.ID, Case: d.Case, Detail: map[string]string{"draft": string(id)}}
+	if err := k.store.Append(ctx, e); err != nil {
+		return nil, err
+	}
+	name, err := k.nameOf(ctx, d.ChangedBy)
+	return &Draft{*d, name, content}, err
+}
+
+// Drafts are the drafts the actor may see, the last changed first, without their content.
+func (k *Desk) Drafts(ctx context.Context, a caseforms.Actor) ([]Draft, error) {
+	if err := a.Need("see drafts", caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
+		return nil, err
+	}
+	all, err := k.store.Drafts(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	names, err := k.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Draft
+	for _, d := range all {
+		if d.Case == "" && !ownDraft(a, &d) {
+			continue
+		}
+		if d.Case != "" {
+			c, err := k.store.FindCase(ctx, d.Case)
+			if err != nil {
+				return nil, err
+			}
+			if c.Restricted && !allowed(a, c.Access) {
+				continue
+			}
+		}
+		out = append(out, Draft{d, names.of(d.ChangedBy), nil})
+	}
+	return out, nil
+}
+
+// DropDraft throws a draft away.
+func (k *Desk) DropDraft(ctx context.Context, a caseforms.Actor, id caseforms.DraftID) error {
+	d, _, err := k.draft(ctx, a, id, "throw this draft away")
+	if err != nil {
+		return err
+	}
+	e := store.Entry{Acts: []store.Act{store.Erasure}, What: "draft thrown away", Actor: a.ID, Detail: map[string]string{"draft": string(id), "case": string(d.Case)}}
+	return again(k.store.DropDraft(ctx, d, e))
+}

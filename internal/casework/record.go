@@ -1,0 +1,299 @@
+package casework
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"caseforms"
+	"caseforms/internal/store"
+	"caseforms/render"
+	"caseforms/templates"
+)
+
+// Output is a file that is made of a document.
+type Output struct {
+	Format  render.Format
+	Profile render.Profile // "" is archive
+}
+
+// Record asks for a document to be issued: filled, rendered, kept for good and entered in the ledger.
+type Record struct {
+	Form string
+	Area string
+	Case []byte // the case record as JSON; with a Draft it may be nil and is the draft's
+
+	CaseID caseforms.CaseID  // whose case it is; "" finds it by CRN, prison number or PNC ID, and else makes one
+	Again  caseforms.Ref     // the document of which this is a new version
+	Why    string            // the reason for a new version
+	Draft  caseforms.DraftID // the draft it is issued from, which goes
+	Base   int               // the version of the draft that was seen
+
+	Copy    string // "" is full
+	For     string // of several addressees, whom it is for
+	Outputs []Output
+	Send    []store.NewItem // what is to be delivered, entered in the same act
+}
+
+// Issued is a document that was issued.
+type Issued struct {
+	Ref      caseforms.Ref
+	Version  int
+	Case     caseforms.CaseID
+	NewCase  bool
+	Document *caseforms.Document
+	Files    []IssuedFile
+}
+
+// IssuedFile is one of its files.
+type IssuedFile struct {
+	Output
+	Data   []byte
+	Report render.Report
+}
+
+// Refused says that a form cannot be issued, and everything that stands against it.
+type Refused struct{ Problems []caseforms.Problem }
+
+func (e *Refused) Error() string { return "the form cannot be issued yet; nothing was recorded" }
+
+// Record issues a document. The problems are those that did not stand against it; when it cannot be issued, the error is a [Refused].
+func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued, []caseforms.Problem, error) {
+	if err := a.Need("issue documents", caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
+		return nil, nil, err
+	}
+	var draft *store.Draft
+	if r.Draft != "" {
+		d, content, err := k.draft(ctx, a, r.Draft, "issue this draft")
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.Base != 0 && r.Base != d.Version {
+			return nil, nil, again(store.ErrChanged)
+		}
+		if r.Case == nil {
+			r.Case = content
+		}
+		draft, r.Form = d, d.Form
+		r.Area = d.Area
+		if r.CaseID == "" {
+			r.CaseID = d.Case
+		}
+	}
+	d, err := k.load(r.Area)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := d.Form(r.Form)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, ps := d.Decode(r.Case, f)
+	if c == nil {
+		return nil, nil, &Refused{ps}
+	}
+	o := caseforms.FillOptions{Today: k.today(), For: r.For, Copy: r.Copy}
+	if o.Copy == "" {
+		o.Copy = caseforms.CopyFull
+	}
+	if ps, err = d.Check(f, c, o); err != nil {
+		return nil, nil, err
+	}
+	if caseforms.Blocks(ps) {
+		return nil, nil, &Refused{ps}
+	}
+	if len(r.Outputs) == 0 {
+		r.Outputs = []Output{{Format: render.FormatPDF}}
+	}
+	renderer, err := k.renderer()
+	if err != nil {
+		return nil, nil, &caseforms.Error{Kind: caseforms.Internal, Msg: "the program cannot read itself", Err: err}
+	}
+	bundle, err := templates.Bundle(d, f.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	record, err := compact(r.Case)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Somebody else may issue of the same case at the same moment, and a reference drawn may be taken: then all is looked at once more.
+	for try := 0; ; try++ {
+		out := &Issued{Ref: r.Again}
+		i := store.Issue{
+			Form: f.ID, FormVersion: f.Version, Area: r.Area, Copy: o.Copy, Definition: f.Hash, Bundle: bundle, Renderer: renderer, Send: r.Send, Draft: draft,
+			Entry: store.Entry{Acts: []store.Act{store.Combination}, What: "document issued", Actor: a.ID, Detail: map[string]string{}},
+		}
+		if r.For != "" {
+			i.Entry.Detail["for"] = r.For
+		}
+		if err := k.chooseDocument(ctx, a, &r, f, o.Copy, out, &i); err != nil {
+			return nil, nil, err
+		}
+		var doubts []caseforms.Problem
+		if err := k.chooseCase(ctx, a, &r, c, record, out, &i, &doubts); err != nil {
+			return nil, nil, err
+		}
+		o.Ref, o.Issue = string(out.Ref), out.Version
+		if out.Document, err = d.Fill(f, c, o); err != nil {
+			return nil, nil, err
+		}
+		if err := write(out, r.Outputs, &i); err != nil {
+			return nil, nil, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		err := k.store.Issue(ctx, i)
+		if (errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrChanged)) && try < 5 {
+			if draft != nil {
+				if now, _, err := k.store.Draft(ctx, draft.ID); err != nil || now.Version != draft.Version {
+					return nil, nil, again(store.ErrChanged)
+				}
+			}
+			continue
+		}
+		if err != nil {
+			return nil, nil, again(err)
+		}
+		return out, append(ps, doubts...), nil
+	}
+}
+
+// chooseDocument settles which document it is: a new one, or the next version of one there is.
+func (k *Desk) chooseDocument(ctx context.Context, a caseforms.Actor, r *Record, f *caseforms.Form, copy string, out *Issued, i *store.Issue) error {
+	i.Version = 1
+	if r.Again == "" {
+		ref, err := caseforms.NewRef(nil)
+		if err != nil {
+			return err
+		}
+		out.Ref = ref
+	} else {
+		doc, err := k.store.Document(ctx, r.Again)
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(r.Why) == "" {
+			return needsReason("a new version of a document")
+		}
+		if doc.Form != f.ID || doc.Copy != copy {
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: string(r.Again) + " is a " + doc.Form + " in the copy " + doc.Copy + "; a new version is of the same form and copy"}
+		}
+		if r.CaseID != "" && r.CaseID != doc.Case {
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: string(r.Again) + " belongs to case " + string(doc.Case)}
+		}
+		if !doc.Latest().Erased.IsZero() {
+			return &caseforms.Error{Kind: caseforms.NotFound, Msg: string(r.Again) + " was erased"}
+		}
+		r.CaseID = doc.Case
+		i.Version = doc.Latest().Number + 1
+		i.Entry.What, i.Entry.Detail["why"] = "document issued again", strings.TrimSpace(r.Why)
+	}
+	i.Ref, out.Version = out.Ref, i.Version
+	return nil
+}
+
+// chooseCase settles which case it is, and whether its record changes.
+func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *caseforms.Case, record []byte, out *Issued, i *store.Issue, doubts *[]caseforms.Problem) error {
+	id := r.CaseID
+	if id == "" {
+		var err error
+		if id, *doubts, err = k.caseOf(ctx, c); err != nil {
+			return err
+		}
+	}
+	if id == "" {
+		var err error
+		if id, err = caseforms.NewCaseID(nil); err != nil {
+			return err
+		}
+		out.NewCase = true
+		i.Entry.Acts = append([]store.Act{store.Collection}, i.Entry.Acts...)
+	} else {
+		have, err := k.store.FindCase(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := k.see(ctx, a, have, "issue documents of this case"); err != nil {
+			return err
+		}
+		i.CaseVersion = have.Version
+		if have.SameRecord(record) {
+			i.Case, out.Case = id, id
+			return nil
+		}
+		if err := k.samePerson(ctx, have, c, doubts); err != nil {
+			return err
+		}
+		i.Entry.Acts = append([]store.Act{store.Alteration}, i.Entry.Acts...)
+	}
+	card, err := json.Marshal(cardOf(c))
+	if err != nil {
+		return err
+	}
+	i.Case, i.Record, i.Card, i.Terms = id, record, card, k.terms(c)
+	out.Case = id
+	return nil
+}
+
+// samePerson refuses a record that gives another number than the case it is to belong to, and doubts one with quite another name.
+func (k *Desk) samePerson(ctx context.Context, have *store.Case, c *caseforms.Case, doubts *[]caseforms.Problem) error {
+	old, err := k.card(ctx, have)
+	if err != nil {
+		return err
+	}
+	now := cardOf(c)
+	for _, x := range []struct{ old, now, what string }{{old.CRN, now.CRN, "CRN"}, {old.PrisonNumber, now.PrisonNumber, "prison number"}, {old.PNC, now.PNC, "PNC ID"}} {
+		if x.old != "" && x.now != "" && x.old != x.now {
+			return &caseforms.Error{Kind: caseforms.Conflict, Msg: "this record has another " + x.what + " than case " + string(have.ID) + "; nothing was recorded",
+				Hint: "is it the right case? without --case it is looked for by its numbers"}
+		}
+	}
+	before := words(old.Name)
+	if !slices.ContainsFunc(words(now.Name), func(w string) bool { return slices.Contains(before, w) }) {
+		*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Key: "person", Msg: "case " + string(have.ID) + " has had quite another name until now", Hint: "is it the same person?"})
+	}
+	return nil
+}
+
+// write renders the outputs.
+func write(out *Issued, outputs []Output, i *store.Issue) error {
+	var answers bytes.Buffer
+	if err := render.JSON(&answers, out.Document); err != nil {
+		return err
+	}
+	i.Answers = answers.Bytes()
+	out.Files, i.Files = nil, nil
+	for _, o := range outputs {
+		if o.Profile == "" {
+			o.Profile = render.ProfileArchive
+		}
+		if o.Profile == render.ProfileSecure {
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "a sealed file is made when it is sent, not when the document is recorded", Hint: "record it as archive or reply"}
+		}
+		if slices.ContainsFunc(out.Files, func(f IssuedFile) bool { return f.Output == o }) {
+			continue
+		}
+		var b bytes.Buffer
+		report, err := render.Write(&b, out.Document, o.Format, render.Options{Profile: o.Profile})
+		if err != nil {
+			return err
+		}
+		out.Files = append(out.Files, IssuedFile{o, b.Bytes(), report})
+		i.Files = append(i.Files, store.NewFile{Format: string(o.Format), Profile: string(o.Profile), Data: b.Bytes()})
+	}
+	return nil
+}
+
+// compact is a case record without the space between its parts, so that the same record is the same bytes.
+func compact(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	if err := json.Compact(&b, bytes.TrimPrefix(data, []byte("\ufeff"))); err != nil {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the case record is not JSON"}
+	}
+	return b.Bytes(), nil
+}

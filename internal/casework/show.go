@@ -1,0 +1,130 @@
+package casework
+
+import (
+	"context"
+	"time"
+
+	"caseforms"
+	"caseforms/internal/store"
+)
+
+// Timeline is one document with all that came of it.
+type Timeline struct {
+	Ref      caseforms.Ref
+	Case     caseforms.CaseID
+	Card     Card // empty when the actor may only audit
+	Form     string
+	Title    string
+	Copy     string
+	Versions []TimelineVersion
+	Sends    []store.Item
+	Events   []Event
+}
+
+// TimelineVersion is one issue of it.
+type TimelineVersion struct {
+	store.Version
+	By string // a name
+}
+
+// Event is one thing that happened, in words.
+type Event struct {
+	At     time.Time
+	By     string // a name
+	What   string
+	Detail map[string]string // nil when there is none, or it was erased
+	Erased bool
+	Record int64 // its place in the ledger
+}
+
+// Show is the timeline of a document. Whoever looks is in the ledger. An auditor sees what was done and not of whom.
+func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (*Timeline, error) {
+	d, err := k.store.Document(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	c, err := k.store.FindCase(ctx, d.Case)
+	if err != nil {
+		return nil, err
+	}
+	t := &Timeline{Ref: ref, Case: d.Case, Form: d.Form, Title: d.Form, Copy: d.Copy}
+	if audits := a.Is(caseforms.RoleAuditor) && !a.Is(caseforms.RolePractitioner, caseforms.RoleManager); !audits && c.Erased.IsZero() {
+		if err := k.see(ctx, a, c, "look at this document"); err != nil {
+			return nil, err
+		}
+		if t.Card, err = k.card(ctx, c); err != nil {
+			return nil, err
+		}
+	} else if err := a.Need("look at this document", caseforms.RoleAuditor, caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
+		return nil, err
+	}
+	if err := k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "timeline read", Actor: a.ID, Case: d.Case, Ref: ref}); err != nil {
+		return nil, err
+	}
+	if defs, err := k.load(d.Latest().Area); err == nil {
+		if f, err := defs.Form(d.Form); err == nil {
+			t.Title = f.Title.In(defs.Lang)
+		}
+	}
+	who, err := k.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range d.Versions {
+		t.Versions = append(t.Versions, TimelineVersion{v, who.of(v.IssuedBy)})
+	}
+	if t.Sends, err = k.store.Items(ctx, ref); err != nil {
+		return nil, err
+	}
+	t.Events, err = k.events(ctx, ref, who)
+	return t, err
+}
+
+// events are what the ledger says of a case or a document.
+func (k *Desk) events(ctx context.Context, of any, who names) (out []Event, err error) {
+	records, err := k.store.History(ctx, of)
+	for _, r := range records {
+		out = append(out, Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N})
+	}
+	return out, err
+}
+
+// Opened is a file of an issued document, as it was issued.
+type Opened struct {
+	store.File
+	Data []byte
+}
+
+// Open hands out the files of a version of a document, 0 being the latest. Whoever gets them is in the ledger.
+func (k *Desk) Open(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, version int) (out []Opened, err error) {
+	d, err := k.store.Document(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	c, err := k.store.FindCase(ctx, d.Case)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.see(ctx, a, c, "open this document"); err != nil {
+		return nil, err
+	}
+	if version == 0 {
+		version = d.Latest().Number
+	}
+	if version < 1 || version > len(d.Versions) {
+		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " has no such version"}
+	}
+	v := &d.Versions[version-1]
+	if !v.Erased.IsZero() {
+		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " was erased on " + longDate(v.Erased)}
+	}
+	for i := range v.Files {
+		data, err := k.store.FileData(ctx, &v.Files[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Opened{v.Files[i], data})
+	}
+	e := store.Entry{Acts: []store.Act{store.Consultation}, What: "document opened", Actor: a.ID, Case: d.Case, Ref: ref, Version: version}
+	return out, k.store.Append(ctx, e)
+}

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"caseforms"
+)
+
+// Draft is a form that somebody is still filling in.
+type Draft struct {
+	ID        caseforms.DraftID
+	Case      caseforms.CaseID // "" while it belongs to none
+	Form      string
+	Area      string
+	Version   int // grows with every change; who changes it says which version they have seen
+	Team      string
+	Created   time.Time
+	CreatedBy string
+	Changed   time.Time
+	ChangedBy string
+
+	content int64
+}
+
+// SaveDraft writes a draft. Version is what the caller has seen; 0 makes the draft. ErrChanged when it is another by now.
+func (s *Store) SaveDraft(ctx context.Context, d Draft, content []byte, e Entry) error {
+	o, err := s.seal(kindDraft, content)
+	if err != nil {
+		return err
+	}
+	return s.act(ctx, func(t *tx) error {
+		now := t.at.UnixMilli()
+		if d.Version == 0 {
+			n, err := t.changed(`INSERT INTO drafts (id, case_id, form, area, version, content, created_at, created_by, team, changed_at, changed_by)
+				VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $6, $7) ON CONFLICT DO NOTHING`,
+				string(d.ID), nullable(string(d.Case)), d.Form, d.Area, o.id, now, e.Actor, d.Team)
+			if err == nil && n == 0 {
+				err = ErrTaken
+			}
+			if err != nil {
+				return err
+			}
+		} else {
+			var old int64
+			found, err := t.row(`SELECT content FROM drafts WHERE id = $1 AND version = $2`, []any{string(d.ID), d.Version}, &old)
+			if err != nil {
+				return err
+			}
+			if !found {
+				return ErrChanged
+			}
+			if err := t.exec(`UPDATE drafts SET version = version + 1, content = $1, changed_at = $2, changed_by = $3 WHERE id = $4`, o.id, now, e.Actor, string(d.ID)); err != nil {
+				return err
+			}
+			if err := t.destroy(old); err != nil {
+				return err
+			}
+		}
+		if err := t.put(o, d.Case); err != nil {
+			return err
+		}
+		return t.append(e)
+	})
+}
+
+// DropDraft throws a draft away.
+func (s *Store) DropDraft(ctx context.Context, d *Draft, e Entry) error {
+	return s.act(ctx, func(t *tx) error {
+		if err := t.dropDraft(d); err != nil {
+			return err
+		}
+		return t.append(e)
+	})
+}
+
+func (t *tx) dropDraft(d *Draft) error {
+	n, err := t.changed(`DELETE FROM drafts WHERE id = $1 AND version = $2`, string(d.ID), d.Version)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrChanged
+	}
+	return t.destroy(d.content)
+}
+
+const draftColumns = `id, coalesce(case_id, ''), form, area, version, team, created_at, created_by, changed_at, changed_by, content`
+
+func scanDraft(scan func(...any) error) (Draft, error) {
+	var d Draft
+	var created, changed int64
+	err := scan(&d.ID, &d.Case, &d.Form, &d.Area, &d.Version, &d.Team, &created, &d.CreatedBy, &changed, &d.ChangedBy, &d.content)
+	d.Created, d.Changed = fromMilli(created), fromMilli(changed)
+	return d, err
+}
+
+// Draft reads a draft and its content.
+func (s *Store) Draft(ctx context.Context, id caseforms.DraftID) (*Draft, []byte, error) {
+	var d *Draft
+	err := s.all(ctx, `SELECT `+draftColumns+` FROM drafts WHERE id = $1`, []any{string(id)}, func(scan func(...any) error) error {
+		v, err := scanDraft(scan)
+		d = &v
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if d == nil {
+		return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no draft " + string(id), Hint: "it may have been issued or thrown away"}
+	}
+	content, err := s.object(ctx, d.content, kindDraft)
+	return d, content, err
+}
+
+// Drafts are the drafts of a case, or all of them when it is "", the last changed first.
+func (s *Store) Drafts(ctx context.Context, of caseforms.CaseID) (out []Draft, err error) {
+	err = s.all(ctx, `SELECT `+draftColumns+` FROM drafts WHERE $1 = '' OR case_id = $1 ORDER BY changed_at DESC, id`, []any{string(of)}, func(scan func(...any) error) error {
+		d, err := scanDraft(scan)
+		out = append(out, d)
+		return err
+	})
+	return out, err
+}
