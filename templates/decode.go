@@ -18,6 +18,10 @@ const (
 	maxNodes = 200_000 // aliases count each time they are used, so that a few lines cannot blow up to gigabytes
 )
 
+// Decode reads a file strictly into dst, a pointer to a struct or a map, with the rules that definitions are read by: see decode. The
+// configuration is read with it, so that a misspelt key there is an error with file and line too.
+func Decode(file string, data []byte, dst any) []caseforms.Problem { return decode(file, data, dst) }
+
 // decode reads a definition file strictly into Go values. Keys are the Go names in snake case (Form.ID is "form"). Every scalar is text
 // until the field it goes to says otherwise, so that a bare no stays "no"; unknown and doubled keys are problems with file and line.
 func decode(file string, data []byte, dst any) []caseforms.Problem {

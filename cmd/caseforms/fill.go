@@ -379,6 +379,14 @@ func writeFile(name string, data []byte, force bool) (err error) {
 	if _, err := f.Write(data); err != nil {
 		return fail(err)
 	}
+	return place(f, name, force)
+}
+
+// place puts a file that was written beside its place there, on the disk and whole.
+func place(f *os.File, name string, force bool) error {
+	fail := func(err error) error {
+		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the file cannot be written", Err: plain(err)}
+	}
 	if err := f.Sync(); err != nil {
 		return fail(err)
 	}

@@ -26,6 +26,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitHeld        = 4
 	exitInterrupted = 130
 )
 
@@ -44,12 +45,17 @@ type command struct {
 	args    string
 	does    string
 	example string
+	stores  bool // it uses the store
 	flags   func(*invocation)
 	run     func(context.Context, *invocation) error
 }
 
 func commands() []*command {
-	return []*command{formsCommand, newCommand, schemaCommand, checkCommand, fillCommand}
+	return []*command{
+		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand,
+		recordCommand, showCommand, findCommand, verifyCommand, draftCommand,
+		userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, configCommand,
+	}
 }
 
 // invocation is one call of a command: its words, its streams, the flags it shares with others, and its own in opt.
@@ -62,15 +68,23 @@ type invocation struct {
 	stderr io.Writer
 	now    func() time.Time
 
-	json bool
-	area string
-	opt  options
+	json       bool
+	area       string
+	data       string
+	configFile string
+	opt        options
+	configured *config // once it was read
 }
 
 // options are the flags of single commands.
 type options struct {
 	output, format, copy, profile, passwordFile, addressee string
 	draft, blank, force                                    bool
+
+	again, why, caseID, draftID, against, identity, erasures, name, role string
+	to, teams, formats                                                   []string
+	issue, base                                                          int
+	hold, releaseHold, list, yes, open                                   bool
 }
 
 // errUsage is a call that was worded wrongly.
@@ -93,7 +107,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case err == nil:
 		return exitDone
 	case ctx.Err() != nil:
-		inv.complain(&caseforms.Error{Kind: caseforms.Unavailable, Msg: "interrupted; no file was written"})
+		inv.complain(&caseforms.Error{Kind: caseforms.Unavailable, Msg: "interrupted; nothing was written"})
 		return exitInterrupted
 	case errors.As(err, &usage):
 		hint := "caseforms --help"
@@ -105,6 +119,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errReported):
 	default:
 		inv.complain(err)
+	}
+	if ours, ok := errors.AsType[*caseforms.Error](err); ok && ours.Kind == caseforms.Held {
+		return exitHeld
 	}
 	return exitFailed
 }
@@ -151,8 +168,12 @@ func (inv *invocation) call(ctx context.Context, c *command, args []string) erro
 	inv.set.SortFlags = false
 	c.flags(inv)
 	inv.set.BoolVar(&inv.json, "json", false, "results and problems as one JSON object a line")
-	inv.set.String("data", "", "folder of the store (this command uses none)")
-	inv.set.String("config", "", "configuration file (this command uses none)")
+	data := "folder of the store"
+	if !c.stores {
+		data += " (this command uses none)"
+	}
+	inv.set.StringVar(&inv.data, "data", "", data)
+	inv.set.StringVar(&inv.configFile, "config", "", "configuration file")
 	if err := inv.set.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return inv.commandHelp()
@@ -173,9 +194,9 @@ func quoted(s string) string {
 
 func (inv *invocation) help() error {
 	var b strings.Builder
-	b.WriteString("caseforms: one case record fills every form.\n\n  caseforms fill cp1 samples/cases/01-simple.json -o cp1.pdf\n\nCommands:\n")
+	b.WriteString("caseforms: one case record fills every form, and what is issued is kept.\n\n  caseforms fill cp1 samples/cases/01-simple.json -o cp1.pdf\n\nCommands:\n")
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-22s %s\n", c.name+" "+c.args, c.does)
+		fmt.Fprintf(&b, "  %-26s %s\n", c.name+" "+c.args, c.does)
 	}
 	b.WriteString("\nA CASE is a JSON file; - is standard input. caseforms COMMAND --help says more.\n")
 	_, err := io.WriteString(inv.stdout, b.String())
@@ -191,7 +212,25 @@ func (inv *invocation) areaFlag() {
 	inv.set.StringVar(&inv.area, "area", "", "area whose forms and words are used ("+strings.Join(templates.Areas(), ", ")+")")
 }
 
-func (inv *invocation) definitions() (*caseforms.Definitions, error) { return templates.Load(inv.area) }
+// definitions are those of the area that was named, else of the configured one.
+func (inv *invocation) definitions() (*caseforms.Definitions, error) {
+	area, err := inv.areaName()
+	if err != nil {
+		return nil, err
+	}
+	return templates.Load(area)
+}
+
+func (inv *invocation) areaName() (string, error) {
+	if inv.area != "" {
+		return inv.area, nil
+	}
+	c, err := inv.config()
+	if err != nil {
+		return "", err
+	}
+	return c.Area, nil
+}
 
 // want checks the number of words behind the command.
 func (inv *invocation) want(least, most int) error {

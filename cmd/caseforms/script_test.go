@@ -1,16 +1,20 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -26,15 +30,24 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: func(e *testscript.Env) error { e.Setenv("SAMPLES", samples); return nil },
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("SAMPLES", samples)
+			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
+			u, err := user.Current()
+			if err != nil {
+				return err
+			}
+			e.Setenv("ME", u.Username)
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// nofiles: the folder is as empty as the script left it
 			"nofiles": func(ts *testscript.TestScript, _ bool, args []string) {
 				entries, err := os.ReadDir(ts.MkAbs("."))
 				ts.Check(err)
 				for _, e := range entries {
-					if !strings.HasSuffix(e.Name(), ".json") && e.Name() != ".tmp" && !e.IsDir() {
+					if !strings.HasSuffix(e.Name(), ".json") && !e.IsDir() {
 						ts.Fatalf("left behind: %s", e.Name())
 					}
 				}
@@ -45,6 +58,48 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				if got := info.Mode().Perm().String(); got != args[0] {
 					ts.Fatalf("%s is %s", args[1], got)
+				}
+			},
+			// keep: puts the first line that the last command printed, or the first of its words that begins so, into a variable
+			"keep": func(ts *testscript.TestScript, _ bool, args []string) {
+				first, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
+				if len(args) > 1 {
+					for _, w := range strings.Fields(ts.ReadFile("stdout") + " " + ts.ReadFile("stderr")) {
+						if w = strings.Trim(w, "(),"); strings.HasPrefix(w, args[1]) {
+							first = w
+						}
+					}
+				}
+				ts.Setenv(args[0], first)
+			},
+			// identity: makes an age identity, and the file of its recipient
+			"identity": func(ts *testscript.TestScript, _ bool, args []string) {
+				id, err := age.GenerateX25519Identity()
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(id.String()+"\n"), 0o600))
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(id.Recipient().String()+"\n"), 0o600))
+			},
+			// spoil: changes the byte in the middle of a file
+			"spoil": func(ts *testscript.TestScript, _ bool, args []string) {
+				b, err := os.ReadFile(ts.MkAbs(args[0]))
+				ts.Check(err)
+				b[len(b)/2] ^= 1
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
+			},
+			// zipped: the names in a zip file, or the text of one of them
+			"zipped": func(ts *testscript.TestScript, _ bool, args []string) {
+				z, err := zip.OpenReader(ts.MkAbs(args[0]))
+				ts.Check(err)
+				defer z.Close()
+				for _, f := range z.File {
+					if len(args) == 1 {
+						fmt.Fprintln(ts.Stdout(), f.Name)
+					} else if strings.HasPrefix(f.Name, args[1]) && strings.HasSuffix(f.Name, args[2]) {
+						r, err := f.Open()
+						ts.Check(err)
+						_, err = io.Copy(ts.Stdout(), r)
+						ts.Check(err)
+					}
 				}
 			},
 			// bigcase: a case record of so many megabytes

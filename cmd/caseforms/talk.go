@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"caseforms"
+	"caseforms/internal/casework"
 	"caseforms/templates"
 )
 
@@ -18,6 +19,11 @@ func (inv *invocation) complain(err error) {
 	if errors.As(err, &bad) {
 		inv.problems(inv.stderr, bad.Problems)
 		return
+	}
+	var refused *casework.Refused
+	if errors.As(err, &refused) {
+		inv.problems(inv.stderr, refused.Problems)
+		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: refused.Error(), Hint: "answer what is missing, or keep it as a draft: caseforms draft save FORM CASE"}
 	}
 	var e *caseforms.Error
 	hint, kind := "", caseforms.Internal

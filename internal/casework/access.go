@@ -22,6 +22,12 @@ type Exported struct {
 	Data []byte
 }
 
+// Subject is a case that is exported, and whether the one who asks is only named in it. Then everything is about somebody else, and apart.
+type Subject struct {
+	Case  caseforms.CaseID
+	Named bool
+}
+
 // The folders of an export: what may go to the person once somebody has read it, and what is about others and must be reviewed first.
 const (
 	folderOwn   = "own/"
@@ -31,13 +37,13 @@ const (
 // Export is everything that is held about the people of the cases, for a subject-access request: in words rather than codes, with what is
 // about other people apart (Data Protection Act 2018 s.45; UK GDPR Article 15; E.4 points 5 and 6). Files are given to add one by one,
 // so that a large export need not fit into memory. It is a disclosure, and in the ledger of each case.
-func (k *Desk) Export(ctx context.Context, a caseforms.Actor, ids []caseforms.CaseID, add func(Exported) error) error {
+func (k *Desk) Export(ctx context.Context, a caseforms.Actor, about []Subject, add func(Exported) error) error {
 	if err := a.Need("export what is held about a person", caseforms.RoleManager, caseforms.RoleAdmin); err != nil {
 		return err
 	}
 	var cases []*store.Case
-	for _, id := range ids {
-		c, err := k.store.FindCase(ctx, id)
+	for _, subject := range about {
+		c, err := k.store.FindCase(ctx, subject.Case)
 		if err != nil {
 			return err
 		}
@@ -58,11 +64,20 @@ func (k *Desk) Export(ctx context.Context, a caseforms.Actor, ids []caseforms.Ca
 	if err := add(Exported{"READ-THIS-FIRST.txt", []byte(readme)}); err != nil {
 		return err
 	}
-	for _, c := range cases {
+	for i, c := range cases {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := k.exportCase(ctx, c, who, add); err != nil {
+		put := add
+		if about[i].Named {
+			put = func(e Exported) error { // of somebody else's case nothing is theirs without review
+				if rest, own := strings.CutPrefix(e.Name, folderOwn); own {
+					e.Name = folderApart + "of-the-person-" + rest
+				}
+				return add(e)
+			}
+		}
+		if err := k.exportCase(ctx, c, who, put); err != nil {
 			return err
 		}
 		e := store.Entry{Acts: []store.Act{store.Disclosure}, What: "everything held exported", Actor: a.ID, Case: c.ID}
@@ -81,6 +96,8 @@ apart/  what is about other people, sensitive, or not for the person: the docume
         were sent, and the facts about children, adults, victims and professionals. It must be
         reviewed by somebody entitled before any of it is disclosed. What is kept back, and why,
         has to be written down (Data Protection Act 2018, section 45).
+
+Where the person is only named in the case of somebody else, everything is in apart/.
 
 Documents in own/ are printed again from the facts they were made from, without what is
 sensitive; what is left out is marked. One that is missing there could not be made without

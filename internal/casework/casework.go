@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -26,11 +27,12 @@ type Desk struct {
 	load  func(area string) (*caseforms.Definitions, error)
 
 	renderer func() (string, error)
+	lease    time.Duration // how long a claim of the outbox lasts; shorter in tests
 }
 
 // New is a desk on a store. load gives the definitions of an area.
 func New(s *store.Store, load func(area string) (*caseforms.Definitions, error)) *Desk {
-	return &Desk{store: s, load: load, renderer: sync.OnceValues(programSum)}
+	return &Desk{store: s, load: load, renderer: sync.OnceValues(programSum), lease: leaseTime}
 }
 
 // programSum is the SHA-256 of the running program, in hexadecimal. The same program makes the same bytes of the same answers; of another

@@ -374,7 +374,7 @@ func TestRestricted(t *testing.T) {
 			t.Errorf("%s sees drafts %v, %v", login, ds, err)
 		}
 	}
-	err = o.Export(o.ctx, o.as("mary"), []caseforms.CaseID{out.Case}, func(Exported) error { return nil })
+	err = o.Export(o.ctx, o.as("mary"), []Subject{{Case: out.Case}}, func(Exported) error { return nil })
 	refused(t, err, caseforms.Forbidden, "restricted")
 	o.must(o.Restrict(o.ctx, o.as("boss"), out.Case, nil, nil, "over"))
 	_, err = o.Show(o.ctx, o.as("paul"), out.Ref)

@@ -55,7 +55,7 @@ var errNotOurs = errors.New("somebody else has it by now")
 func (k *Desk) Deliver(ctx context.Context, c Carrier, workers int) (int, error) {
 	taken := 0
 	for ctx.Err() == nil {
-		items, err := k.store.Claim(ctx, workers, leaseTime)
+		items, err := k.store.Claim(ctx, workers, k.lease)
 		if err != nil || len(items) == 0 {
 			return taken, err
 		}

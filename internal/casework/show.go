@@ -1,7 +1,9 @@
 package casework
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"caseforms"
@@ -35,6 +37,8 @@ type Event struct {
 	Detail map[string]string // nil when there is none, or it was erased
 	Erased bool
 	Record int64 // its place in the ledger
+
+	ref caseforms.Ref
 }
 
 // Show is the timeline of a document. Whoever looks is in the ledger. An auditor sees what was done and not of whom.
@@ -76,7 +80,17 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 	if t.Sends, err = k.store.Items(ctx, ref); err != nil {
 		return nil, err
 	}
-	t.Events, err = k.events(ctx, ref, who)
+	if t.Events, err = k.events(ctx, ref, who); err != nil {
+		return nil, err
+	}
+	// What concerns the case as a whole, such as who may see it, concerns the document too.
+	whole, err := k.events(ctx, d.Case, who)
+	for _, e := range whole {
+		if e.ref == "" {
+			t.Events = append(t.Events, e)
+		}
+	}
+	slices.SortFunc(t.Events, func(a, b Event) int { return cmp.Compare(a.Record, b.Record) })
 	return t, err
 }
 
@@ -84,7 +98,7 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 func (k *Desk) events(ctx context.Context, of any, who names) (out []Event, err error) {
 	records, err := k.store.History(ctx, of)
 	for _, r := range records {
-		out = append(out, Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N})
+		out = append(out, Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, ref: r.Ref})
 	}
 	return out, err
 }
