@@ -71,7 +71,7 @@ func (s *sheet) finish(w io.Writer) error {
 	title := s.doc.Title
 	archival := s.options.Profile != ProfileSecure // PDF/A forbids encryption (ISO 19005-3, 6.1.3)
 	f.put(info, "<</Title "+textString(title)+"/Producer "+textString(producer)+">>")
-	f.stream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp(title, archival)))
+	f.stream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp(title, s.doc.Ref, archival)))
 	more := f.outline(s, first) + f.attach(s, answers) + f.form(s, fields, first)
 	if archival && !s.options.colourless {
 		profile := f.alloc()
@@ -523,15 +523,19 @@ func textString(s string) string {
 
 var escapeString = strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`)
 
-// xmp is the metadata of the file (ISO 16684-1): its title, and that it is a PDF/UA-1 and, when it is kept, a PDF/A-3a. PDF/A wants the
+// xmp is the metadata of the file (ISO 16684-1): its title, the reference of a document that was issued, and that it is a PDF/UA-1 and, when it is kept, a PDF/A-3a. PDF/A wants the
 // property of PDF/UA described (ISO 19005-3, 6.6.2.3.3).
-func xmp(title string, archival bool) string {
+func xmp(title, ref string, archival bool) string {
 	var b strings.Builder
 	b.WriteString("<?xpacket begin=\"\ufeff\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">" +
 		`<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">` +
 		`<dc:title><rdf:Alt><rdf:li xml:lang="x-default">`)
 	b.WriteString(escapeXML.Replace(title))
-	b.WriteString(`</rdf:li></rdf:Alt></dc:title><pdf:Producer>` + producer + `</pdf:Producer><pdfuaid:part>1</pdfuaid:part></rdf:Description>`)
+	b.WriteString(`</rdf:li></rdf:Alt></dc:title>`)
+	if ref != "" {
+		b.WriteString(`<dc:identifier>` + escapeXML.Replace(ref) + `</dc:identifier>`)
+	}
+	b.WriteString(`<pdf:Producer>` + producer + `</pdf:Producer><pdfuaid:part>1</pdfuaid:part></rdf:Description>`)
 	if archival {
 		b.WriteString(`<rdf:Description rdf:about="" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"><pdfaid:part>3</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance></rdf:Description>` +
 			`<rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">` +

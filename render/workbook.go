@@ -90,7 +90,7 @@ func (b *book) write() error {
 	b.makeStyles()
 	const epoch = "1980-01-01T00:00:00Z" // fixed, so that the same document gives the same bytes
 	b.check(b.f.SetDocProps(&excelize.DocProperties{Title: b.doc.Title, Creator: producer, LastModifiedBy: producer, Created: epoch, Modified: epoch,
-		Version: b.doc.Version, Language: b.doc.Lang}))
+		Version: b.doc.Version, Language: b.doc.Lang, Identifier: b.doc.Ref}))
 	b.sheet = b.newSheet(b.doc.Words("sheet_form"))
 	form := b.sheet
 	b.check(b.f.DeleteSheet("Sheet1"))

@@ -144,6 +144,9 @@ func (s *sticky) Write(p []byte) (int, error) {
 // dispatch finds the command among the words, wherever it stands, and calls it.
 func (inv *invocation) dispatch(ctx context.Context, args []string) error {
 	for i, a := range args {
+		if i > 0 && slices.Contains([]string{"--data", "--config", "--area"}, args[i-1]) {
+			continue // the value of a flag, whatever it is called
+		}
 		for _, c := range commands() {
 			if c.name == a {
 				return inv.call(ctx, c, append(slices.Clone(args[:i]), args[i+1:]...))

@@ -244,22 +244,24 @@ func (k *Desk) exportDocument(ctx context.Context, d *store.Document, add func(E
 
 // documentsSection lists what was issued.
 func documentsSection(defs *caseforms.Definitions, docs []*store.Document, who names) caseforms.DocSection {
-	t := &caseforms.Table{Key: "documents", Label: "Documents issued", Layout: caseforms.LayoutTable, Columns: columns("Reference", "Form", "Issue", "When", "By")}
+	t := &caseforms.Table{Key: "documents", Label: "Documents issued", Layout: caseforms.LayoutTable, Columns: columns("Reference", "Issue", "When", "By", "Form")}
 	for _, d := range docs {
 		title := d.Form
 		if f, err := defs.Form(d.Form); err == nil {
 			title = f.Title.In(defs.Lang)
 		}
 		for _, v := range d.Versions {
-			t.Rows = append(t.Rows, row("documents", len(t.Rows), string(d.Ref), title, fmt.Sprint(v.Number), longTime(v.Issued), who.of(v.IssuedBy)))
+			t.Rows = append(t.Rows, row("documents", len(t.Rows), string(d.Ref), fmt.Sprint(v.Number), longTime(v.Issued), who.of(v.IssuedBy), title))
 		}
 	}
 	return section("documents", "Documents issued", t)
 }
 
+const actsTitle = "What was done with the record, when and by whom"
+
 // actsSection lists who did what with the record.
 func actsSection(events []Event) caseforms.DocSection {
-	t := &caseforms.Table{Key: "acts", Label: "What was done with it", Layout: caseforms.LayoutTable, Columns: columns("When", "By", "What")}
+	t := &caseforms.Table{Key: "acts", Label: actsTitle, Layout: caseforms.LayoutTable, Columns: columns("When", "By", "What")}
 	for _, e := range events {
 		what := e.What
 		if why := e.Detail["why"]; why != "" {
@@ -267,7 +269,7 @@ func actsSection(events []Event) caseforms.DocSection {
 		}
 		t.Rows = append(t.Rows, row("acts", len(t.Rows), longTime(e.At), e.By, what))
 	}
-	return section("acts", "What was done with the record, when and by whom", t)
+	return section("acts", actsTitle, t)
 }
 
 func section(key, title string, t *caseforms.Table) caseforms.DocSection {
@@ -279,10 +281,12 @@ func section(key, title string, t *caseforms.Table) caseforms.DocSection {
 	return s
 }
 
+// columns are columns of equal width but for the last, which is twice as wide.
 func columns(labels ...string) (out []caseforms.Column) {
 	for _, l := range labels {
 		out = append(out, caseforms.Column{Key: strings.ToLower(l), Label: l, Kind: caseforms.KindText, Width: 1})
 	}
+	out[len(out)-1].Width = 2
 	return out
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -197,10 +198,11 @@ func TestRecord(t *testing.T) {
 		t.Error("the older version is gone")
 	}
 	// A file that was changed is not what was issued; it is told whose reference it bears when that can be read.
-	forged := append([]byte(nil), first.Files[0].Data...)
-	forged[len(forged)/2] ^= 1
-	if v, err := o.VerifyFile(o.ctx, o.as("aud"), forged); err != nil || v.Issued {
-		t.Errorf("a changed file passes: %+v, %v", v, err)
+	for i, f := range first.Files {
+		forged := append(bytes.Clone(f.Data), '\n') // as a program might that saves it
+		if v, err := o.VerifyFile(o.ctx, o.as("aud"), forged); err != nil || v.Issued || v.Mentions != first.Ref {
+			t.Errorf("file %d, changed: %+v, %v", i, v, err)
+		}
 	}
 	if v, err := o.VerifyFile(o.ctx, o.as("aud"), []byte("a letter that quotes "+first.Ref)); err != nil || v.Issued || v.Mentions != first.Ref {
 		t.Errorf("%+v, %v", v, err)
@@ -431,6 +433,126 @@ func TestFind(t *testing.T) {
 			t.Errorf("the auditor sees %+v", f)
 		}
 	}
+}
+
+// What is held about somebody, with what is about others apart.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	full := o.record("petra", Record{Form: "pp1", Case: sample(t, "02-full"), Outputs: []Output{{Format: render.FormatPDF}, {Format: render.FormatWorkbook}}})
+	again := o.record("paul", Record{Form: "pp1", Case: sample(t, "02-full"), Again: full.Ref, Why: "a reason to be told"})
+	_, err := o.SaveDraft(o.ctx, o.as("petra"), SaveDraft{Form: "cp1", Case: full.Case, Content: sample(t, "02-full")})
+	o.must(err)
+	err = o.Export(o.ctx, o.as("petra"), []Subject{{Case: full.Case}}, func(Exported) error { return nil })
+	refused(t, err, caseforms.Forbidden, "manager or admin")
+	export := func(s Subject) map[string][]byte {
+		files := map[string][]byte{}
+		o.must(o.Export(o.ctx, o.as("mary"), []Subject{s}, func(e Exported) error {
+			if files[e.Name] != nil {
+				t.Error("two files are called", e.Name)
+			}
+			files[e.Name] = e.Data
+			return nil
+		}))
+		return files
+	}
+	files := export(Subject{Case: full.Case})
+	ref, id := string(full.Ref), string(full.Case)
+	for _, name := range []string{"READ-THIS-FIRST.txt", "own/" + id + ".pdf", "own/" + id + ".txt", "own/" + ref + ".pdf", "apart/" + id + ".pdf", "apart/" + id + ".txt", "apart/" + id + ".json",
+		"apart/" + ref + "-issue-1.pdf", "apart/" + ref + "-issue-1.xlsx", "apart/" + ref + "-issue-2.pdf"} {
+		if len(files[name]) == 0 {
+			t.Errorf("%s is missing", name)
+		}
+		delete(files, name)
+	}
+	if len(files) != 1 || !strings.HasPrefix(slices.Collect(maps.Keys(files))[0], "apart/DR-") {
+		t.Errorf("beside what was expected there is more or less than the draft: %d files", len(files))
+	}
+	files = export(Subject{Case: full.Case})
+	if !bytes.Equal(files["apart/"+ref+"-issue-2.pdf"], again.Files[0].Data) || bytes.Equal(files["own/"+ref+".pdf"], again.Files[0].Data) {
+		t.Error("what was sent must be apart, and another copy must be the person's")
+	}
+	own := string(files["own/"+id+".txt"])
+	for _, want := range []string{"CRN: X000002", ref, "Petra Practitioner", "Paul Practitioner", "document issued again: a reason to be told", "everything held exported"} {
+		if !strings.Contains(own, want) {
+			t.Errorf("what is held does not say %q", want)
+		}
+	}
+	if first := known(&caseOfSample(t, "02-full").Children.Items[0].Name); strings.Contains(own, "Name: "+first) || !strings.Contains(string(files["apart/"+id+".txt"]), "Name: "+first) {
+		t.Error("a child is not kept apart")
+	}
+	// Of somebody who is only named in the case, everything is apart.
+	for name := range export(Subject{Case: full.Case, Named: true}) {
+		if strings.HasPrefix(name, "own/") {
+			t.Errorf("%s, of the case of somebody else", name)
+		}
+	}
+	if acts := o.acts(full.Case); acts[len(acts)-1] != "everything held exported" {
+		t.Errorf("the ledger says %q", acts[len(acts)-1])
+	}
+	o.intact()
+}
+
+func caseOfSample(t testing.TB, name string) *caseforms.Case {
+	t.Helper()
+	d, err := templates.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := d.Decode(sample(t, name), nil)
+	return c
+}
+
+func TestErase(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	cp1 := o.record("petra", Record{Form: "cp1", Case: sample(t, "01-simple")})
+	check := o.record("petra", Record{Form: "check", Case: sample(t, "01-simple")})
+	boss := o.as("boss")
+	refused(t, o.Erase(o.ctx, o.as("mary"), cp1.Case, "", "x"), caseforms.Forbidden, "admin")
+	refused(t, o.Erase(o.ctx, boss, cp1.Case, "", " "), caseforms.Invalid, "reason")
+	// One document goes; the record that it shares with the other stays.
+	o.must(o.Erase(o.ctx, boss, "", cp1.Ref, "sent in error"))
+	_, err := o.Open(o.ctx, o.as("petra"), cp1.Ref, 0)
+	refused(t, err, caseforms.NotFound, "erased")
+	if files, err := o.Open(o.ctx, o.as("petra"), check.Ref, 0); err != nil || !bytes.Equal(files[0].Data, check.Files[0].Data) {
+		t.Errorf("the other document: %v", err)
+	}
+	if v, err := o.VerifyFile(o.ctx, o.as("aud"), cp1.Files[0].Data); err != nil || v.Issued || v.Mentions != cp1.Ref || v.Erased.IsZero() {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if v, err := o.VerifyRef(o.ctx, o.as("aud"), cp1.Ref); err != nil || !v.Issued || v.Erased.IsZero() {
+		t.Errorf("the history of what was erased: %+v, %v", v, err)
+	}
+	_, _, err = o.Record(o.ctx, o.as("petra"), Record{Form: "cp1", Case: sample(t, "01-simple"), Again: cp1.Ref, Why: "x"})
+	refused(t, err, caseforms.NotFound, "erased")
+	o.intact()
+	// A hold stands against it, and so does what is still on its way.
+	o.must(o.Hold(o.ctx, o.as("mary"), check.Case, true, "inquiry"))
+	refused(t, o.Erase(o.ctx, boss, check.Case, "", "six years"), caseforms.Held, "hold")
+	refused(t, o.Erase(o.ctx, boss, "", check.Ref, "six years"), caseforms.Held, "hold")
+	o.must(o.Hold(o.ctx, boss, check.Case, false, "over"))
+	sent := o.record("petra", Record{Form: "pp1", Case: sample(t, "01-simple"), Send: []store.NewItem{{Kind: "mail", Dedupe: "one", Payload: []byte("to somebody")}}})
+	refused(t, o.Erase(o.ctx, boss, check.Case, "", "six years"), caseforms.Held, "on its way")
+	refused(t, o.Erase(o.ctx, boss, "", sent.Ref, "six years"), caseforms.Held, "on its way")
+	o.deliver(then("250 ok", nil), 1)
+	o.must(o.Erase(o.ctx, boss, check.Case, "", "six years"))
+	refused(t, o.Erase(o.ctx, boss, check.Case, "", "six years"), caseforms.NotFound, "already")
+	if found, _, err := o.Find(o.ctx, o.as("petra"), "Sampleson"); err != nil || len(found) > 0 {
+		t.Errorf("an erased case is found: %v, %v", found, err)
+	}
+	events, err := o.store.History(o.ctx, check.Case)
+	o.must(err)
+	for i, e := range events {
+		if last := i == len(events)-1; last != (e.Detail["why"] == "six years") || !last && e.Detail != nil {
+			t.Errorf("%s: what is left of its detail is %d words", e.What, len(e.Detail))
+		}
+	}
+	// The same person comes again later: a new case.
+	if out := o.record("petra", Record{Form: "cp1", Case: sample(t, "01-simple")}); !out.NewCase || out.Case == check.Case {
+		t.Error("an erased case came back")
+	}
+	o.intact()
 }
 
 func TestUsers(t *testing.T) {

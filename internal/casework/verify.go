@@ -1,10 +1,12 @@
 package casework
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"regexp"
 	"time"
 
@@ -95,10 +97,19 @@ func (k *Desk) verdict(ctx context.Context, ref caseforms.Ref, version int) (*Ve
 
 var printedRef = regexp.MustCompile(`CF-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}`)
 
-// mentioned are the references that can be read in the bytes of a file as it is, at most a few.
+// mentioned are the references that can be read in a file, at most a few: in the metadata of a PDF, in the properties of a workbook, or
+// anywhere in a file that is plain text.
 func mentioned(data []byte) (out []caseforms.Ref) {
+	const properties, most = "docProps/core.xml", 64 << 10
+	if z, err := zip.NewReader(bytes.NewReader(data), int64(len(data))); err == nil {
+		data = nil
+		if f, err := z.Open(properties); err == nil {
+			data, _ = io.ReadAll(io.LimitReader(f, most))
+			f.Close()
+		}
+	}
 	for _, m := range printedRef.FindAll(data, 16) {
-		if ref, ok := caseforms.ParseRef(string(bytes.ToUpper(m))); ok {
+		if ref, ok := caseforms.ParseRef(string(m)); ok {
 			out = append(out, ref)
 		}
 	}
