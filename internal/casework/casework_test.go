@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -243,6 +244,39 @@ func TestRecordRefuses(t *testing.T) {
 	o.must(err)
 	if !out.NewCase || !slices.ContainsFunc(ps, func(p caseforms.Problem) bool { return strings.Contains(p.Msg, "another CRN") }) {
 		t.Errorf("%+v, %v", out.NewCase, ps)
+	}
+	o.intact()
+}
+
+// Several people record forms of a person whom nobody knew, at the same moment: there is one case in the end, and every document is its.
+func TestOneCaseForOnePerson(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	a := o.as("petra")
+	var all sync.WaitGroup
+	cases, fresh := make([]caseforms.CaseID, 8), make([]bool, 8)
+	for i := range cases {
+		all.Go(func() {
+			out, _, err := o.Record(o.ctx, a, Record{Form: []string{"cp1", "check"}[i%2], Case: sample(t, "01-simple"), Outputs: []Output{{Format: render.FormatText}}})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			cases[i], fresh[i] = out.Case, out.NewCase
+		})
+	}
+	all.Wait()
+	made := 0
+	for i := range cases {
+		if cases[i] != cases[0] {
+			t.Errorf("cases %s and %s", cases[0], cases[i])
+		}
+		if fresh[i] {
+			made++
+		}
+	}
+	if refs, err := o.store.DocumentsOf(o.ctx, cases[0]); err != nil || len(refs) != len(cases) || made != 1 {
+		t.Errorf("%d documents, %d times made, %v", len(refs), made, err)
 	}
 	o.intact()
 }

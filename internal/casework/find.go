@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -132,17 +133,22 @@ func tight(s string) string {
 }
 
 // caseOf finds the case of a person by the first identifier that is known of a case already. Names and dates of birth are not enough: two
-// people may share them. A case with another CRN is another case, even if a number is the same; the problem then says so.
-func (k *Desk) caseOf(ctx context.Context, c *caseforms.Case) (caseforms.CaseID, []caseforms.Problem, error) {
+// people may share them. A case with another CRN is another case, even if a number is the same; the problem then says so. nobody are the
+// identifiers under which there is no case at all.
+func (k *Desk) caseOf(ctx context.Context, c *caseforms.Case) (id caseforms.CaseID, nobody [][]byte, doubts []caseforms.Problem, err error) {
 	card := cardOf(c)
-	var doubts []caseforms.Problem
 	for _, n := range []struct{ value, key, what string }{{card.CRN, "person.crn", "CRN"}, {card.PrisonNumber, "person.prison_number", "prison number"}, {card.PNC, "person.pnc", "PNC ID"}} {
 		if n.value == "" {
 			continue
 		}
-		found, err := k.store.Find(ctx, 10, k.store.Term(termNumber, tight(n.value)))
+		term := k.store.Term(termNumber, tight(n.value))
+		found, err := k.store.Find(ctx, 10, term)
 		if err != nil {
-			return "", nil, err
+			return "", nil, nil, err
+		}
+		if !slices.ContainsFunc(found, func(f store.Found) bool { return f.Part == store.ThePerson }) {
+			nobody = append(nobody, term)
+			continue
 		}
 		var ids []string
 		for _, f := range found {
@@ -151,11 +157,11 @@ func (k *Desk) caseOf(ctx context.Context, c *caseforms.Case) (caseforms.CaseID,
 			}
 			have, err := k.store.FindCase(ctx, f.Case)
 			if err != nil {
-				return "", nil, err
+				return "", nil, nil, err
 			}
 			old, err := k.card(ctx, have)
 			if err != nil {
-				return "", nil, err
+				return "", nil, nil, err
 			}
 			if old.CRN != "" && card.CRN != "" && old.CRN != card.CRN {
 				doubts = append(doubts, caseforms.Problem{Severity: caseforms.Warning, Key: n.key, Msg: "case " + string(f.Case) + " has the same " + n.what + " and another CRN; it is taken for another person",
@@ -168,11 +174,11 @@ func (k *Desk) caseOf(ctx context.Context, c *caseforms.Case) (caseforms.CaseID,
 		case 0:
 			continue
 		case 1:
-			return caseforms.CaseID(ids[0]), doubts, nil
+			return caseforms.CaseID(ids[0]), nil, doubts, nil
 		}
-		return "", nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "several cases have this person's " + n.what + ": " + strings.Join(ids, ", "), Hint: "say which with --case"}
+		return "", nil, nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "several cases have this person's " + n.what + ": " + strings.Join(ids, ", "), Hint: "say which with --case"}
 	}
-	return "", doubts, nil
+	return "", nobody, doubts, nil
 }
 
 // Found is a case that was looked for.

@@ -202,7 +202,7 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 	id := r.CaseID
 	if id == "" {
 		var err error
-		if id, *doubts, err = k.caseOf(ctx, c); err != nil {
+		if id, i.Nobody, *doubts, err = k.caseOf(ctx, c); err != nil {
 			return err
 		}
 	}

@@ -95,8 +95,9 @@ type File struct {
 // Issue is the act of issuing a document: the case as it is, the document and its files, what is to be sent, and the entry in the ledger.
 type Issue struct {
 	Case        caseforms.CaseID
-	CaseVersion int    // the version of the case that the caller has seen; 0 makes the case
-	Record      []byte // the case record; nil leaves the case as it is
+	CaseVersion int      // the version of the case that the caller has seen; 0 makes the case
+	Nobody      [][]byte // of a new case: terms by which no case was found; when one is there by now, somebody else made it
+	Record      []byte   // the case record; nil leaves the case as it is
 	Card        []byte
 	Terms       []Term
 
@@ -236,6 +237,16 @@ func hexSum(b []byte) string {
 func (t *tx) putCase(i Issue, record, card *object, detail map[string]string) (int64, error) {
 	now := t.at.UnixMilli()
 	if i.CaseVersion == 0 {
+		for _, term := range i.Nobody {
+			var one int64
+			found, err := t.row(`SELECT 1 FROM terms WHERE term = $1 AND part = $2 LIMIT 1`, []any{term, int(ThePerson)}, &one)
+			if err != nil {
+				return 0, err
+			}
+			if found {
+				return 0, ErrChanged
+			}
+		}
 		n, err := t.changed(`INSERT INTO cases (id, version, created_at, created_by, changed_at, changed_by) VALUES ($1, 0, $2, $3, $2, $3) ON CONFLICT DO NOTHING`,
 			string(i.Case), now, i.Entry.Actor)
 		if err != nil {
