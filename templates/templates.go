@@ -19,7 +19,7 @@ import (
 	"caseforms"
 )
 
-//go:embed words.yaml settings.yaml facts.yaml forms areas
+//go:embed words.yaml settings.yaml facts.yaml bank-holidays.json forms areas
 var builtin embed.FS
 
 // FS are the definitions that are built in.
