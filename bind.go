@@ -52,6 +52,7 @@ func (d *Definitions) Bind() []Problem {
 	for _, f := range d.Forms {
 		b.form(f, forms.key(f.ID))
 	}
+	b.problems = append(b.problems, d.bindDuties()...)
 	for _, r := range d.Rules {
 		b.copies(&Form{File: "facts.yaml"}, r.Line, r.Rule, r.Copies, []string{CopyFull, CopyDisclosable, CopyAnnex})
 		b.rule(&Form{File: "facts.yaml"}, r, nil)

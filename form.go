@@ -9,6 +9,9 @@ type Definitions struct {
 	Rules    []*Rule               // about shared facts: they hold for every form that uses the facts they are about
 	Words    Words
 	Settings map[string]Text // organisation names and the like, filled in where a text says {name}
+	Duties   Duties
+	// BankHolidays are those that were published when the program was made.
+	BankHolidays []Holiday
 
 	shape *Shape
 }
