@@ -14,10 +14,7 @@ const (
 	AccessApart = "apart"
 )
 
-const (
-	accessVersion = "1" // another one when the same record would be told differently
-	accessMarking = "OFFICIAL-SENSITIVE"
-)
+const accessVersion = "1" // another one when the same record would be told differently
 
 // othersFacts are the parts of the case record that are about other people as a whole. officialsFacts say how the officials whom the person
 // deals with are reached at work; they stay with what is about the person.
@@ -132,13 +129,8 @@ type heldItem struct {
 }
 
 func (w *accessWriter) document(name string) *Document {
-	w.doc = &Document{
-		Form: AccessForm, Version: accessVersion, Area: w.d.Area, Lang: "en-GB", Title: w.d.Word("access_" + name), Notice: w.d.Word("access_" + name + "_notice"),
-		Marking: accessMarking, Copy: name, Words: w.d.Word,
-	}
-	if w.d.Lang == "cy" {
-		w.doc.Lang = "cy"
-	}
+	w.doc = w.d.NewReport(w.d.Word("access_" + name))
+	w.doc.Form, w.doc.Version, w.doc.Notice, w.doc.Copy = AccessForm, accessVersion, w.d.Word("access_"+name+"_notice"), name
 	for _, k := range w.d.shape.Keys {
 		if k.Name != "forms" {
 			w.section(w.label(k.Shape, k.Name), k.Shape, member(w.x.c, k.Name), heldAt{path: k.Name, key: k.Name})

@@ -248,3 +248,9 @@ func (k *checker) doubt(at spot, v any, q *Field, key func() string) {
 		}
 	}
 }
+
+// Urgent tells whether a case makes a form urgent, so that it goes without what is not known (0.4 point 1).
+func (d *Definitions) Urgent(f *Form, c *Case) bool {
+	x, err := d.filler(f, c, FillOptions{})
+	return err == nil && x.urgent
+}

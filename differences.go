@@ -16,6 +16,20 @@ type Difference struct {
 
 // Differences are the keys at which two case records differ, in the order of their names. The form gives the labels.
 func (d *Definitions) Differences(f *Form, theirs, yours []byte) ([]Difference, error) {
+	out, err := differing(theirs, yours)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].Label = d.labelOf(f, out[i].Key)
+	}
+	return out, nil
+}
+
+// ChangedFacts are the keys at which two case records differ, without labels.
+func ChangedFacts(before, after []byte) ([]Difference, error) { return differing(before, after) }
+
+func differing(theirs, yours []byte) ([]Difference, error) {
 	a, b := map[string]string{}, map[string]string{}
 	for _, x := range []struct {
 		data []byte
@@ -37,9 +51,6 @@ func (d *Definitions) Differences(f *Form, theirs, yours []byte) ([]Difference, 
 		if _, both := a[key]; !both {
 			out = append(out, Difference{Key: key, Yours: v})
 		}
-	}
-	for i := range out {
-		out[i].Label = d.labelOf(f, out[i].Key)
 	}
 	slices.SortFunc(out, func(a, b Difference) int { return compareKeys(a.Key, b.Key) })
 	return out, nil

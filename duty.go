@@ -33,14 +33,15 @@ type Duty struct {
 	Rule    string // its id: C06
 	State   DutyState
 	Says    Text // what to do
-	Why     Text // of a rule that is not implemented: why; of one that blocks: where
+	Why     Text // of a rule that is not implemented: why; of one that blocks or is logged: where
 	Starts  []*Start
 	Due     *Due
 	Default bool // the procedures give no time; the one here is ours
 	Who     string
 	Chases  bool     // an agency that does not answer is chased until it does
-	Ends    []string // response, note:KIND, handed:FORM, fact:PATH; see Ending
+	Ends    []string // response, note:KIND, handed:FORM, answer:KIND, fact:PATH
 	Source  string
+	File    string // where it was read, or changed for an area
 	Line    int
 }
 
@@ -49,12 +50,12 @@ type Start struct {
 	Handed   []string // a document of one of these forms was handed over
 	Noted    []string // something of one of these kinds was noted
 	Answered []string // a response of one of these kinds was recorded, as FORM.KIND
-	Date     string   // a date of the case: its path, or one of the named dates
+	Date     string   // a date of the case: its path, or one of the named dates; of a list every item's
 	Changed  []string // one of these facts of the case changed
 	Opened   bool     // the case was recorded for the first time
 
-	When   []*Cond  // conditions on the case, which must all hold
-	If     string   // a named condition on the case, see conditions
+	When   []*Cond  // conditions on the case, which must all hold; one without is wants any answer
+	If     []string // named conditions on the case, which must all hold too; see conditions
 	Unless []string // endings that came before: with one of them it does not start
 	Line   int
 }
@@ -170,11 +171,15 @@ type Running struct {
 	Deadline
 }
 
-// Start are the duties that something starts. c may be nil when nothing is known of the case.
+// Start are the duties that something starts. c may be nil when nothing is known of the case: it is then as one in which nothing is
+// answered, so that a referral of which no record can be read is followed up all the same.
 func (d *Definitions) Start(h Happening, c *Case, cal *Calendar) (out []Running) {
+	if c == nil {
+		c = d.NewCase()
+	}
 	for _, r := range d.Duties.Rules {
 		for _, s := range r.Starts {
-			if s.Date != "" || !s.happens(h) || !d.holds(s, c) {
+			if s.Date != "" || !s.happens(h) || !d.holds(s, c, "", nil) || d.Ended(r, c) {
 				continue
 			}
 			about := "on " + h.On.String()
@@ -191,101 +196,219 @@ func (d *Definitions) Start(h Happening, c *Case, cal *Calendar) (out []Running)
 func (s *Start) happens(h Happening) bool {
 	some := func(a []string, b string) bool { return b != "" && slices.Contains(a, b) }
 	return some(s.Handed, h.Handed) || some(s.Noted, h.Noted) || some(s.Answered, h.Answered) || s.Opened && h.Opened ||
-		slices.ContainsFunc(s.Changed, func(path string) bool {
-			return slices.ContainsFunc(h.Changed, func(at string) bool {
-				return at == path || strings.HasPrefix(at, path+".") || strings.HasPrefix(at, path+"[")
-			})
+		slices.ContainsFunc(h.Changed, func(at string) bool {
+			at = indexes.ReplaceAllString(at, "")
+			return slices.ContainsFunc(s.Changed, func(path string) bool { return at == path || strings.HasPrefix(at, path+".") })
 		})
 }
 
 // OfCase are the duties that follow from the dates a case record has now. What has gone from them since is no longer due.
 func (d *Definitions) OfCase(c *Case, cal *Calendar) (out []Running) {
 	for _, r := range d.Duties.Rules {
+		if d.Ended(r, c) {
+			continue
+		}
+		counted := map[Date]bool{} // two starts on one day are one duty
 		for _, s := range r.Starts {
-			if s.Date == "" || !d.holds(s, c) {
+			if s.Date == "" {
 				continue
 			}
-			on, ok := d.dateOf(c, s.Date)
-			if !ok || r.ended(d, c) {
-				continue
+			for _, x := range d.daysOf(s, c) {
+				if !counted[x.On] {
+					counted[x.On] = true
+					out = append(out, Running{r, x.About, x.On, r.Due.deadline(x.On, cal)})
+				}
 			}
-			out = append(out, Running{r, s.Date, on, r.Due.deadline(on, cal)})
-			break
 		}
 	}
 	return out
 }
 
-// ended tells whether the case record itself says that a duty is done.
-func (r *Duty) ended(d *Definitions, c *Case) bool {
+// Ended tells whether the case record itself says that a duty is done.
+func (d *Definitions) Ended(r *Duty, c *Case) bool {
 	return slices.ContainsFunc(r.Ends, func(e string) bool {
 		path, ok := strings.CutPrefix(e, "fact:")
-		return ok && d.factAnswered(c, path)
+		return ok && d.answered(c, path)
 	})
 }
 
-// holds tells whether the conditions of a start hold of a case.
-func (d *Definitions) holds(s *Start, c *Case) bool {
-	if c == nil {
-		return len(s.When) == 0 && s.If == ""
+// Dated tells whether About of a running duty is one of the dates its rule counts from.
+func (r *Duty) Dated(about string) bool {
+	return slices.ContainsFunc(r.Starts, func(s *Start) bool {
+		return s.Date != "" && (about == s.Date || strings.HasPrefix(about, s.Date+" on "))
+	})
+}
+
+// dayOf is a day that a duty counts from, and what it is called in About.
+type dayOf struct {
+	On    Date
+	About string
+}
+
+// daysOf are the days on which a start's date falls, if its conditions hold. A day is called by its path; of a list, whose
+// items come and go, with the day behind it. Conditions on the same list are conditions on the item.
+func (d *Definitions) daysOf(s *Start, c *Case) (out []dayOf) {
+	list, items := listAt(c, s.Date)
+	if list == "" {
+		if on, ok := d.dateOf(c, s.Date); ok && d.holds(s, c, "", nil) {
+			out = append(out, dayOf{on, s.Date})
+		}
+		return out
 	}
+	for i := range items.Len() {
+		if on, ok := dayIn(walk(items.item(i), s.Date[len(list)+1:])); ok && d.holds(s, c, list, items.item(i)) {
+			out = append(out, dayOf{on, s.Date + " on " + on.String()})
+		}
+	}
+	return out
+}
+
+// listAt finds the list on the way to a fact, and its path; "" when there is none.
+func listAt(c *Case, path string) (string, list) {
+	for i, r := range path {
+		if r == '.' {
+			if l, ok := factAt(c, path[:i]).(list); ok {
+				return path[:i], l
+			}
+		}
+	}
+	return "", nil
+}
+
+// holds tells whether the conditions of a start hold of a case, and of an item of a list those that are on that list.
+func (d *Definitions) holds(s *Start, c *Case, list string, item any) bool {
 	for _, cond := range s.When {
-		if !slices.ContainsFunc(d.factValues(c, cond.Field), func(v string) bool { return slices.Contains(cond.Is, v) }) {
+		values := factValues(c, cond.Field)
+		if rest, ok := strings.CutPrefix(cond.Field, list+"."); ok && list != "" {
+			values = valuesAt(item, rest)
+		}
+		if !cond.met(values) {
 			return false
 		}
 	}
-	return s.If == "" || conditions[s.If](d, c)
+	for _, name := range s.If {
+		if !slices.ContainsFunc(conditions[name].any, func(all []Cond) bool {
+			return !slices.ContainsFunc(all, func(cond Cond) bool { return !cond.met(factValues(c, cond.Field)) })
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
-// conditions are the named conditions that a start may have: what equals and one-of cannot say.
-var conditions = map[string]func(*Definitions, *Case) bool{
-	// presents a risk or potential risk to children (003:15): assessed medium or above (002:671), or convicted of an offence against a child
-	"risk_to_children": func(d *Definitions, c *Case) bool {
-		return slices.Contains([]string{"medium", "high", "very_high"}, strings.Join(d.factValues(c, "risk.rosh_children"), "")) ||
-			slices.Contains(d.factValues(c, "offences.against_child"), "yes")
-	},
-	"offence_against_child": func(d *Definitions, c *Case) bool {
-		return slices.Contains(d.factValues(c, "offences.against_child"), "yes")
-	},
-	"mappa":       func(d *Definitions, c *Case) bool { return len(d.factValues(c, "mappa.category")) > 0 },
-	"care_leaver": func(d *Definitions, c *Case) bool { return len(d.factValues(c, "care.care_status")) > 0 },
-	"on_a_plan": func(d *Definitions, c *Case) bool {
-		return slices.Contains(d.factValues(c, "children.status"), "cp_plan")
-	},
+// met tells whether one of the values is wanted. "" is not answered, and a condition that names none wants any answer.
+func (c *Cond) met(values []string) bool {
+	if len(values) == 0 {
+		return slices.Contains(c.Is, "")
+	}
+	return slices.ContainsFunc(values, func(v string) bool {
+		_, state := statedBy(v)
+		return c.Is == nil && !state || slices.Contains(c.Is, v)
+	})
 }
 
-// namedDates are dates that are more than one fact: the earliest of them, or the latest.
+// conditions are the named conditions that a start may have: one of any, all of which must hold.
+var conditions = map[string]struct {
+	says string
+	any  [][]Cond
+}{
+	// Assessed medium or above (002:671), or convicted of an offence against a child (003:15).
+	"risk_to_children": {"the person presents a risk to children: assessed medium or above, or an offence against a child", [][]Cond{
+		{{Field: "risk.rosh_children", Is: []string{"medium", "high", "very_high"}}},
+		{{Field: "offences.against_child", Is: []string{"yes"}}},
+	}},
+	"offence_against_child": {"there is an offence against a child", [][]Cond{{{Field: "offences.against_child", Is: []string{"yes"}}}}},
+	"high_risk": {"a risk of serious harm is high or very high", [][]Cond{
+		{{Field: "risk.rosh_children", Is: highRisk}}, {{Field: "risk.rosh_public", Is: highRisk}}, {{Field: "risk.rosh_known_adult", Is: highRisk}},
+		{{Field: "risk.rosh_staff", Is: highRisk}}, {{Field: "risk.rosh_prisoners", Is: highRisk}},
+	}},
+	// A Professionals Meeting about somebody without a conviction is outside MAPPA (003:65; 0.4 point 23), and so is who was taken off the list.
+	"mappa": {"it is a case under MAPPA: it has a category, and the PP1 is neither for a Professionals Meeting nor a removal", [][]Cond{{
+		{Field: "mappa.category", Is: []string{"1", "2", "3", "4"}},
+		{Field: "forms.pp1.notification_type", Is: []string{"", "notification", "referral_2", "referral_3", "update", "not_known", "not_applicable", "withheld"}},
+	}}},
+	"care_leaver": {"the person is a care leaver or looked after", [][]Cond{
+		{{Field: "care.care_status", Is: []string{"eligible", "relevant", "former_relevant", "qualifying", "looked_after"}}},
+	}},
+	"on_a_plan": {"a child has a child protection plan", [][]Cond{{{Field: "children.status", Is: []string{"protection_plan"}}}}},
+	// Of a person in the community, dates of release lie in the past and ask for nothing.
+	"in_custody": {"the person is in custody, or a release from prison is considered and it is not said where they are", [][]Cond{
+		{{Field: "person.custody_status", Is: []string{"in_custody"}}},
+		{{Field: "person.custody_status", Is: unknown}, {Field: "release.kind", Is: []string{"parole", "temporary_release", "hdc", "conditional_release", "end_of_sentence", "open_conditions"}}},
+	}},
+	"child_at_release_address": {"a child lives at, or is likely to visit, the address of release", [][]Cond{
+		{{Field: "children.lives_at_release_address", Is: []string{"yes"}}}, {{Field: "children.visits", Is: []string{"yes"}}},
+	}},
+	"release_dates_known": {"a date of release, parole or temporary release is known", [][]Cond{
+		{{Field: "sentence.release_date"}}, {{Field: "release.decision_date"}}, {{Field: "relevant_dates.hdced"}}, {{Field: "relevant_dates.ped"}},
+		{{Field: "relevant_dates.crd"}}, {{Field: "relevant_dates.next_rotl"}}, {{Field: "relevant_dates.parole_hearing"}},
+	}},
+	"childrens_services_involved": {"a child is known to children's services, or the person presents a risk to children", [][]Cond{
+		{{Field: "children.status", Is: []string{"child_in_need", "protection_plan", "looked_after"}}},
+		{{Field: "children.known_to_csc", Is: []string{"yes"}}},
+		{{Field: "risk.rosh_children", Is: []string{"medium", "high", "very_high"}}},
+		{{Field: "offences.against_child", Is: []string{"yes"}}},
+	}},
+	// A pure notification starts no chase (0.4 point 16); one that is urgent, or asks for something, is none.
+	"referral_wants_answer": {"the referral is more than information", [][]Cond{
+		{{Field: "forms.cp1.referral_type", Is: append([]string{"child_protection", "child_in_need", "disability_service"}, unknown...)}},
+		{{Field: "forms.cp1.urgency", Is: []string{"immediate_danger", "significant_harm"}}},
+		{{Field: "forms.cp1.asked_of_csc", Is: []string{"section_47_enquiry", "risk_assessment", "written_statement", "address_view", "strategy_discussion", "conference", "core_assessment"}}},
+	}},
+}
+
+var (
+	highRisk = []string{"high", "very_high"}
+	unknown  = []string{"", "not_known", "not_applicable", "withheld"}
+)
+
+// Which of several dates a named date is.
+const (
+	earliest = "the earliest of"
+	latest   = "the latest of"
+	first    = "the first that is known of"
+)
+
+// namedDates are dates that are more than one fact.
 var namedDates = map[string]struct {
-	latest bool
-	of     []string
+	says  string
+	which string
+	of    []string
 }{
 	// What is counted from release counts from the earliest possible one (0.4 point 17).
-	"earliest_release": {false, []string{"relevant_dates.hdced", "relevant_dates.ped", "relevant_dates.crd", "relevant_dates.parole_hearing", "sentence.release_date"}},
+	"earliest_release": {"the earliest possible release", earliest, []string{"relevant_dates.hdced", "relevant_dates.ped", "relevant_dates.crd", "relevant_dates.parole_hearing", "sentence.release_date"}},
 	// The order or licence ends: 002:303 says expiry and 002:314, 688 archiving; the later one holds (0.4 point 17).
-	"end_of_order": {true, []string{"sentence.expiry_date", "relevant_dates.led", "relevant_dates.sed", "relevant_dates.pss_end"}},
+	"end_of_order": {"the end of the order or licence", latest, []string{"sentence.expiry_date", "relevant_dates.led", "relevant_dates.sed", "relevant_dates.pss_end"}},
+	// What has to be done before a release is decided has until the decision, or the release where no day of a decision is known.
+	"release_decision": {"the decision on release, or else the release", first, []string{"release.decision_date", "relevant_dates.parole_hearing", "relevant_dates.next_rotl", "relevant_dates.hdced", "relevant_dates.ped", "relevant_dates.crd", "sentence.release_date"}},
+	"parole_decision":  {"the parole hearing", first, []string{"release.decision_date", "relevant_dates.parole_hearing"}},
+	// The level was last decided on when it was set, or at the last meeting.
+	"level_decided": {"the day the level was last decided", latest, []string{"mappa.start", "forms.pp2.meeting_date"}},
 }
 
 // dateOf is a date of the case; ok is false while it is not known.
 func (d *Definitions) dateOf(c *Case, path string) (on Date, ok bool) {
-	paths := []string{path}
-	named, isNamed := namedDates[path]
-	if isNamed {
-		paths = named.of
+	named, is := namedDates[path]
+	if !is {
+		return dayIn(factAt(c, path))
 	}
-	for _, p := range paths {
-		var v Date
-		var known bool
-		switch f := factAt(c, p).(type) {
-		case *Of[Date]:
-			v, known = f.Value, f.Known()
-		case *Of[Moment]:
-			v, known = f.Value.Date, f.Known()
-		}
-		if known && (!ok || v.Before(on) != named.latest) {
+	for _, p := range named.of {
+		v, known := dayIn(factAt(c, p))
+		if known && (!ok || named.which == earliest && v.Before(on) || named.which == latest && on.Before(v)) {
 			on, ok = v, true
 		}
 	}
 	return on, ok
+}
+
+func dayIn(fact any) (Date, bool) {
+	switch f := fact.(type) {
+	case *Of[Date]:
+		return f.Value, f.Known()
+	case *Of[Moment]:
+		return f.Value.Date, f.Known()
+	}
+	return Date{}, false
 }
 
 // factAt finds a fact of the case by its path; forms.FORM.KEY is one of a form's own.
@@ -300,34 +423,45 @@ func factAt(c *Case, path string) any {
 	return walk(c, path)
 }
 
-// factValues are the values of a fact, of a list those of every item: offences.against_child.
-func (d *Definitions) factValues(c *Case, path string) []string {
-	v := factAt(c, path)
-	if v == nil {
-		if i := strings.LastIndexByte(path, '.'); i > 0 {
-			if l, ok := factAt(c, path[:i]).(list); ok {
-				var out []string
-				for n := range l.Len() {
-					out = append(out, leafValues(walk(l.item(n), path[i+1:]))...)
-				}
-				return out
-			}
+// factValues are the values of a fact, of a list those of every item: offences.against_child. A state that was given is a value too.
+func factValues(c *Case, path string) []string {
+	if rest, ok := strings.CutPrefix(path, "forms."); ok {
+		form, key, _ := strings.Cut(rest, ".")
+		if own := c.Forms[form]; own != nil {
+			return valuesAt(own, key)
 		}
 		return nil
 	}
-	return leafValues(v)
+	return valuesAt(c, path)
 }
 
-func leafValues(v any) []string {
-	if l, ok := v.(leaf); ok {
-		if f := l.fact(); f.State == Answered {
-			return strings.Split(f.Value, "\n")
+// valuesAt follows a path through records and every item of lists.
+func valuesAt(record any, path string) (out []string) {
+	switch r := record.(type) {
+	case nil:
+	case list:
+		for i := range r.Len() {
+			out = append(out, valuesAt(r.item(i), path)...)
+		}
+	case leaf:
+		switch f := r.fact(); f.State {
+		case NotAnswered:
+		case Answered:
+			out = strings.Split(f.Value, "\n")
+		default:
+			out = []string{f.State.String()}
+		}
+	default:
+		if path != "" {
+			name, rest, _ := strings.Cut(path, ".")
+			out = valuesAt(member(record, name), rest)
 		}
 	}
-	return nil
+	return out
 }
 
-func (d *Definitions) factAnswered(c *Case, path string) bool { return len(d.factValues(c, path)) > 0 }
+// answered tells whether a fact has a value.
+func (d *Definitions) answered(c *Case, path string) bool { return (&Cond{}).met(factValues(c, path)) }
 
 // deadline counts from a day.
 func (u *Due) deadline(from Date, cal *Calendar) Deadline {
@@ -365,102 +499,187 @@ func (d *Definitions) Calendar(further ...Holiday) *Calendar {
 }
 
 // bindDuties checks that the duties speak of what there is.
-func (d *Definitions) bindDuties() (ps []Problem) {
-	bad := func(line int, key, format string, args ...any) {
-		ps = append(ps, Problem{Severity: Blocking, File: "duties.yaml", Line: max(line, 1), Column: 1, Key: key, Msg: fmt.Sprintf(format, args...)})
-	}
-	forms := map[string]bool{}
+func (d *Definitions) bindDuties() []Problem {
+	b := &dutyBinder{d: d, forms: map[string]bool{}, file: "duties.yaml"}
 	for _, f := range d.Forms {
-		forms[f.ID] = true
+		b.forms[f.ID] = true
 	}
-	ending := func(r *Duty, e string) {
-		kind, what, _ := strings.Cut(e, ":")
-		switch {
-		case e == "response":
-		case kind == "note" && d.Duties.Note(what) != nil, kind == "handed" && forms[what], kind == "fact" && d.shapeAt(what), kind == "answer" && what != "":
-		default:
-			bad(r.Line, r.Rule, "%s is no ending that there is", quoteKey(e))
-		}
-	}
-	for _, r := range d.Duties.Rules {
-		switch r.State {
-		case DutyTimed:
-			if len(r.Starts) == 0 || r.Due == nil || r.Says.IsZero() || r.Who == "" {
-				bad(r.Line, r.Rule, "a timed rule has says, starts, due and who")
-				continue
-			}
-		case DutyLogged, DutyBlocking, DutyNotImplemented:
-			if r.Says.IsZero() || r.State != DutyLogged && r.Why.IsZero() {
-				bad(r.Line, r.Rule, "a rule says what it asks for, and why it is not implemented or where it blocks")
-			}
-		default:
-			bad(r.Line, r.Rule, "a rule is timed, logged, blocking or not_implemented")
-		}
-		if r.Source == "" {
-			bad(r.Line, r.Rule, "a rule has a source")
-		}
-		for _, s := range r.Starts {
-			set := 0
-			for _, n := range []int{len(s.Handed), len(s.Noted), len(s.Answered), len(s.Date), len(s.Changed)} {
-				set += min(n, 1)
-			}
-			if s.Opened {
-				set++
-			}
-			if set != 1 {
-				bad(s.Line, r.Rule, "a start is one of handed, noted, answered, date, changed, opened")
-			}
-			for _, f := range s.Handed {
-				if !forms[f] {
-					bad(s.Line, r.Rule, "there is no form %s", quoteKey(f))
-				}
-			}
-			for _, n := range s.Noted {
-				if d.Duties.Note(n) == nil {
-					bad(s.Line, r.Rule, "there is no kind of note %s", quoteKey(n))
-				}
-			}
-			for _, a := range s.Answered {
-				if form, kind, _ := strings.Cut(a, "."); d.Duties.Response(form, kind) == nil {
-					bad(s.Line, r.Rule, "there is no kind of response %s", quoteKey(a))
-				}
-			}
-			if s.Date != "" && !d.isDate(s.Date) {
-				bad(s.Line, r.Rule, "there is no date %s in a case", quoteKey(s.Date))
-			}
-			for _, p := range s.Changed {
-				if !d.shapeAt(p) {
-					bad(s.Line, r.Rule, "there is no fact %s in a case", quoteKey(p))
-				}
-			}
-			for _, c := range s.When {
-				if !d.shapeAt(c.Field) {
-					bad(s.Line, r.Rule, "there is no fact %s in a case", quoteKey(c.Field))
-				}
-			}
-			if s.If != "" && conditions[s.If] == nil {
-				bad(s.Line, r.Rule, "there is no condition called %s", quoteKey(s.If))
-			}
-			for _, e := range s.Unless {
-				ending(r, e)
-			}
-		}
-		for _, e := range r.Ends {
-			ending(r, e)
+	for _, n := range d.Duties.Notes {
+		if n.Contact != "" && d.Duties.Contacts[n.Contact] == "" {
+			b.bad(1, n.Kind, "there is no contact called %s", quoteKey(n.Contact))
 		}
 	}
 	for form := range d.Duties.Responses {
-		if !forms[form] {
-			bad(1, "responses", "there is no form %s", quoteKey(form))
+		if !b.forms[form] {
+			b.bad(1, "responses", "there is no form %s", quoteKey(form))
 		}
 	}
-	return ps
+	for _, r := range d.Duties.Rules {
+		b.rule(r)
+	}
+	return b.problems
 }
 
-// shapeAt tells whether a path leads to something in a case record.
-func (d *Definitions) shapeAt(path string) bool { return d.shape.at(path) != nil }
+type dutyBinder struct {
+	d        *Definitions
+	forms    map[string]bool
+	file     string
+	problems []Problem
+}
+
+func (b *dutyBinder) bad(line int, key, format string, args ...any) {
+	b.problems = append(b.problems, Problem{Severity: Blocking, File: b.file, Line: max(line, 1), Column: 1, Key: key, Msg: fmt.Sprintf(format, args...)})
+}
+
+func (b *dutyBinder) rule(r *Duty) {
+	if r.File != "" {
+		b.file = r.File
+	}
+	switch r.State {
+	case DutyTimed:
+		if len(r.Starts) == 0 || r.Due == nil || r.Says.IsZero() || r.Who == "" || len(r.Ends) == 0 {
+			b.bad(r.Line, r.Rule, "a timed rule has says, starts, due, who and ends")
+			return
+		}
+		if n := r.Due.set(); n != 1 {
+			b.bad(r.Due.Line, r.Rule, "due says one thing beside again, not %d", n)
+		}
+	case DutyLogged, DutyBlocking, DutyNotImplemented:
+		if r.Says.IsZero() || r.Why.IsZero() {
+			b.bad(r.Line, r.Rule, "a rule that is not timed says what it asks for, and why: where it is logged or blocks, or why it is not implemented")
+		}
+		if len(r.Starts) > 0 || r.Due != nil {
+			b.bad(r.Line, r.Rule, "only a timed rule has starts and due")
+		}
+	default:
+		b.bad(r.Line, r.Rule, "a rule is timed, logged, blocking or not_implemented")
+	}
+	if r.Source == "" {
+		b.bad(r.Line, r.Rule, "a rule has a source")
+	}
+	for _, s := range r.Starts {
+		b.start(r, s)
+	}
+	for _, e := range r.Ends {
+		b.ending(r, e)
+	}
+}
+
+func (b *dutyBinder) start(r *Duty, s *Start) {
+	set := 0
+	for _, n := range []int{len(s.Handed), len(s.Noted), len(s.Answered), len(s.Date), len(s.Changed)} {
+		set += min(n, 1)
+	}
+	if s.Opened {
+		set++
+	}
+	if set != 1 {
+		b.bad(s.Line, r.Rule, "a start is one of handed, noted, answered, date, changed, opened")
+	}
+	for _, f := range s.Handed {
+		if !b.forms[f] {
+			b.bad(s.Line, r.Rule, "there is no form %s", quoteKey(f))
+		}
+	}
+	for _, n := range s.Noted {
+		if b.d.Duties.Note(n) == nil {
+			b.bad(s.Line, r.Rule, "there is no kind of note %s", quoteKey(n))
+		}
+	}
+	for _, a := range s.Answered {
+		if form, kind, _ := strings.Cut(a, "."); b.d.Duties.Response(form, kind) == nil {
+			b.bad(s.Line, r.Rule, "there is no kind of response %s", quoteKey(a))
+		}
+	}
+	if s.Date != "" && !b.d.isDate(s.Date) {
+		b.bad(s.Line, r.Rule, "there is no date %s in a case", quoteKey(s.Date))
+	}
+	for _, p := range s.Changed {
+		if b.d.shape.at(p) == nil {
+			b.bad(s.Line, r.Rule, "there is no fact %s in a case", quoteKey(p))
+		}
+	}
+	for _, c := range s.When {
+		b.cond(s.Line, r.Rule, c)
+	}
+	for _, name := range s.If {
+		if conditions[name].any == nil {
+			b.bad(s.Line, r.Rule, "there is no condition called %s: %s", quoteKey(name), known(conditions))
+		}
+		for _, all := range conditions[name].any {
+			for i := range all {
+				b.cond(s.Line, name, &all[i])
+			}
+		}
+	}
+	for _, e := range s.Unless {
+		b.ending(r, e)
+	}
+}
+
+// cond checks that a condition can come true.
+func (b *dutyBinder) cond(line int, key string, c *Cond) {
+	s := b.d.shape.at(c.Field)
+	if s == nil {
+		b.bad(line, key, "there is no fact %s in a case", quoteKey(c.Field))
+		return
+	}
+	for _, v := range c.Is {
+		_, state := statedBy(v)
+		ok := v == "" || state
+		switch s.Kind {
+		case KindChoice, KindChecks:
+			ok = ok || s.has(v)
+		case KindYesNo, KindYesNoUnknown:
+			ok = ok || v == "yes" || v == "no"
+		}
+		if !ok {
+			b.bad(line, key, "a condition on %s waits for %s, which cannot be answered; %s", c.Field, quoteKey(v), s.mayBe(v))
+		}
+	}
+}
+
+func (b *dutyBinder) ending(r *Duty, e string) {
+	kind, what, _ := strings.Cut(e, ":")
+	switch {
+	case e == "response", kind == "note" && b.d.Duties.Note(what) != nil, kind == "handed" && b.forms[what], kind == "fact" && b.d.shape.at(what) != nil:
+	case kind == "answer" && b.d.answerLabel(what) != "":
+	default:
+		b.bad(r.Line, r.Rule, "%s is no ending that there is", quoteKey(e))
+	}
+}
+
+// answerLabel is what a kind of response is called; "" when no form has it.
+func (d *Definitions) answerLabel(kind string) string {
+	for _, f := range d.Forms {
+		if r := d.Duties.Response(f.ID, kind); r != nil {
+			return d.say(r.Label)
+		}
+	}
+	return ""
+}
+
+// set is how many of the ways to say when are used.
+func (u *Due) set() int {
+	n := 0
+	for _, x := range []int{u.WorkingDays, u.WorkingDaysBefore, u.Days, u.DaysBefore, u.Months, u.MonthsBefore} {
+		n += min(x, 1)
+	}
+	for _, x := range []bool{u.SameDay, u.On} {
+		if x {
+			n++
+		}
+	}
+	return n
+}
 
 func (d *Definitions) isDate(path string) bool {
-	_, named := namedDates[path]
-	return named || d.shapeAt(path)
+	paths := []string{path}
+	if named, ok := namedDates[path]; ok {
+		paths = named.of
+	}
+	return !slices.ContainsFunc(paths, func(p string) bool {
+		s := d.shape.at(p)
+		return s == nil || s.Kind != KindDate && s.Kind != KindDateTime
+	})
 }

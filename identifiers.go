@@ -161,3 +161,22 @@ func (v *Postcode) parse(s string) (string, error) {
 	return "", nil
 }
 func (v *Postcode) String() string { return string(*v) }
+
+// Identifiers are the identifiers that something typed may be, each in its usual form: a PNC ID with its year in full, an NHS number.
+func Identifiers(typed string) (out []string) {
+	typed = strings.TrimSpace(typed)
+	var crn CRN
+	var prison PrisonNumber
+	var pnc PNC
+	var cro CRO
+	var nhs NHSNumber
+	for _, v := range []interface {
+		parse(string) (string, error)
+		String() string
+	}{&crn, &prison, &pnc, &cro, &nhs} {
+		if doubt, err := v.parse(typed); err == nil && doubt == "" {
+			out = append(out, v.String())
+		}
+	}
+	return out
+}

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Ref is the reference of an issued document, such as CF-7K3M-Q9ZD. It is random and says nothing about the case: it may stand in
+// Ref is the reference of an issued document, such as CF-7K3M-Q9ZQ. It is random and says nothing about the case: it may stand in
 // subjects, file names and on every page. The last letter checks the others.
 type Ref string
 
-// CaseID is the store's own name of a case, such as CS-7K3M-Q9ZD, made as a [Ref] is. It is not a CRN.
+// CaseID is the store's own name of a case, such as CS-7K3M-Q9ZQ, made as a [Ref] is. It is not a CRN.
 type CaseID string
 
-// DraftID is the name of a draft, such as DR-7K3M-Q9ZD.
+// DraftID is the name of a draft, such as DR-7K3M-Q9ZQ.
 type DraftID string
 
 const (

@@ -23,7 +23,7 @@ func TestInWordsIsWritten(t *testing.T) {
 			}
 			own, apart := d.InWords(c)
 			for _, doc := range []*caseforms.Document{own, apart} {
-				doc.Date, doc.Ref = on, "CF-7K3M-Q9ZD"
+				doc.Date, doc.Ref = on, "CF-7K3M-Q9ZQ"
 				var b bytes.Buffer
 				if _, err := render.PDF(&b, doc, render.Options{}); err != nil {
 					t.Fatal(err)

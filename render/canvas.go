@@ -26,11 +26,12 @@ const (
 	roleLbl
 	roleForm
 	roleSpan
+	roleFigure  // its id is its place among the figures
 	roleContent // a leaf: a run of page content
 	roleObject  // a leaf: a field
 )
 
-var roleNames = [...]string{"Document", "H1", "H2", "H3", "P", "Table", "TR", "TH", "TD", "L", "LI", "LBody", "Lbl", "Form", "Span"}
+var roleNames = [...]string{"Document", "H1", "H2", "H3", "P", "Table", "TR", "TH", "TD", "L", "LI", "LBody", "Lbl", "Form", "Span", "Figure"}
 
 type scope uint8
 
@@ -53,6 +54,7 @@ type element struct {
 // canvas collects page contents and the structure they belong to. Everything is drawn between begin and end of an element, or as an
 // artifact; nothing else is possible, so a page cannot have untagged content.
 type canvas struct {
+	paper
 	faces    [2]*face
 	pages    [][]byte  // content streams of finished pages
 	heads    [][]byte  // what stands before them: marking, title, page number
@@ -68,6 +70,7 @@ type canvas struct {
 	font     int // currently set: face*4 + which font of it; -1 none
 	size     float64
 	missing  []Glyph
+	figures  []figure
 	key      string  // of the answer being drawn, for reports
 	glyphs   []glyph // of the block being drawn; shape hands out parts of it
 	arabic   arabic
@@ -105,6 +108,7 @@ func (c *canvas) reset() {
 	clear(c.usedWide[regular])
 	clear(c.usedWide[bold])
 	c.usedBox, c.open = false, false
+	c.figures = c.figures[:0]
 	c.missing, c.key = nil, ""
 	c.arabic.reset()
 	c.startPage()
@@ -204,7 +208,7 @@ func (c *canvas) op(name string, args ...float64) {
 // fill draws a filled rectangle in a grey; y is measured from the top of the page, as everywhere here.
 func (c *canvas) fill(x, y, w, h, grey float64) {
 	c.op("g", grey)
-	c.op("re", x, pageHeight-y-h, w, h)
+	c.op("re", x, c.pageHeight-y-h, w, h)
 	c.op("f")
 	c.op("g", 0)
 }
@@ -213,8 +217,8 @@ func (c *canvas) fill(x, y, w, h, grey float64) {
 func (c *canvas) line(x1, y1, x2, y2, width, gray float64) {
 	c.op("w", width)
 	c.op("G", gray)
-	c.op("m", x1, pageHeight-y1)
-	c.op("l", x2, pageHeight-y2)
+	c.op("m", x1, c.pageHeight-y1)
+	c.op("l", x2, c.pageHeight-y2)
 	c.op("S")
 }
 
@@ -388,7 +392,7 @@ func (c *canvas) drawRun(f int, size, x, y float64, g []glyph) {
 			c.setFont(f*4, fc.name, size)
 		}
 		c.buf = append(number(c.buf, x), ' ')
-		c.buf = append(number(c.buf, pageHeight-y), " Td ("...)
+		c.buf = append(number(c.buf, c.pageHeight-y), " Td ("...)
 		for _, q := range g[i:j] {
 			if kind == arabicGlyph {
 				q.code = c.arabicCode(f, q)

@@ -53,11 +53,12 @@ func (s *sheet) finish(w io.Writer) error {
 	f.put(resources, "<</Font<<"+f.fonts(s)+">>>>")
 	first := f.next
 	f.next += 2 * len(streams)
+	size := string(number(append(number(nil, s.pageWidth), ' '), s.pageHeight))
 	var kids strings.Builder
 	for i, data := range streams {
 		fmt.Fprintf(&kids, "%d 0 R ", first+2*i)
 		f.begin(first + 2*i)
-		f.str("<</Type/Page/Parent ").ref(pages).str("/MediaBox[0 0 595.28 841.89]/Resources ").ref(resources).str("/Contents ").ref(first + 2*i + 1)
+		f.str("<</Type/Page/Parent ").ref(pages).str("/MediaBox[0 0 ").str(size).str("]/Resources ").ref(resources).str("/Contents ").ref(first + 2*i + 1)
 		f.str("/Tabs/S/StructParents ").int(i)
 		f.annotations(s, i, first+2*len(streams))
 		f.str(">>")
@@ -113,6 +114,9 @@ func (s *sheet) digest(streams [][]byte, answers []byte) [32]byte {
 		if a := s.elems[i].actual; a != "" {
 			io.WriteString(h, a)
 		}
+	}
+	for i := range s.figures {
+		io.WriteString(h, s.figures[i].alt)
 	}
 	io.WriteString(h, string(s.options.Profile)+"\x00"+s.doc.Form+"\x00"+s.doc.Version+"\x00"+s.doc.Lang+"\x00"+s.doc.Title)
 	return [32]byte(h.Sum(nil))
@@ -347,6 +351,14 @@ func (f *finisher) structure(s *sheet, first, fields int) int {
 		case scopeColumn:
 			f.str("/A<</O/Table/Scope/Column>>")
 		}
+		if e.role == roleFigure { // PDF/UA-1, 7.3
+			fig := &s.figures[e.id]
+			f.str("/Alt").str(textString(fig.alt)).str("/A<</O/Layout/Placement/Block/BBox[")
+			for _, v := range []float64{fig.left, s.pageHeight - fig.foot, fig.right, s.pageHeight - fig.top} {
+				f.objects = append(number(f.objects, v), ' ')
+			}
+			f.str("]>>")
+		}
 		if e.actual != "" {
 			f.str("/ActualText").str(textString(e.actual))
 		}
@@ -423,7 +435,7 @@ func (f *finisher) outline(s *sheet, first int) string {
 		} else {
 			m := s.bookmarks[i-1]
 			f.str("/Title").str(textString(clean(m.title))).str("/Parent ").ref(root + l.parent)
-			f.str("/Dest[").ref(first + 2*m.page).str("/XYZ 0 ").int(int(pageHeight - m.y)).str(" null]")
+			f.str("/Dest[").ref(first + 2*m.page).str("/XYZ 0 ").int(int(s.pageHeight - m.y)).str(" null]")
 		}
 		for _, e := range []struct {
 			key string

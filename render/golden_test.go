@@ -126,6 +126,8 @@ func cells(t *testing.T, data []byte) string {
 				}
 				if style, err := x.GetStyle(id); err == nil && style.NumFmt == 49 {
 					mark = " @"
+				} else if err == nil && style.NumFmt == 3 {
+					mark = " (number)"
 				}
 				fmt.Fprintf(&b, "%s %q%s\n", at, v, mark)
 			}

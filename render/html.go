@@ -17,6 +17,9 @@ var pageCSS string
 // HTML writes the document as one page that needs nothing beside it: no script, no outside file. Headings, tables and lists are marked up
 // as what they are.
 func HTML(w io.Writer, doc *caseforms.Document) error {
+	if err := checkCharts(doc); err != nil {
+		return err
+	}
 	h := &htmlWriter{w: bufio.NewWriter(w), doc: doc}
 	h.raw("<!DOCTYPE html>\n<html lang=\"", html.EscapeString(doc.Lang), "\">\n<head>\n<meta charset=\"utf-8\">\n")
 	h.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", esc(doc.Title), "</title>\n<style>\n", pageCSS, "</style>\n</head>\n<body>\n")
@@ -30,11 +33,9 @@ func HTML(w io.Writer, doc *caseforms.Document) error {
 	if doc.Subtitle != "" {
 		h.el("p", "about", doc.Subtitle)
 	}
-	about := doc.Words("version") + " " + doc.Version
-	if !doc.Blank {
-		about = reference(doc) + " · " + about
+	if t := about(doc); t != "" {
+		h.el("p", "about", t)
 	}
-	h.el("p", "about", about)
 	for _, b := range blocks(doc) {
 		h.block(&b)
 	}
@@ -48,6 +49,7 @@ type htmlWriter struct {
 	w     *bufio.Writer
 	doc   *caseforms.Document
 	heads int
+	drawn int // charts
 }
 
 func esc(s string) string { return html.EscapeString(clean(s)) }
@@ -129,6 +131,8 @@ func (h *htmlWriter) block(b *block) {
 		h.ticks(b.answers[0])
 	case blockTable:
 		h.table(b)
+	case blockChart:
+		h.chart(b)
 	case blockLetter:
 		h.raw("<p>")
 		for _, r := range b.runs {
@@ -215,4 +219,131 @@ func (h *htmlWriter) table(b *block) {
 		h.raw("</tr>\n")
 	}
 	h.raw("</table>\n</div>\n")
+}
+
+// Measures of a chart on the screen: it is drawn for the width of the page and gets smaller or larger with it.
+const (
+	svgWidth = 856
+	svgInk   = "#1a4261"
+	svgSize  = 16 // of its letters
+	svgLead  = 20
+	svgPitch = 18
+	svgGap   = 12
+	svgSpace = 8
+	svgBar   = svgPitch - 3
+
+	swatchWidth = 32 // of a bar in the legend
+)
+
+// svgWide is the width of text at most.
+func svgWide(s string) int {
+	n := 0
+	for _, r := range s {
+		n += units(r)
+	}
+	return n*svgSize*570/1_000_000 + 1
+}
+
+// svgLines is text in lines of a width.
+func svgLines(s string, w int) []string { return lines(oneLine(s), float64(w)/(svgSize*0.57)) }
+
+// chart draws a chart. Who does not see it is told the numbers.
+func (h *htmlWriter) chart(b *block) {
+	c := b.chart
+	h.drawn++
+	id := "c" + strconv.Itoa(h.drawn)
+	label, value := 0, 0
+	for _, g := range c.Groups {
+		label = max(label, svgWide(oneLine(g.Label))*11/10)
+		for _, v := range g.Values {
+			value = max(value, svgWide(count(v)))
+		}
+	}
+	label = min(label, svgWidth*2/5)
+	axis := label + svgSpace
+	full := float64(svgWidth - axis - svgSpace - value)
+	longest := most(c)
+
+	var s strings.Builder
+	put := func(parts ...any) {
+		for _, p := range parts {
+			switch p := p.(type) {
+			case string:
+				s.WriteString(p)
+			case int:
+				s.WriteString(strconv.Itoa(p))
+			case float64:
+				s.WriteString(strconv.FormatFloat(p, 'f', 1, 64))
+			}
+		}
+	}
+	text := func(x any, y int, t string) { // with the middle of its letters at y
+		put(`<text x="`, x, `" y="`, y+svgSize*36/100, `">`, esc(strings.TrimRight(t, " ")), "</text>\n")
+	}
+	bar := func(series, x, y int, w float64) {
+		fill := "#fff"
+		if series == fullBar {
+			fill = svgInk
+		}
+		put(`<rect x="`, x, `" y="`, y, `" width="`, w, `" height="`, svgBar, `" fill="`, fill, `" stroke="`+svgInk+`" stroke-width="1.5"/>`, "\n")
+		if series == hatchedBar {
+			put(`<path stroke="` + svgInk + `" stroke-width="1.5" d="`)
+			hatch(w, svgBar, 6, func(x1, y1, x2, y2 float64) {
+				put("M", float64(x)+x1, " ", float64(y+svgBar)-y1, "L", float64(x)+x2, " ", float64(y+svgBar)-y2)
+			})
+			put(`"/>`, "\n")
+		}
+	}
+	y := 2
+	if len(c.Series) > 1 {
+		x := 1
+		for i, name := range c.Series {
+			ls := svgLines(name, svgWidth-swatchWidth-svgSpace)
+			w := swatchWidth + svgSpace + svgWide(oneLine(name)) + 24
+			if x > 1 && x+w > svgWidth+24 {
+				x = 1
+				y += svgLead + 4
+			}
+			bar(i, x, y, swatchWidth)
+			for j, l := range ls {
+				if j > 0 {
+					y += svgLead
+				}
+				text(x+swatchWidth+svgSpace, y+svgBar/2, l)
+			}
+			x += w
+		}
+		y += svgLead + svgGap
+	}
+	begin := max(0, y-svgGap/2)
+	for _, g := range c.Groups {
+		ls := svgLines(g.Label, label)
+		bars := len(c.Series) * svgPitch
+		inner := max(bars, len(ls)*svgLead)
+		at := y + (inner-len(ls)*svgLead)/2
+		for _, l := range ls {
+			text(0, at+svgLead/2, l)
+			at += svgLead
+		}
+		at = y + (inner-bars)/2
+		for i, v := range g.Values {
+			w := barLength(v, longest, full, 1)
+			if v > 0 {
+				bar(i, axis, at, w)
+			}
+			text(float64(axis)+w+svgSpace, at+svgBar/2, count(v))
+			at += svgPitch
+		}
+		y += inner + svgGap
+	}
+	put(`<path stroke="#0b0c0c" stroke-width="1.5" d="M`, axis, " ", begin, "V", y-svgGap/2, "\"/>\n")
+
+	h.raw("<figure>\n")
+	if b.text != "" {
+		h.el("figcaption", "", b.text)
+	}
+	h.raw(`<div class="wide" tabindex="0" role="region" aria-label="`, esc(c.Label), "\">\n")
+	h.raw(`<svg class="chart" role="img" aria-labelledby="`, id, `t" aria-describedby="`, id, `d" font-size="`, strconv.Itoa(svgSize), `" viewBox="0 0 `, strconv.Itoa(svgWidth), " ", strconv.Itoa(y), "\">\n")
+	h.raw(`<title id="`, id, `t">`, esc(c.Label), "</title>\n", `<desc id="`, id, `d">`, esc(inWords(c, c.Groups)), "</desc>\n")
+	h.raw(s.String(), "</svg>\n</div>\n</figure>\n")
 }

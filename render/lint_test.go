@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -46,7 +47,7 @@ func parsePDF(t testing.TB, raw []byte) *pdfFile {
 // lint is our own reading of what PDF/UA-1 (ISO 14289-1) and PDF/A-3a (ISO 19005-3) ask of the files we write. It knows which constructs we
 // use and refuses what it does not know. Each finding begins with the clause.
 func lint(f *pdfFile, archival bool) (found []string) {
-	l := &linter{f: f, archival: archival, elems: map[int]types.Dict{}, contents: map[int][]mcid{}, widgets: map[int]bool{}}
+	l := &linter{f: f, archival: archival, elems: map[int]types.Dict{}, contents: map[int][]mcid{}, widgets: map[int]bool{}, painted: map[[2]int]*rect{}}
 	defer func() {
 		if r := recover(); r != nil {
 			e, ok := r.(lintStop)
@@ -62,6 +63,7 @@ func lint(f *pdfFile, archival bool) (found []string) {
 	l.structure()
 	l.pages()
 	l.parentTree()
+	l.figures()
 	l.fields()
 	l.outlines()
 	l.attachments()
@@ -85,6 +87,7 @@ type linter struct {
 	contents map[int][]mcid     // marked content by the object number of the element that owns it
 	widgets  map[int]bool       // object numbers of annotations that stand in the structure
 	pageNums []int              // object numbers of pages
+	painted  map[[2]int]*rect   // by page and marked content: where something is drawn
 }
 
 func (l *linter) add(clause, format string, args ...any) {
@@ -266,8 +269,9 @@ func unescape(s string) string {
 
 // kidsOf says which elements an element may hold (ISO 32000-1, 14.8.4); content is "#".
 var kidsOf = map[string]string{
-	"Document": "H1 H2 H3 P Table L", "H1": "# Span", "H2": "# Span", "H3": "# Span", "P": "# Span Form", "Span": "#", "Table": "TR", "TR": "TH TD",
+	"Document": "H1 H2 H3 P Table L Figure", "H1": "# Span", "H2": "# Span", "H3": "# Span", "P": "# Span Form", "Span": "#", "Table": "TR", "TR": "TH TD",
 	"TH": "# Span", "TD": "# Span Form L P", "L": "LI", "LI": "Lbl LBody", "Lbl": "# Span Form", "LBody": "# Span", "Form": "@ #",
+	"Figure": "# Span",
 }
 
 func (l *linter) structure() {
@@ -363,7 +367,7 @@ func (l *linter) element(num, parent int, heading *int) {
 	if role == "Form" && objects != 1 {
 		l.add("UA 7.18.4", "a form element holds %d fields", objects)
 	}
-	if slices.Contains([]string{"Document", "H1", "H2", "H3", "Table", "TR", "L", "LI", "LBody"}, role) && len(kids) == 0 {
+	if slices.Contains([]string{"Document", "H1", "H2", "H3", "Table", "TR", "L", "LI", "LBody", "Figure"}, role) && len(kids) == 0 {
 		l.add("UA 7.1", "an empty %s", role)
 	}
 }
@@ -466,11 +470,29 @@ func (l *linter) content(page int, data []byte, fonts map[string]*lintFont, mark
 	depth, deepest := 0, 0
 	var current *lintFont
 	seen := map[int]bool{}
+	var drawn *rect // where the marked content that is open is drawn
 	for _, b := range token.FindAll(data, -1) {
 		t := string(b)
 		if c := t[0]; c == '(' || c == '<' || c == '>' || c == '/' || c == '[' || c == ']' || c == '-' || c == '.' || c >= '0' && c <= '9' {
 			args = append(args, t)
 			continue
+		}
+		var n [4]float64
+		for i, a := range args[:min(len(args), 4)] {
+			n[i], _ = strconv.ParseFloat(a, 64)
+		}
+		switch {
+		case drawn == nil:
+		case t == "re":
+			drawn.reach(n[0], n[1])
+			drawn.reach(n[0]+n[2], n[1]+n[3])
+		case t == "m" || t == "l":
+			drawn.reach(n[0], n[1])
+		case t == "Td":
+			k := max(0, len(args)-2) // the font may be set before
+			x, _ := strconv.ParseFloat(args[k], 64)
+			y, _ := strconv.ParseFloat(args[k+1], 64)
+			drawn.reach(x, y)
 		}
 		switch t {
 		case "q":
@@ -491,6 +513,8 @@ func (l *linter) content(page int, data []byte, fonts map[string]*lintFont, mark
 				}
 				seen[id] = true
 				marked(id, role)
+				drawn = &rect{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
+				l.painted[[2]int{page - 1, id}] = drawn
 			} else if role != "Artifact" {
 				l.add("UA 7.1", "content marked %s on page %d belongs to nothing", role, page)
 			}
@@ -500,6 +524,7 @@ func (l *linter) content(page int, data []byte, fonts map[string]*lintFont, mark
 			} else {
 				open = open[:len(open)-1]
 			}
+			drawn = nil
 		case "Tf":
 			if current = fonts[strings.TrimPrefix(args[0], "/")]; current == nil {
 				l.add("A 6.2.2", "page %d names a font that is not there", page)
@@ -715,6 +740,68 @@ func (f *lintFont) check(l *linter, name string) {
 		}
 		if d := float64(f.advances[g])*1000/float64(f.upm) - f.widths[code]; d > 1 || d < -1 {
 			l.add("UA 7.21.5, A 6.2.11.5", "code %d of the font %s is off by %.1f in width", code, name, d)
+		}
+	}
+}
+
+// rect is a part of a page, from its lower left corner.
+type rect struct{ left, foot, right, top float64 }
+
+// reach makes the part large enough for a point.
+func (r *rect) reach(x, y float64) {
+	r.left, r.foot, r.right, r.top = min(r.left, x), min(r.foot, y), max(r.right, x), max(r.top, y)
+}
+
+// figures says for each drawing whether those who do not see it are told what it shows, and whether it is where it says (ISO 14289-1, 7.3; ISO
+// 32000-1, 14.8.5.4.3). What is drawn within a figure is known by the corners of its lines and areas, and text by where it begins.
+func (l *linter) figures() {
+	for _, num := range slices.Sorted(maps.Keys(l.elems)) {
+		e := l.elems[num]
+		if l.name(e["S"]) != "Figure" {
+			continue
+		}
+		if strings.TrimSpace(l.text(e["Alt"])) == "" {
+			l.add("UA 7.3", "figure %d says nothing to those who do not see it", num)
+		}
+		a := l.dict(e["A"])
+		box := l.array(a["BBox"])
+		if l.name(a["O"]) != "Layout" || len(box) != 4 {
+			l.add("UA 7.3", "figure %d does not say where it is", num)
+			continue
+		}
+		var v [4]float64
+		for i, o := range box {
+			v[i], _ = l.number(o)
+		}
+		on := -1
+		contents := slices.Clone(l.contents[num])
+		for k, kid := range l.elems {
+			if ref(kid["P"]) == num {
+				contents = append(contents, l.contents[k]...)
+			}
+		}
+		for _, m := range contents {
+			if on >= 0 && m.page != on {
+				l.add("UA 7.3", "figure %d is on two pages", num)
+			}
+			on = m.page
+			r := l.painted[[2]int{m.page, m.id}]
+			if r == nil {
+				continue
+			}
+			if slack := 1.0; r.left < v[0]-slack || r.foot < v[1]-slack || r.right > v[2]+slack || r.top > v[3]+slack {
+				l.add("UA 7.3", "figure %d is drawn at %.0f and says it is at %.0f", num, *r, v)
+			}
+		}
+		if on < 0 {
+			continue
+		}
+		var media [4]float64
+		for i, o := range l.array(l.dict(*types.NewIndirectRef(l.pageNumbers()[on], 0))["MediaBox"]) {
+			media[i], _ = l.number(o)
+		}
+		if v[0] < 0 || v[1] < 0 || v[0] >= v[2] || v[1] >= v[3] || v[2] > media[2] || v[3] > media[3] {
+			l.add("UA 7.3", "figure %d is not on its page: %.0f", num, v)
 		}
 	}
 }
@@ -1005,10 +1092,33 @@ func TestLintFindsWhatIsWrong(t *testing.T) {
 	} {
 		mutants["reply: "+name] = change
 	}
+	figures := written(t, report(d, charts(d)["few"], charts(d)["letters"]), render.FormatPDF)
+	if found := lint(parsePDF(t, figures), true); len(found) > 0 {
+		t.Fatalf("there is something wrong before anything is changed: %q", found)
+	}
+	layout := func(f *pdfFile) types.Dict { return elements(f, "Figure")[1]["A"].(types.Dict) }
+	for name, change := range map[string]func(f *pdfFile){
+		"without words":        func(f *pdfFile) { delete(elements(f, "Figure")[0], "Alt") },
+		"with empty words":     func(f *pdfFile) { elements(f, "Figure")[0]["Alt"] = types.StringLiteral(" ") },
+		"without a place":      func(f *pdfFile) { delete(layout(f), "BBox") },
+		"without attributes":   func(f *pdfFile) { delete(elements(f, "Figure")[1], "A") },
+		"of no height":         func(f *pdfFile) { a := layout(f)["BBox"].(types.Array); a[1] = a[3] },
+		"beyond the page":      func(f *pdfFile) { layout(f)["BBox"].(types.Array)[2] = types.Integer(900) },
+		"drawn elsewhere":      func(f *pdfFile) { layout(f)["BBox"].(types.Array)[2] = types.Integer(300) },
+		"with a place by name": func(f *pdfFile) { layout(f)["O"] = types.Name("Table") },
+	} {
+		mutants["figure: "+name] = struct {
+			clause string
+			change func(f *pdfFile)
+		}{"UA 7.3", change}
+	}
 	for name, m := range mutants {
 		data := raw
 		if strings.HasPrefix(name, "reply: ") {
 			data = reply.Bytes()
+		}
+		if strings.HasPrefix(name, "figure: ") {
+			data = figures
 		}
 		f := parsePDF(t, data)
 		m.change(f)

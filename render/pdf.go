@@ -10,15 +10,12 @@ import (
 	"caseforms"
 )
 
-// Measures in points, from the top left corner of an A4 page.
+// Measures in points, from the top left corner of the page.
 const (
-	pageWidth  = 595.28
-	pageHeight = 841.89
-	left       = 42.0
-	right      = pageWidth - 42
-	textWidth  = right - left
-	top        = 62.0
-	bottom     = pageHeight - 54
+	a4Short = 595.28
+	a4Long  = 841.89
+	left    = 42.0
+	top     = 62.0
 
 	bodySize             = 12.0 // E.3(1): the least for a document to be read by everybody
 	bodyLead             = 15.0
@@ -36,6 +33,17 @@ const accentR, accentG, accentB = 0.10, 0.26, 0.38
 
 // tint is the ground of labels and column heads; black on it has a contrast of 17:1.
 const tint = 0.935
+
+// paper is the measures of a page that depend on how it lies.
+type paper struct{ pageWidth, pageHeight, right, bottom, textWidth float64 }
+
+func a4(landscape bool) paper {
+	w, h := a4Short, a4Long
+	if landscape {
+		w, h = h, w
+	}
+	return paper{pageWidth: w, pageHeight: h, right: w - 42, bottom: h - 54, textWidth: w - 42 - left}
+}
 
 // sheet is a document being laid out as pages.
 type sheet struct {
@@ -62,7 +70,10 @@ var sheets = sync.Pool{New: func() any { return new(sheet) }}
 
 // PDF writes the document as a tagged PDF on A4, with embedded fonts.
 func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
-	var err error
+	err := checkCharts(doc)
+	if err != nil {
+		return Report{}, err
+	}
 	if o.Password, err = o.password(FormatPDF); err != nil {
 		return Report{}, err
 	}
@@ -73,6 +84,7 @@ func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
 	s := sheets.Get().(*sheet)
 	defer s.release()
 	s.faces, s.doc, s.options, s.widths = fs, doc, o, nil
+	s.paper = a4(doc.Landscape)
 	s.reset()
 	s.bookmarks, s.fields = s.bookmarks[:0], s.fields[:0]
 	s.y = top
@@ -95,6 +107,7 @@ func (s *sheet) release() {
 	s.doc, s.options, s.widths = nil, Options{}, nil
 	clear(s.fields)
 	clear(s.bookmarks)
+	clear(s.figures)
 	clear(s.attached)
 	sheets.Put(s)
 }
@@ -107,7 +120,10 @@ func (s *sheet) furniture() {
 	if d.Blank {
 		ref = ""
 	}
-	name := d.Title + ", " + d.Words("version") + " " + d.Version
+	name := d.Title
+	if v := version(d); v != "" {
+		name += ", " + v
+	}
 	for i := range s.pages {
 		s.startPage()
 		s.glyphs = s.glyphs[:0]
@@ -116,15 +132,15 @@ func (s *sheet) furniture() {
 			s.watermark(d.Words("draft"))
 		}
 		s.centred(bold, bodySize, 21, d.Marking)
-		s.text(regular, smallSize, left, 45, s.fit(regular, smallSize, name, textWidth-s.wide(regular, smallSize, ref)-20))
+		s.text(regular, smallSize, left, 45, s.fit(regular, smallSize, name, s.textWidth-s.wide(regular, smallSize, ref)-20))
 		s.rightAligned(regular, smallSize, 45, ref)
-		s.line(left, 50, right, 50, 0.75, 0.35)
+		s.line(left, 50, s.right, 50, 0.75, 0.35)
 		if t := notice(d); t != "" {
 			s.rightAligned(bold, smallSize, 33, t)
 		}
-		s.line(left, pageHeight-46, right, pageHeight-46, 0.75, 0.35)
-		s.centred(bold, bodySize, pageHeight-22, d.Marking)
-		s.rightAligned(regular, smallSize, pageHeight-34, d.Words("page")+" "+strconv.Itoa(i+1)+" "+d.Words("of")+" "+strconv.Itoa(len(s.pages)))
+		s.line(left, s.pageHeight-46, s.right, s.pageHeight-46, 0.75, 0.35)
+		s.centred(bold, bodySize, s.pageHeight-22, d.Marking)
+		s.rightAligned(regular, smallSize, s.pageHeight-34, d.Words("page")+" "+strconv.Itoa(i+1)+" "+d.Words("of")+" "+strconv.Itoa(len(s.pages)))
 		s.buf = append(s.buf, "EMC\n"...)
 		s.heads = append(s.heads, s.buf)
 		s.buf = nil
@@ -147,12 +163,12 @@ func (s *sheet) fit(f int, size float64, t string, w float64) string {
 
 func (s *sheet) centred(f int, size, y float64, t string) {
 	g := s.shape(f, t)
-	s.draw(f, size, (pageWidth-width(g, size))/2, y, g)
+	s.draw(f, size, (s.pageWidth-width(g, size))/2, y, g)
 }
 
 func (s *sheet) rightAligned(f int, size, y float64, t string) {
 	g := s.shape(f, t)
-	s.draw(f, size, right-width(g, size), y, g)
+	s.draw(f, size, s.right-width(g, size), y, g)
 }
 
 // watermark lies under the text, light enough to read everything on it and dark enough to survive a copier.
@@ -161,9 +177,12 @@ func (s *sheet) watermark(word string) {
 	size := 150.0
 	s.op("q")
 	s.op("g", 0.88)
-	const cos, sin = 0.5736, 0.8192 // 55 degrees, along the page's diagonal
-	s.op("cm", cos, sin, -sin, cos, pageWidth/2, pageHeight/2)
-	s.draw(bold, size, -width(g, size)/2, pageHeight+size*0.35, g)
+	cos, sin := 0.5736, 0.8192 // 55 degrees, along the page's diagonal
+	if s.doc.Landscape {
+		cos, sin = sin, cos
+	}
+	s.op("cm", cos, sin, -sin, cos, s.pageWidth/2, s.pageHeight/2)
+	s.draw(bold, size, -width(g, size)/2, s.pageHeight+size*0.35, g)
 	s.op("Q")
 	s.font = -1
 }
@@ -183,7 +202,7 @@ func (s *sheet) newPage() {
 
 // need starts a new page unless h points are left on this one.
 func (s *sheet) need(h float64) {
-	if s.y+h > bottom && s.y > top {
+	if s.y+h > s.bottom && s.y > top {
 		s.newPage()
 	}
 }
@@ -192,13 +211,13 @@ func (s *sheet) title() {
 	s.key = ""
 	s.push(roleH1)
 	s.begin()
-	s.lines(bold, titleSize, titleLead, left, textWidth, s.doc.Title)
+	s.lines(bold, titleSize, titleLead, left, s.textWidth, s.doc.Title)
 	s.end()
 	s.pop()
 	if s.doc.Subtitle != "" {
 		s.push(roleP)
 		s.begin()
-		s.lines(regular, bodySize, bodyLead, left, textWidth, s.doc.Subtitle)
+		s.lines(regular, bodySize, bodyLead, left, s.textWidth, s.doc.Subtitle)
 		s.end()
 		s.pop()
 	}
@@ -216,7 +235,7 @@ func (s *sheet) lines(f int, size, lead, x, w float64, t string) {
 		limit := lineLimit(w, size)
 		for len(g) > 0 {
 			n, skip := nextLine(g, limit)
-			if s.y+lead > bottom {
+			if s.y+lead > s.bottom {
 				s.newPage()
 			}
 			s.draw(f, size, x, s.y+size*1.02, g[:n+skip]) // with the space at its end, which keeps words apart for readers
@@ -274,6 +293,8 @@ func (s *sheet) block(b *block, following []block) {
 		s.ticks(b.answers[0])
 	case blockTable:
 		s.table(b)
+	case blockChart:
+		s.chart(b)
 	case blockLetter:
 		s.letter(b.runs)
 	case blockSignature:
@@ -288,27 +309,34 @@ func (s *sheet) least(following []block) float64 {
 	}
 	switch b := &following[0]; b.kind {
 	case blockHeading:
-		return 30 + s.height(bold, headSize, headLead, textWidth, b.text) + s.least(following[1:])
+		return 30 + s.height(bold, headSize, headLead, s.textWidth, b.text) + s.least(following[1:])
 	case blockTable:
 		return s.tableStart(b)
+	case blockChart:
+		return s.chartStart(b)
 	case blockBanner:
 		return 60
 	case blockSignature:
 		return s.signatureHeight(b.answers)
 	case blockRows:
-		lw := textWidth * labelPart
-		h := s.rowStart([]string{b.answers[0].Label, s.shown(b.answers[0])}, []float64{lw, textWidth - lw})
+		lw := s.textWidth * labelPart
+		h := s.rowStart([]string{b.answers[0].Label, s.shown(b.answers[0])}, []float64{lw, s.textWidth - lw})
 		if b.answers[0].Text == "" {
 			h = max(h, writable(b.answers[0]))
 		}
 		return h
 	case blockNarrative:
-		return s.height(bold, bodySize, bodyLead, textWidth, b.answers[0].Label) + 3*bodyLead
+		return s.height(bold, bodySize, bodyLead, s.textWidth, b.answers[0].Label) + 3*bodyLead
 	case blockGrid:
 		return s.gridStart(b.answers)
 	case blockTicks:
-		return s.height(bold, bodySize, bodyLead, textWidth, b.answers[0].Label) + float64(min(len(b.answers[0].Boxes), 9))*(bodyLead+2)
-	case blockPara, blockNote, blockLetter:
+		return s.height(bold, bodySize, bodyLead, s.textWidth, b.answers[0].Label) + float64(min(len(b.answers[0].Boxes), 9))*(bodyLead+2)
+	case blockPara:
+		if len(following) > 1 && following[1].kind == blockChart {
+			return s.height(regular, bodySize, bodyLead, s.textWidth, b.text) + 3 + s.chartStart(&following[1]) // it says what the chart is of
+		}
+		return 3 * bodyLead
+	case blockNote, blockLetter:
 		return 3 * bodyLead
 	}
 	return 60
@@ -321,7 +349,7 @@ func (s *sheet) rowStart(texts []string, widths []float64) float64 {
 		f := bold // the wider face, to be on the safe side
 		h = max(h, s.height(f, bodySize, bodyLead, widths[i]-2*padX, t))
 	}
-	if h += 2 * padY; h > (bottom-top)*0.5 {
+	if h += 2 * padY; h > (s.bottom-top)*0.5 {
 		return 5 * bodyLead
 	}
 	return h
@@ -331,7 +359,7 @@ func (s *sheet) tableStart(b *block) float64 {
 	ws := s.columns(b.table)
 	h := s.tableHead(b.table, ws)
 	if b.text != "" {
-		h += s.height(bold, bodySize, bodyLead, textWidth, b.text) + 2
+		h += s.height(bold, bodySize, bodyLead, s.textWidth, b.text) + 2
 	}
 	if len(b.table.Rows) > 0 {
 		var texts []string
@@ -348,7 +376,7 @@ func (s *sheet) gridStart(answers []*caseforms.Answer) float64 {
 	var ws []float64
 	for _, a := range answers {
 		labels, texts = append(labels, a.Label), append(texts, s.shown(a))
-		ws = append(ws, textWidth/float64(len(answers)))
+		ws = append(ws, s.textWidth/float64(len(answers)))
 	}
 	return s.rowStart(labels, ws) + s.rowStart(texts, ws)
 }
@@ -359,7 +387,7 @@ func (s *sheet) heading(b *block, following []block) {
 	if b.level == 3 {
 		size, lead, before, r = cardSize, cardLead, 6, roleH3
 	}
-	h := s.height(bold, size, lead, textWidth, b.text)
+	h := s.height(bold, size, lead, s.textWidth, b.text)
 	rest := s.least(following)
 	if b.whole {
 		rest = s.replyHeight(following)
@@ -373,7 +401,7 @@ func (s *sheet) heading(b *block, following []block) {
 	s.push(r)
 	s.begin()
 	s.op("rg", accentR, accentG, accentB)
-	s.lines(bold, size, lead, left, textWidth, b.text)
+	s.lines(bold, size, lead, left, s.textWidth, b.text)
 	s.op("g", 0)
 	s.end()
 	s.pop()
@@ -381,8 +409,8 @@ func (s *sheet) heading(b *block, following []block) {
 		s.artifact(func() {
 			s.op("RG", accentR, accentG, accentB)
 			s.op("w", 1)
-			s.op("m", left, pageHeight-s.y-1)
-			s.op("l", right, pageHeight-s.y-1)
+			s.op("m", left, s.pageHeight-s.y-1)
+			s.op("l", s.right, s.pageHeight-s.y-1)
 			s.op("S")
 		})
 		s.y += 5
@@ -395,7 +423,7 @@ func (s *sheet) para(f int, t string) {
 	s.need(bodyLead)
 	s.push(roleP)
 	s.begin()
-	s.lines(f, bodySize, bodyLead, left, textWidth, t)
+	s.lines(f, bodySize, bodyLead, left, s.textWidth, t)
 	s.end()
 	s.pop()
 	s.y += 3
@@ -408,9 +436,9 @@ func (s *sheet) banner(a *caseforms.Answer) {
 		s.ticks(a)
 		return
 	}
-	inner := textWidth - 24
+	inner := s.textWidth - 24
 	h := s.height(regular, bodySize, bodyLead, inner, a.Label) + s.height(bold, headSize, headLead, inner, a.Text) + 14
-	if h > bottom-top {
+	if h > s.bottom-top {
 		s.narrative(a) // no frame is as high as that
 		return
 	}
@@ -420,7 +448,7 @@ func (s *sheet) banner(a *caseforms.Answer) {
 		s.fill(left, y, 6, h, 0)
 		s.op("w", 1)
 		s.op("G", 0)
-		s.op("re", left, pageHeight-y-h, textWidth, h)
+		s.op("re", left, s.pageHeight-y-h, s.textWidth, h)
 		s.op("S")
 	})
 	s.y += 6
@@ -485,7 +513,7 @@ func (s *sheet) row(cells []cell, o rowOptions) {
 		longest = max(longest, len(cells[i].lines))
 	}
 	full := max(float64(max(longest, 1))*bodyLead+2*padY, o.least)
-	if s.y+full > bottom && s.y > top && (full <= (bottom-top)*0.5 || s.y+4*bodyLead > bottom) {
+	if s.y+full > s.bottom && s.y > top && (full <= (s.bottom-top)*0.5 || s.y+4*bodyLead > s.bottom) {
 		s.newPage()
 		if o.again != nil {
 			o.again()
@@ -495,14 +523,14 @@ func (s *sheet) row(cells []cell, o rowOptions) {
 	tr := s.stack[len(s.stack)-1]
 	ids := make([]int32, len(cells))
 	for first := true; ; first = false {
-		room := int((bottom - s.y - 2*padY) / bodyLead)
+		room := int((s.bottom - s.y - 2*padY) / bodyLead)
 		n := 0
 		for i := range cells {
 			n = max(n, min(len(cells[i].lines), room))
 		}
 		h := float64(max(n, 1))*bodyLead + 2*padY
 		if first {
-			h = max(h, min(o.least, bottom-s.y))
+			h = max(h, min(o.least, s.bottom-s.y))
 		}
 		s.ground(cells, h)
 		more := false
@@ -571,10 +599,10 @@ func (s *sheet) ground(cells []cell, h float64) {
 		s.op("w", 0.5)
 		s.op("G", 0.6)
 		end := cells[len(cells)-1].x + cells[len(cells)-1].w
-		s.op("re", cells[0].x, pageHeight-s.y-h, end-cells[0].x, h)
+		s.op("re", cells[0].x, s.pageHeight-s.y-h, end-cells[0].x, h)
 		for _, c := range cells[1:] {
-			s.op("m", c.x, pageHeight-s.y)
-			s.op("l", c.x, pageHeight-s.y-h)
+			s.op("m", c.x, s.pageHeight-s.y)
+			s.op("l", c.x, s.pageHeight-s.y-h)
 		}
 		s.op("S")
 	})
@@ -619,7 +647,7 @@ func boxed(o caseforms.Box) string {
 
 func (s *sheet) rows(answers []*caseforms.Answer) {
 	s.push(roleTable)
-	lw := textWidth * labelPart
+	lw := s.textWidth * labelPart
 	for _, a := range answers {
 		o := rowOptions{}
 		if a.Text == "" {
@@ -627,7 +655,7 @@ func (s *sheet) rows(answers []*caseforms.Answer) {
 		}
 		s.row([]cell{
 			{answer: a, text: a.Label, face: bold, role: roleTH, scope: scopeRow, x: left, w: lw},
-			{answer: a, text: s.shown(a), role: roleTD, x: left + lw, w: textWidth - lw, muted: muted(a)},
+			{answer: a, text: s.shown(a), role: roleTD, x: left + lw, w: s.textWidth - lw, muted: muted(a)},
 		}, o)
 	}
 	s.pop()
@@ -637,7 +665,7 @@ func (s *sheet) rows(answers []*caseforms.Answer) {
 // pairs sets two columns of label and answer side by side, read row by row.
 func (s *sheet) pairs(answers []*caseforms.Answer) {
 	s.push(roleTable)
-	half := textWidth / 2
+	half := s.textWidth / 2
 	lw := half * 0.33
 	for i := 0; i < len(answers); {
 		var cells []cell
@@ -673,7 +701,7 @@ func (s *sheet) pairs(answers []*caseforms.Answer) {
 // grid sets short answers side by side under their labels.
 func (s *sheet) grid(answers []*caseforms.Answer) {
 	s.push(roleTable)
-	w := textWidth / float64(len(answers))
+	w := s.textWidth / float64(len(answers))
 	var head, body []cell
 	o := rowOptions{}
 	for i, a := range answers {
@@ -695,10 +723,10 @@ func (s *sheet) grid(answers []*caseforms.Answer) {
 // narrative sets a label above text that may run over pages; a bar at its left holds the text together.
 func (s *sheet) narrative(a *caseforms.Answer) {
 	s.key = a.Key
-	s.need(s.height(bold, bodySize, bodyLead, textWidth, a.Label) + 3*bodyLead)
+	s.need(s.height(bold, bodySize, bodyLead, s.textWidth, a.Label) + 3*bodyLead)
 	s.push(roleP)
 	s.begin()
-	s.lines(bold, bodySize, bodyLead, left, textWidth, a.Label)
+	s.lines(bold, bodySize, bodyLead, left, s.textWidth, a.Label)
 	s.end()
 	s.pop()
 	s.y += 1
@@ -713,7 +741,7 @@ func (s *sheet) narrative(a *caseforms.Answer) {
 		if muted(a) {
 			s.op("g", 0.35)
 		}
-		s.bars(func() { s.lines(regular, bodySize, bodyLead, left+12, textWidth-12, a.Text) })
+		s.bars(func() { s.lines(regular, bodySize, bodyLead, left+12, s.textWidth-12, a.Text) })
 		if muted(a) {
 			s.op("g", 0)
 		}
@@ -730,14 +758,14 @@ func (s *sheet) bars(draw func()) {
 	bar := func(y1, y2 float64) []byte {
 		b := append([]byte(nil), "/Artifact BMC\n"...)
 		b = append(number(append(b, "q "...), tint-0.2), " g "...)
-		for _, v := range []float64{left + 2, pageHeight - y2, 2.5, y2 - y1} {
+		for _, v := range []float64{left + 2, s.pageHeight - y2, 2.5, y2 - y1} {
 			b = append(number(b, v), ' ')
 		}
 		return append(b, "re f Q\nEMC\n"...)
 	}
 	// Marked content does not nest, so the bars wait until the text is closed.
 	for p := page; p < len(s.pages); p++ {
-		s.pages[p] = append(s.pages[p], bar(from, bottom)...)
+		s.pages[p] = append(s.pages[p], bar(from, s.bottom)...)
 		from = top
 	}
 	y := s.y
@@ -756,7 +784,7 @@ func (s *sheet) wideField(a *caseforms.Answer) {
 	h := fieldHeight(a)
 	s.need(h)
 	s.push(roleP)
-	s.field(a, -1, left, s.y+1, textWidth, h)
+	s.field(a, -1, left, s.y+1, s.textWidth, h)
 	s.pop()
 	s.y += h + 3
 }
@@ -765,7 +793,7 @@ func (s *sheet) writingLines(n int) {
 	for range n {
 		s.need(22)
 		s.y += 22
-		s.artifact(func() { s.line(left, s.y-2, right, s.y-2, 0.5, 0.5) })
+		s.artifact(func() { s.line(left, s.y-2, s.right, s.y-2, 0.5, 0.5) })
 	}
 }
 
@@ -778,9 +806,9 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 		widest = max(widest, s.wide(bold, bodySize, boxed(b))) // a ticked one is bold
 	}
 	switch n := len(a.Boxes); {
-	case widest < textWidth/3-14 && n != 4:
+	case widest < s.textWidth/3-14 && n != 4:
 		columns = min(3, n)
-	case widest > textWidth/2-14 && n <= 4:
+	case widest > s.textWidth/2-14 && n <= 4:
 		columns = 1
 	}
 	// Boxes are read row by row, or as the original prints them: so many in each column.
@@ -798,7 +826,7 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 			return r
 		}
 	}
-	h := s.height(bold, bodySize, bodyLead, textWidth, a.Label)
+	h := s.height(bold, bodySize, bodyLead, s.textWidth, a.Label)
 	choice := s.fillable(a) && a.Kind != caseforms.KindChecks
 	if choice {
 		per = 2
@@ -806,7 +834,7 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 	s.need(h + min(float64(per), 9)*(bodyLead+2) + 4)
 	s.push(roleP)
 	s.begin()
-	s.lines(bold, bodySize, bodyLead, left, textWidth, a.Label)
+	s.lines(bold, bodySize, bodyLead, left, s.textWidth, a.Label)
 	s.end()
 	s.pop()
 	s.y += 1
@@ -816,7 +844,7 @@ func (s *sheet) ticks(a *caseforms.Answer) {
 		return
 	}
 	s.push(roleL)
-	w := textWidth / float64(columns)
+	w := s.textWidth / float64(columns)
 	for r := range per {
 		lowest := bodyLead
 		for c := range columns {
@@ -877,7 +905,7 @@ func (s *sheet) columns(t *caseforms.Table) []float64 {
 		total += c.Width
 	}
 	for i, c := range t.Columns {
-		out[i] = textWidth * float64(c.Width) / float64(total)
+		out[i] = s.textWidth * float64(c.Width) / float64(total)
 		least[i] = s.widestWord(bold, c.Label)
 	}
 	for i := range t.Rows {
@@ -887,7 +915,7 @@ func (s *sheet) columns(t *caseforms.Table) []float64 {
 	}
 	var missing, spare float64
 	for i := range out {
-		least[i] = min(least[i]+2*padX+1, textWidth*0.4)
+		least[i] = min(least[i]+2*padX+1, s.textWidth*0.4)
 		missing += max(0, least[i]-out[i])
 		spare += max(0, out[i]-least[i])
 	}
@@ -964,7 +992,7 @@ func (s *sheet) table(b *block) {
 	if b.text != "" {
 		s.push(roleP)
 		s.begin()
-		s.lines(bold, bodySize, bodyLead, left, textWidth, b.text)
+		s.lines(bold, bodySize, bodyLead, left, s.textWidth, b.text)
 		s.end()
 		s.pop()
 		s.y += 2
@@ -1017,10 +1045,10 @@ func (s *sheet) letter(runs []caseforms.Run) {
 	for i := range all {
 		plain[i] = all[i].glyph
 	}
-	limit := lineLimit(textWidth, bodySize)
+	limit := lineLimit(s.textWidth, bodySize)
 	for at := 0; at < len(all); {
 		n, skip := nextLine(plain[at:], limit)
-		if s.y+bodyLead > bottom {
+		if s.y+bodyLead > s.bottom {
 			s.newPage()
 		}
 		x := left
@@ -1054,7 +1082,7 @@ func (s *sheet) signatureHeight(answers []*caseforms.Answer) float64 {
 		if a.Text == "" {
 			h += writable(a)
 		} else {
-			h += s.rowStart([]string{a.Label, a.Text}, []float64{textWidth * labelPart, textWidth * (1 - labelPart)})
+			h += s.rowStart([]string{a.Label, a.Text}, []float64{s.textWidth * labelPart, s.textWidth * (1 - labelPart)})
 		}
 	}
 	return h

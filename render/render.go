@@ -97,6 +97,22 @@ func notice(d *caseforms.Document) string {
 	return d.Notice
 }
 
+// version says which version of a form a document is. A report is none.
+func version(d *caseforms.Document) string {
+	if d.Version == "" {
+		return ""
+	}
+	return d.Words("version") + " " + d.Version
+}
+
+// about says in one line which document it is.
+func about(d *caseforms.Document) string {
+	if d.Blank {
+		return version(d)
+	}
+	return strings.Trim(reference(d)+" · "+version(d), " ·")
+}
+
 // blockKind says what a block is. It is all a writer goes by.
 type blockKind uint8
 
@@ -113,6 +129,7 @@ const (
 	blockTable                      // table
 	blockLetter                     // runs
 	blockSignature                  // answers
+	blockChart                      // chart, text its caption
 )
 
 type block struct {
@@ -124,6 +141,7 @@ type block struct {
 	answers []*caseforms.Answer
 	table   *caseforms.Table
 	runs    []caseforms.Run
+	chart   *caseforms.Chart
 }
 
 // blocks lays a document out as a sequence of blocks, without any measure.
@@ -154,6 +172,8 @@ func blocks(doc *caseforms.Document) []block {
 				out = append(out, block{kind: blockLetter, runs: p.Letter})
 			case p.Table != nil:
 				out = append(out, tableBlocks(s, p.Table)...)
+			case p.Chart != nil:
+				out = append(out, chartBlock(doc, s, p.Chart))
 			default:
 				out = appendAnswer(out, s, p.Answer)
 			}
@@ -217,6 +237,18 @@ func appendAnswer(out []block, s *caseforms.DocSection, a *caseforms.Answer) []b
 		return out
 	}
 	return append(out, block{kind: kind, answers: []*caseforms.Answer{a}})
+}
+
+// chartBlock is a chart with its caption, which is that of a section as it is of a table.
+func chartBlock(doc *caseforms.Document, s *caseforms.DocSection, c *caseforms.Chart) block {
+	if len(c.Groups) == 0 {
+		return block{kind: blockNote, text: c.Label + ": " + doc.Words("access_nothing")}
+	}
+	b := block{kind: blockChart, chart: c, text: c.Label}
+	if c.Label == s.Title {
+		b.text = ""
+	}
+	return b
 }
 
 // tableBlocks are the blocks of a repeating part. Its label is a caption of its own unless the section's title says the same.

@@ -47,16 +47,16 @@ func (s *sheet) replyHeight(blocks []block) float64 {
 		case blockHeading:
 			return h
 		case blockPara, blockNote:
-			h += s.height(regular, bodySize, bodyLead, textWidth, b.text) + 3
+			h += s.height(regular, bodySize, bodyLead, s.textWidth, b.text) + 3
 		case blockRows, blockSignature:
 			for _, a := range b.answers {
-				h += max(writable(a), s.rowStart([]string{a.Label, s.shown(a)}, []float64{textWidth * labelPart, textWidth * (1 - labelPart)}))
+				h += max(writable(a), s.rowStart([]string{a.Label, s.shown(a)}, []float64{s.textWidth * labelPart, s.textWidth * (1 - labelPart)}))
 			}
 			h += 6
 		case blockNarrative:
-			h += s.height(bold, bodySize, bodyLead, textWidth, b.answers[0].Label) + max(fieldHeight(b.answers[0])+10, 22*float64(max(3, b.answers[0].Rows)))
+			h += s.height(bold, bodySize, bodyLead, s.textWidth, b.answers[0].Label) + max(fieldHeight(b.answers[0])+10, 22*float64(max(3, b.answers[0].Rows)))
 		case blockTicks:
-			h += s.height(bold, bodySize, bodyLead, textWidth, b.answers[0].Label) + float64(len(b.answers[0].Boxes)+1)*(bodyLead+2)
+			h += s.height(bold, bodySize, bodyLead, s.textWidth, b.answers[0].Label) + float64(len(b.answers[0].Boxes)+1)*(bodyLead+2)
 		}
 	}
 	return h
@@ -124,7 +124,7 @@ func (f *finisher) form(s *sheet, first, firstPage int) string {
 			top = append(top, fmt.Sprintf("%d 0 R", first+i))
 		}
 		f.put(first+i, fmt.Sprintf("<</Type/Annot/Subtype/Widget/F 4/Rect[%.2f %.2f %.2f %.2f]/P %d 0 R/Parent %d 0 R/T%s/TU%s/StructParent %d/MK<</BC[%s]/BG[%s]>>/BS<</W 1/S/S>>%s>>",
-			q.x, pageHeight-q.y-q.h, q.x+q.w, pageHeight-q.y, firstPage+2*q.page, parent, textString(name), textString(clean(label)), len(s.tagged)+i, fieldBorder, fieldGround, kind))
+			q.x, s.pageHeight-q.y-q.h, q.x+q.w, s.pageHeight-q.y, firstPage+2*q.page, parent, textString(name), textString(clean(label)), len(s.tagged)+i, fieldBorder, fieldGround, kind))
 	}
 	for i := range s.fields {
 		if key := s.fields[i].answer.Key; kids[key] != nil {

@@ -15,6 +15,9 @@ const textColumns = 78
 
 // Text writes the document as plain text in UTF-8.
 func Text(w io.Writer, doc *caseforms.Document) error {
+	if err := checkCharts(doc); err != nil {
+		return err
+	}
 	t := &textWriter{w: bufio.NewWriter(w), doc: doc}
 	t.line(doc.Marking)
 	if n := notice(doc); n != "" {
@@ -25,9 +28,11 @@ func Text(w io.Writer, doc *caseforms.Document) error {
 	if doc.Subtitle != "" {
 		t.wrap("", "", doc.Subtitle)
 	}
-	t.line(doc.Words("version") + " " + doc.Version)
-	if !doc.Blank {
-		t.line(reference(doc))
+	if v := version(doc); v != "" {
+		t.line(v)
+	}
+	if r := reference(doc); r != "" && !doc.Blank {
+		t.line(r)
 	}
 	for _, b := range blocks(doc) {
 		t.block(&b)
@@ -37,8 +42,11 @@ func Text(w io.Writer, doc *caseforms.Document) error {
 	return t.w.Flush()
 }
 
-// reference is the printed reference of the document.
+// reference is the printed reference of the document. A report without one has nothing to say of it.
 func reference(doc *caseforms.Document) string {
+	if doc.Ref == "" && doc.Version == "" {
+		return ""
+	}
 	if doc.Ref == "" {
 		return doc.Words("reference") + ": " + doc.Words("not_issued")
 	}
@@ -98,14 +106,19 @@ func (t *textWriter) block(b *block) {
 		}
 		for i := range b.table.Rows {
 			for j := range b.table.Rows[i].Cells {
-				a := &b.table.Rows[i].Cells[j]
+				a := b.table.Rows[i].Cells[j]
+				if a.Label == "" {
+					a.Label = b.table.Columns[j].Label // as it stands at the head of the column
+				}
 				mark := "    "
 				if j == 0 {
 					mark = "  * "
 				}
-				t.answer(mark, "      ", a)
+				t.answer(mark, "      ", &a)
 			}
 		}
+	case blockChart:
+		t.chart(b)
 	case blockLetter:
 		t.line("")
 		t.wrap("", "", letterText(b.runs))
@@ -179,5 +192,50 @@ func (t *textWriter) value(indent string, a *caseforms.Answer) {
 	}
 	for range max(3, a.Rows) {
 		t.line(indent + strings.Repeat("_", textColumns-len(indent)))
+	}
+}
+
+// chart draws bars of signs, each behind its number. Names that have room stand in the same line.
+func (t *textWriter) chart(b *block) {
+	c := b.chart
+	t.line("")
+	if b.text != "" {
+		t.wrap("", "", b.text)
+	}
+	longest := most(c)
+	number := utf8.RuneCountInString(count(longest))
+	name := 0
+	names := c.Series
+	if len(c.Series) == 1 {
+		names = nil
+		for _, g := range c.Groups {
+			names = append(names, g.Label)
+		}
+	}
+	for _, s := range names {
+		name = max(name, utf8.RuneCountInString(oneLine(s)))
+	}
+	line := func(indent, s string, v int) {
+		s = oneLine(s)
+		if name > textColumns/2 {
+			t.wrap(indent, indent, s)
+			s = ""
+		}
+		if name <= textColumns/2 {
+			s += strings.Repeat(" ", name-utf8.RuneCountInString(s)+2)
+		}
+		n := count(v)
+		line := indent + s + strings.Repeat(" ", number-len(n)) + n + " "
+		t.line(line + strings.Repeat("#", int(barLength(v, longest, float64(textColumns-utf8.RuneCountInString(line)), 1))))
+	}
+	for _, g := range c.Groups {
+		if len(c.Series) == 1 {
+			line("  ", g.Label, g.Values[0])
+			continue
+		}
+		t.wrap("  ", "  ", oneLine(g.Label))
+		for i, v := range g.Values {
+			line("    ", c.Series[i], v)
+		}
 	}
 }

@@ -2,9 +2,11 @@ package render
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -16,9 +18,10 @@ import (
 // The form's sheet is a grid of twelve equal columns on which labels and answers span as many as they need, so that label rows, pairs and
 // tables share one page width.
 const (
-	gridColumns = 12
-	columnChars = 7.9 // width of one of them, in characters of the default font
-	rowPoints   = 15.0
+	gridColumns    = 12
+	columnChars    = 7.9  // width of one of them, in characters of the default font
+	columnCharsLie = 12.5 // on paper that lies on its long side
+	rowPoints      = 15.0
 	// maxLines keeps a row well under the 409 points that a spreadsheet can show: a longer answer goes on in the next row, so that
 	// nothing is cut off on the screen or on paper.
 	maxLines = 22
@@ -29,6 +32,9 @@ const (
 // that is too wide for it. Dates are dates, identifiers are text, and no cell holds anything a spreadsheet would run.
 // With the secure profile it is sealed.
 func Workbook(w io.Writer, doc *caseforms.Document, o Options) error {
+	if err := checkCharts(doc); err != nil {
+		return err
+	}
 	password, err := o.password(FormatWorkbook)
 	if err != nil {
 		return err
@@ -54,11 +60,13 @@ type book struct {
 	f      *excelize.File
 	doc    *caseforms.Document
 	sheet  string
-	row    int // the next free row, from 1
+	wide   float64 // of a column of the grid, in characters
+	row    int     // the next free row, from 1
 	styles [styleCount]int
 	names  map[string]bool
 	lists  map[string]string // options, joined -> range on the sheet of lists
 	used   int               // columns on the sheet of lists
+	charts int
 	err    error
 }
 
@@ -73,6 +81,7 @@ const (
 	styleMuted
 	styleStrong
 	styleMarking
+	styleNumber
 	styleCount
 )
 
@@ -94,11 +103,16 @@ func (b *book) write() error {
 	b.sheet = b.newSheet(b.doc.Words("sheet_form"))
 	form := b.sheet
 	b.check(b.f.DeleteSheet("Sheet1"))
+	orientation := "portrait"
+	b.wide = columnChars
+	if b.doc.Landscape {
+		orientation, b.wide = "landscape", columnCharsLie
+	}
 	for c := 1; c <= gridColumns; c++ {
 		name := column(c)
-		b.check(b.f.SetColWidth(form, name, name, columnChars))
+		b.check(b.f.SetColWidth(form, name, name, b.wide))
 	}
-	b.page(form, "portrait", 1)
+	b.page(form, orientation, 1)
 	b.row = 1
 	b.span(1, gridColumns, styleMarking, b.doc.Marking)
 	b.row++
@@ -109,14 +123,12 @@ func (b *book) write() error {
 	b.span(1, gridColumns, styleTitle, b.doc.Title)
 	b.height(26 * float64(lineCount(b.doc.Title, 52)))
 	b.row++
-	about := b.doc.Words("version") + " " + b.doc.Version
-	if !b.doc.Blank {
-		about = reference(b.doc) + " · " + about
-	}
 	if b.doc.Subtitle != "" {
 		b.para(stylePlain, b.doc.Subtitle)
 	}
-	b.para(stylePlain, about)
+	if t := about(b.doc); t != "" {
+		b.para(stylePlain, t)
+	}
 	for _, bl := range b.blocks() {
 		b.block(&bl)
 	}
@@ -127,6 +139,9 @@ func (b *book) write() error {
 	}
 	if b.used > 0 {
 		b.check(b.f.SetSheetVisible(listSheet, false))
+	}
+	if types := b.f.ContentTypes; types != nil { // with a chart excelize lists the kinds of pictures there are, in any order
+		sort.Slice(types.Defaults, func(i, j int) bool { return types.Defaults[i].Extension < types.Defaults[j].Extension })
 	}
 	return b.err
 }
@@ -167,6 +182,7 @@ func (b *book) makeStyles() {
 		styleDate:     {Font: &excelize.Font{Family: typeface, Size: 11}, Alignment: shrink, Border: line, CustomNumFmt: &date},
 		styleMuted:    {Font: &excelize.Font{Family: typeface, Size: 11, Color: "505A5F", Italic: true}, Alignment: wrap, Border: line, NumFmt: text},
 		styleStrong:   {Font: &excelize.Font{Family: typeface, Size: 13, Bold: true}, Alignment: wrap, Border: []excelize.Border{{Type: "left", Style: 5, Color: "000000"}, {Type: "right", Style: 2, Color: "000000"}, {Type: "top", Style: 2, Color: "000000"}, {Type: "bottom", Style: 2, Color: "000000"}}, NumFmt: text},
+		styleNumber:   {Font: &excelize.Font{Family: typeface, Size: 11}, Alignment: &excelize.Alignment{Vertical: "top", Horizontal: "right"}, Border: line, NumFmt: 3}, // #,##0
 		styleMarking:  {Font: &excelize.Font{Family: typeface, Bold: true, Size: 11}, Alignment: &excelize.Alignment{Horizontal: "center"}, NumFmt: text},
 	} {
 		id, err := b.f.NewStyle(&s)
@@ -217,9 +233,14 @@ func (b *book) page(sheet, orientation string, wide int) {
 	wider := 0.75
 	b.check(b.f.SetPageMargins(sheet, &excelize.PageLayoutMarginsOptions{Left: &m, Right: &m, Top: &wider, Bottom: &wider}))
 	marking := strings.ReplaceAll(b.doc.Marking, "&", "&&")
+	name := strings.ToUpper(b.doc.Form) + " " + b.doc.Version
+	if b.doc.Version == "" {
+		r := []rune(oneLine(b.doc.Title)) // beside marking and page number, all three in no more than the 255 signs a footer may have
+		name = strings.ReplaceAll(string(r[:min(len(r), 40)]), "&", "&&")
+	}
 	b.check(b.f.SetHeaderFooter(sheet, &excelize.HeaderFooterOptions{
 		OddHeader: "&C&B" + marking,
-		OddFooter: "&L" + strings.ToUpper(b.doc.Form) + " " + b.doc.Version + "&C&B" + marking + "&R" + b.doc.Words("page") + " &P " + b.doc.Words("of") + " &N",
+		OddFooter: "&L" + name + "&C&B" + marking + "&R" + b.doc.Words("page") + " &P " + b.doc.Words("of") + " &N",
 	}))
 }
 
@@ -301,7 +322,7 @@ func pieces(text string, chars float64) []string {
 	return out
 }
 
-func chars(columns int) float64 { return float64(columns) * columnChars * 1.05 }
+func (b *book) chars(columns int) float64 { return float64(columns) * b.wide * 1.05 }
 
 // gridCell is one cell of a row on the form's grid.
 type gridCell struct {
@@ -309,6 +330,7 @@ type gridCell struct {
 	text     string
 	style    int
 	answer   *caseforms.Answer
+	number   *int // stands as a number
 	repeat   bool // stands again in each further row of a long answer, so that the rows stay together when they are sorted
 }
 
@@ -345,6 +367,10 @@ func (b *book) put(cells []gridCell, width func(c gridCell) float64) {
 func (b *book) value(c gridCell, text string, first bool) {
 	at := b.cell(c.from)
 	a := c.answer
+	if c.number != nil {
+		b.check(b.f.SetCellInt(b.sheet, at, int64(*c.number)))
+		return
+	}
 	if a == nil {
 		b.check(b.f.SetCellStr(b.sheet, at, text))
 		return
@@ -400,7 +426,7 @@ func (b *book) dropDown(cells, label string, options []caseforms.Box) {
 	b.check(b.f.AddDataValidation(b.sheet, dv))
 }
 
-func (b *book) gridWidth(c gridCell) float64 { return chars(c.to - c.from + 1) }
+func (b *book) gridWidth(c gridCell) float64 { return b.chars(c.to - c.from + 1) }
 
 func (b *book) answerCell(a *caseforms.Answer, from, to int) gridCell {
 	c := gridCell{from: from, to: to, text: a.Text, style: styleValue, answer: a}
@@ -469,6 +495,8 @@ func (b *book) block(bl *block) {
 		}
 	case blockTable:
 		b.table(bl)
+	case blockChart:
+		b.chart(bl)
 	case blockLetter:
 		b.para(stylePlain, letterText(bl.runs))
 	}
@@ -538,19 +566,42 @@ func (b *book) ownSheet(t *caseforms.Table) {
 	name := b.newSheet(t.Label)
 	b.sheet, b.row = name, 1
 	b.page(name, "landscape", (len(t.Columns)+8)/9)
-	for i := range len(t.Columns) + 1 {
-		b.check(b.f.SetColWidth(name, column(i+1), column(i+1), 19))
+	lead := 0 // columns before those of the table: of what a row is called
+	if slices.ContainsFunc(t.Rows, func(r caseforms.Row) bool { return r.Heading != "" }) {
+		lead = 1
 	}
-	width := func(gridCell) float64 { return 18 }
-	head := []gridCell{{from: 1, to: 1, text: t.Label, style: styleLabel}}
-	seen := map[string]bool{strings.ToLower(t.Label): true}
+	last := column(lead + len(t.Columns))
+	const typical, narrowest = 19, 10
+	b.check(b.f.SetColWidth(name, "A", last, typical))
+	width := func(gridCell) float64 { return typical - 1 }
+	total := 0
+	for _, c := range t.Columns {
+		total += c.Width
+	}
+	if t.Layout == caseforms.LayoutTable && total > 0 {
+		ws := make([]float64, lead+len(t.Columns))
+		for i := range ws {
+			ws[i] = typical
+			if i >= lead {
+				ws[i] = max(narrowest, float64(typical*len(t.Columns)*t.Columns[i-lead].Width/total))
+			}
+			b.check(b.f.SetColWidth(name, column(i+1), column(i+1), ws[i]))
+		}
+		width = func(c gridCell) float64 { return ws[c.from-1] - 1 }
+	}
+	var head []gridCell
+	seen := map[string]bool{}
+	if lead > 0 {
+		head = append(head, gridCell{from: 1, to: 1, text: t.Label, style: styleLabel})
+		seen[strings.ToLower(t.Label)] = true
+	}
 	for i, c := range t.Columns {
 		label := c.Label
 		for seen[strings.ToLower(label)] {
 			label += " "
 		}
 		seen[strings.ToLower(label)] = true
-		head = append(head, gridCell{from: i + 2, to: i + 2, text: label, style: styleLabel})
+		head = append(head, gridCell{from: lead + i + 1, to: lead + i + 1, text: label, style: styleLabel})
 	}
 	b.put(head, width)
 	for r := range t.Rows {
@@ -560,20 +611,125 @@ func (b *book) ownSheet(t *caseforms.Table) {
 				at[strings.TrimPrefix(list[i].Key[strings.LastIndexByte(list[i].Key, '.')+1:], ".")] = &list[i]
 			}
 		}
-		cells := []gridCell{{from: 1, to: 1, text: t.Rows[r].Heading, style: styleLabel, repeat: true}}
+		var cells []gridCell
+		if lead > 0 {
+			cells = append(cells, gridCell{from: 1, to: 1, text: t.Rows[r].Heading, style: styleLabel, repeat: true})
+		}
 		for i, c := range t.Columns {
-			if a := at[c.Key]; a != nil {
-				cells = append(cells, b.answerCell(a, i+2, i+2))
+			a := at[c.Key]
+			if t.Layout == caseforms.LayoutTable && i < len(t.Rows[r].Cells) { // a cell for each column, as the other writers take them
+				a = &t.Rows[r].Cells[i]
+			}
+			if n := lead + i + 1; a != nil {
+				cells = append(cells, b.answerCell(a, n, n))
 			} else {
-				cells = append(cells, gridCell{from: i + 2, to: i + 2, style: styleValue})
+				cells = append(cells, gridCell{from: n, to: n, style: styleValue})
 			}
 		}
 		b.put(cells, width)
 	}
-	last := b.row - 1
-	b.check(b.f.AddTable(name, &excelize.Table{Range: fmt.Sprintf("A1:%s%d", column(len(t.Columns)+1), max(last, 2)), Name: fmt.Sprintf("Table%d", len(b.names)), StyleName: ""}))
+	b.check(b.f.AddTable(name, &excelize.Table{Range: fmt.Sprintf("A1:%s%d", last, max(b.row-1, 2)), Name: fmt.Sprintf("Table%d", len(b.names)), StyleName: ""}))
 	b.check(b.f.SetPanes(name, &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}))
 	b.check(b.f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + name + "'!$A:$A,'" + name + "'!$1:$1", Scope: name}))
 	b.sheet, b.row = form, row
 	b.para(stylePlain, fmt.Sprintf("%s: %d, %s \"%s\"", t.Label, len(t.Rows), b.doc.Words("see_sheet"), name))
+}
+
+// The fills of bars as excelize takes them, and those of the other writers that stand in their place in the end: it has neither a pattern
+// nor an outline.
+var barFills = [...]struct{ colour, fill string }{
+	fullBar:    {"1A4261", `<a:solidFill><a:srgbClr val="1A4261"/></a:solidFill>`},
+	hatchedBar: {"1A4262", `<a:pattFill prst="wdUpDiag"><a:fgClr><a:srgbClr val="1A4261"/></a:fgClr><a:bgClr><a:srgbClr val="FFFFFF"/></a:bgClr></a:pattFill>`},
+	emptyBar:   {"1A4263", `<a:solidFill><a:srgbClr val="FFFFFF"/></a:solidFill>`},
+}
+
+const barOutline = `<a:ln w="9525"><a:solidFill><a:srgbClr val="1A4261"/></a:solidFill></a:ln>`
+
+// chart writes a chart under its caption, and under that its numbers, from which it is drawn.
+func (b *book) chart(bl *block) {
+	c := bl.chart
+	if bl.text != "" {
+		b.span(1, gridColumns, styleHeading3, bl.text)
+		b.height(17 * float64(lineCount(bl.text, 84)))
+		b.row++
+	}
+	const rowPixels = 20 // rowPoints on a screen
+	at := b.cell(1)
+	pixels := 50 + 30*min(len(c.Series)-1, 1)
+	for _, g := range c.Groups {
+		pixels += max(len(c.Series)*16+8, 14*lineCount(oneLine(g.Label), b.chars(4)))
+	}
+	page := 900 // what a page has room for
+	if b.doc.Landscape {
+		page = 560
+	}
+	pixels = min(pixels, page)
+	for range (pixels + rowPixels - 1) / rowPixels {
+		b.height(rowPoints)
+		b.row++
+	}
+	edges := []int{gridColumns - 2*len(c.Series)}
+	head := []gridCell{{from: 1, to: edges[0], style: styleLabel}}
+	for i, s := range c.Series {
+		edges = append(edges, edges[i]+2)
+		head = append(head, gridCell{from: edges[i] + 1, to: edges[i+1], text: s, style: styleLabel})
+	}
+	headRow := b.row
+	b.put(head, b.gridWidth)
+	first := b.row
+	for _, g := range c.Groups {
+		cells := []gridCell{{from: 1, to: edges[0], text: g.Label, style: styleLabel}}
+		for i := range g.Values {
+			cells = append(cells, gridCell{from: edges[i] + 1, to: edges[i+1], number: &g.Values[i], style: styleNumber})
+		}
+		b.put(cells, b.gridWidth)
+	}
+	sheet := "'" + strings.ReplaceAll(b.sheet, "'", "''") + "'!"
+	numbers := func(col int) string {
+		return fmt.Sprintf("%s$%s$%d:$%s$%d", sheet, column(col), first, column(col), b.row-1)
+	}
+	varied, gap, overlap := false, uint(40), 0
+	zero, end := 0.0, max(1, float64(most(c))*1.15) // room for the number behind the longest bar
+	font := excelize.Font{Family: typeface, Size: 9, Color: "000000"}
+	x := &excelize.Chart{
+		Type: excelize.Bar, VaryColors: &varied, GapWidth: &gap, Overlap: &overlap,
+		Format:    excelize.GraphicOptions{AltText: inWords(c, c.Groups), Name: oneLine(c.Label), Positioning: "oneCell"},
+		Dimension: excelize.ChartDimension{Width: uint(gridColumns * (int(b.wide*7) + 5)), Height: uint(pixels)},
+		Legend:    excelize.ChartLegend{Position: "none", Font: &font},
+		XAxis:     excelize.ChartAxis{ReverseOrder: true, Font: font},
+		YAxis:     excelize.ChartAxis{None: true, Minimum: &zero, Maximum: &end, Font: font},
+		PlotArea:  excelize.ChartPlotArea{ShowVal: true, NumFmt: excelize.ChartNumFmt{CustomNumFmt: "#,##0"}},
+		Border:    excelize.LineOptions{Type: excelize.LineNone},
+	}
+	if len(c.Series) > 1 {
+		x.Legend.Position = "top"
+	}
+	for i := range c.Series {
+		x.Series = append(x.Series, excelize.ChartSeries{
+			Name:       fmt.Sprintf("%s$%s$%d", sheet, column(edges[i]+1), headRow),
+			Categories: numbers(1), Values: numbers(edges[i] + 1),
+			Fill:      excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{barFills[i].colour}},
+			DataLabel: excelize.ChartDataLabel{Font: font}, DataLabelPosition: excelize.ChartDataLabelsPositionOutsideEnd,
+		})
+	}
+	b.check(b.f.AddChart(b.sheet, at, x))
+	b.charts++
+	b.finishChart(fmt.Sprintf("xl/charts/chart%d.xml", b.charts))
+	b.row++
+}
+
+// finishChart gives a chart what excelize has no setting for: the fills and outlines of its bars, and numbers that are not broken into lines.
+func (b *book) finishChart(part string) {
+	raw, ok := b.f.Pkg.Load(part)
+	if !ok {
+		b.check(errors.New("there is no " + part))
+		return
+	}
+	s := string(raw.([]byte))
+	for _, f := range barFills {
+		s = strings.ReplaceAll(s, `<a:solidFill><a:srgbClr val="`+f.colour+`"></a:srgbClr></a:solidFill>`, f.fill+barOutline)
+	}
+	const numbers = ` spcFirstLastPara="false"></a:bodyPr>`
+	s = strings.ReplaceAll(s, numbers, ` wrap="none"`+numbers)
+	b.f.Pkg.Store(part, []byte(s))
 }

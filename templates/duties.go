@@ -1,13 +1,15 @@
 package templates
 
 import (
+	"maps"
 	"slices"
 	"time"
 
 	"caseforms"
 )
 
-// dutiesFile is how the rules about time are written down. An area's file has changes of single rules, and days on which its offices are shut.
+// dutiesFile is how the rules about time are written down. An area's file has changes of single rules, rules, notes and responses of its own,
+// and days on which its offices are shut.
 type dutiesFile struct {
 	Duties    []*caseforms.Duty
 	Responses map[string][]caseforms.Response
@@ -39,6 +41,7 @@ func (l *loader) duties(name string) {
 		if r.State == "" {
 			r.State = caseforms.DutyTimed
 		}
+		r.File = name
 		d.Rules = append(d.Rules, r)
 	}
 	for id, c := range f.Change {
@@ -48,6 +51,7 @@ func (l *loader) duties(name string) {
 			continue
 		}
 		changed := *r
+		changed.File, changed.Line = name, c.Line
 		if c.Due != nil {
 			changed.Due, changed.Default = c.Due, c.Default
 		}
@@ -80,15 +84,14 @@ func (l *loader) duties(name string) {
 		d.Closed = append(d.Closed, caseforms.Holiday{On: caseforms.DateOf(t), Name: why})
 	}
 	slices.SortFunc(d.Closed, func(a, b caseforms.Holiday) int { return a.On.DaysUntil(b.On) * -1 })
-	if f.Responses != nil {
-		d.Responses = f.Responses
+	for _, n := range f.Notes {
+		if old := d.Note(n.Kind); old != nil {
+			*old = n
+		} else {
+			d.Notes = append(d.Notes, n)
+		}
 	}
-	if f.Notes != nil {
-		d.Notes = f.Notes
-	}
-	if f.Contacts != nil {
-		d.Contacts = f.Contacts
-	}
+	d.Responses, d.Contacts = merged(d.Responses, f.Responses), merged(d.Contacts, f.Contacts)
 	if f.Registers != nil {
 		d.Registers = f.Registers
 	}
@@ -100,4 +103,13 @@ func (l *loader) duties(name string) {
 		bad(1, "bank-holidays.json", err.Error())
 	}
 	l.defs.BankHolidays = holidays
+}
+
+// merged lays an area's entries over the general ones.
+func merged[T any](general, area map[string]T) map[string]T {
+	if general == nil {
+		return area
+	}
+	maps.Copy(general, area)
+	return general
 }

@@ -26,6 +26,7 @@ type config struct {
 	Area   string            // whose forms and words are used
 	People map[string]string // name of a user of the operating system: login of the person in the store; else they are the same
 	Backup []string          // recipients that backups are encrypted to: age1…
+	Closed map[string]string // days beside the bank holidays on which the offices are shut, and why
 
 	file string // where it was read from; "" when there is none
 }
@@ -54,6 +55,18 @@ func (inv *invocation) config() (*config, error) {
 	}
 	inv.configured = c
 	return c, nil
+}
+
+// closedDays are the days on which the offices are shut.
+func (c *config) closedDays() (out []caseforms.Holiday, err error) {
+	for day, why := range c.Closed {
+		t, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the configuration has a closed day that is not a day", Hint: "write it as 2026-12-24: Office shut"}
+		}
+		out = append(out, caseforms.Holiday{On: caseforms.DateOf(t), Name: why})
+	}
+	return out, nil
 }
 
 // dataDir is the folder of the store: --data, else the configured one, else the user's own.
@@ -102,7 +115,7 @@ func (inv *invocation) storeOptions() (store.Options, error) {
 	if s := os.Getenv("CASEFORMS_NOW"); s != "" && err == nil {
 		t, bad := time.Parse(time.RFC3339, s)
 		if bad != nil {
-			return o, &caseforms.Error{Kind: caseforms.Invalid, Msg: "CASEFORMS_NOW is not a time such as 2026-11-25T09:00:00Z"}
+			return o, &caseforms.Error{Kind: caseforms.Invalid, Msg: "CASEFORMS_NOW is not a time", Hint: "write it as 2026-11-25T09:00:00Z, or unset it: it is for tests only"}
 		}
 		inv.now = func() time.Time { return t }
 		o.Now, o.Clock = inv.now, true
@@ -126,6 +139,17 @@ func (inv *invocation) desk(ctx context.Context, make bool) (*casework.Desk, cas
 		return nil, caseforms.Actor{}, nil, err
 	}
 	k := casework.New(s, templates.Load)
+	c, err := inv.config()
+	if err == nil {
+		var days []caseforms.Holiday
+		if days, err = c.closedDays(); err == nil {
+			k.Close(days...)
+		}
+	}
+	if err != nil {
+		s.Close()
+		return nil, caseforms.Actor{}, nil, err
+	}
 	login, name, err := inv.login()
 	if err == nil {
 		var a caseforms.Actor
@@ -159,6 +183,11 @@ func (inv *invocation) login() (login, name string, err error) {
 	u, err := user.Current()
 	if err != nil {
 		return "", "", &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the operating system does not say who you are", Err: err}
+	}
+	if runtime.GOOS != "windows" { // without an entry for it, the name is taken from the environment, which anybody may set
+		if _, err := user.LookupId(u.Uid); err != nil {
+			return "", "", &caseforms.Error{Kind: caseforms.Forbidden, Msg: "the operating system has no user of this number, so nobody knows who you are"}
+		}
 	}
 	login = u.Username
 	if i := strings.LastIndexByte(login, '\\'); i >= 0 {
@@ -227,6 +256,9 @@ func (inv *invocation) checkConfig(ctx context.Context) error {
 			wrong(err)
 		}
 	}
+	if _, err := c.closedDays(); err != nil {
+		wrong(err)
+	}
 	if login, _, err := inv.login(); err != nil {
 		wrong(err)
 	} else {
@@ -252,6 +284,7 @@ func (inv *invocation) checkConfig(ctx context.Context) error {
 			say("kind", "a test store; it sends nothing beyond this machine")
 		}
 		say("ledger key", s.VerifierKey())
+		inv.checkKey(o, s, say)
 		if err := s.Close(); err != nil {
 			wrong(err)
 		}
@@ -260,6 +293,27 @@ func (inv *invocation) checkConfig(ctx context.Context) error {
 		return errReported
 	}
 	return nil
+}
+
+// checkKey tells where the key is, and what is wrong with that place.
+func (inv *invocation) checkKey(o store.Options, s *store.Store, say func(string, string)) {
+	file := o.Keys.Where(s.ID())
+	say("key", file)
+	warn := func(msg, hint string) {
+		inv.problems(inv.stderr, []caseforms.Problem{{Severity: caseforms.Warning, Msg: msg, Hint: hint}})
+	}
+	if runtime.GOOS != "windows" {
+		for name, what := range map[string]string{file: "the key can be read by other people", o.Dir: "the data folder can be read by other people"} {
+			if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
+				warn(what, "chmod go= keeps it to you")
+			}
+		}
+	}
+	dir, err1 := filepath.Abs(o.Dir)
+	key, err2 := filepath.Abs(file)
+	if rel, err := filepath.Rel(dir, key); err1 == nil && err2 == nil && err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		warn("the key is in the data folder: whoever copies the folder has both", "move it to one of the other places and set CASEFORMS_KEY_FILE")
+	}
 }
 
 // recipients are those a backup is encrypted to.

@@ -73,8 +73,11 @@ var backupCommand = &command{
 				return err
 			}
 		}
-		if err := inv.free(inv.args[0], inv.opt.force); err != nil {
-			return err
+		if inv.args[0] == "-" {
+			return errUsage{"a backup is written to a file"}
+		}
+		if exists(inv.args[0]) && !inv.opt.force {
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is a file of this name already", Hint: "choose another name, or overwrite it with --force"}
 		}
 		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
 			var about *store.About
@@ -182,11 +185,15 @@ var exportCommand = &command{
 	example: "caseforms export X000001 -o access.zip", stores: true,
 	flags: func(inv *invocation) {
 		inv.set.StringVarP(&inv.opt.output, "output", "o", "access.zip", "the file to write")
+		inv.set.BoolVar(&inv.opt.named, "named", false, "the person is only named in these cases, which are about others: everything is apart")
 		inv.set.BoolVar(&inv.opt.force, "force", false, "overwrite the file if it is there")
 	},
 	run: func(ctx context.Context, inv *invocation) error {
 		if len(inv.args) == 0 {
 			return errUsage{"too few words: export CASE|PERSON"}
+		}
+		if err := inv.typed(ctx); err != nil {
+			return err
 		}
 		if err := inv.free(inv.opt.output, inv.opt.force); err != nil {
 			return err
@@ -232,7 +239,7 @@ func (inv *invocation) subjects(ctx context.Context, k *casework.Desk, a casefor
 		if !ok {
 			break
 		}
-		out = append(out, casework.Subject{Case: id})
+		out = append(out, casework.Subject{Case: id, Named: inv.opt.named})
 	}
 	if len(out) == len(inv.args) {
 		return out, nil
@@ -246,14 +253,14 @@ func (inv *invocation) subjects(ctx context.Context, k *casework.Desk, a casefor
 	}
 	if len(found) > 1 || more {
 		inv.found(found, more)
-		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "several cases were found, and they may be of several people", Hint: "name the cases of the one that is meant: caseforms export CS-… CS-…"}
+		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "several cases were found, and they may be of several people", Hint: "name the cases of the one that is meant: caseforms export CS-… CS-…, with --named when they are about somebody else"}
 	}
-	return []casework.Subject{{Case: found[0].Case, Named: found[0].Named}}, nil
+	return []casework.Subject{{Case: found[0].Case, Named: found[0].Named || inv.opt.named}}, nil
 }
 
 var eraseCommand = &command{
 	name: "erase", args: "CASE|REF", does: "destroy the content of a case or a document for good; what it was and that it was erased stays in the ledger",
-	example: `caseforms erase CS-7K3M-Q9ZD --why "six years after the end of the sentence" --yes`, stores: true,
+	example: `caseforms erase CS-7K3M-Q9ZQ --why "six years after the end of the sentence" --yes`, stores: true,
 	flags: func(inv *invocation) {
 		o := &inv.opt
 		inv.set.StringVar(&o.why, "why", "", "the reason")
@@ -297,7 +304,13 @@ func erase(ctx context.Context, inv *invocation) error {
 		if isRef || o.hold && o.releaseHold {
 			return errUsage{"a hold is set on, or released from, a case"}
 		}
-		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error { return k.Hold(ctx, a, id, o.hold, o.why) })
+		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
+			what := "hold set: it cannot be erased"
+			if !o.hold {
+				what = "hold released"
+			}
+			return inv.done(k.Hold(ctx, a, id, o.hold, o.why), what)
+		})
 	}
 	if !o.yes {
 		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "nothing was erased: it cannot be undone", Hint: "say it again with --yes"}

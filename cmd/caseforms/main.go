@@ -27,6 +27,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitHeld        = 4
+	exitOverdue     = 5
 	exitInterrupted = 130
 )
 
@@ -53,7 +54,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand,
-		recordCommand, showCommand, findCommand, verifyCommand, draftCommand,
+		recordCommand, sendCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
 		userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, configCommand,
 	}
 }
@@ -81,16 +82,26 @@ type options struct {
 	output, format, copy, profile, passwordFile, addressee string
 	draft, blank, force                                    bool
 
+	by, with, at, note, from, kind, until, doneRule, register, ics, digest, since string
+	cases                                                                         []string
+	children                                                                      []int
+	handOff                                                                       int64
+	days                                                                          int
+	mine                                                                          bool
+
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats                                                   []string
 	issue, base                                                          int
-	hold, releaseHold, list, yes, open                                   bool
+	hold, releaseHold, list, yes, open, samePerson, named                bool
 }
 
 // errUsage is a call that was worded wrongly.
 type errUsage struct{ msg string }
 
 func (e errUsage) Error() string { return e.msg }
+
+// errOverdue ends a command that found something overdue.
+var errOverdue = errors.New("overdue")
 
 // errReported ends a command that has already told what was wrong.
 var errReported = errors.New("reported")
@@ -116,6 +127,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		inv.complain(&caseforms.Error{Kind: caseforms.Invalid, Msg: usage.msg, Hint: hint})
 		return exitUsage
+	case errors.Is(err, errOverdue):
+		return exitOverdue
 	case errors.Is(err, errReported):
 	default:
 		inv.complain(err)

@@ -11,7 +11,7 @@ import (
 )
 
 var userCommand = &command{
-	name: "user", args: "list|add|role|team|close|open …", does: "who works here and what they may do: user add LOGIN, user role LOGIN ROLES, user team LOGIN TEAM",
+	name: "user", args: "list|add|role|team|close|open …", does: "who works here and what they may do: user add LOGIN, user role LOGIN ROLES (in place of those they had), user team LOGIN TEAM",
 	example: `caseforms user add petra --name "Petra Placeholder" --role practitioner --team North`, stores: true,
 	flags: func(inv *invocation) {
 		inv.set.StringVar(&inv.opt.name, "name", "", "user add: the person's name, as others know it")
@@ -19,6 +19,14 @@ var userCommand = &command{
 		inv.set.StringSliceVar(&inv.opt.teams, "team", nil, "user add: the person's team")
 	},
 	run: people,
+}
+
+// done says on standard error that something was done, which shows nothing else.
+func (inv *invocation) done(err error, what string) error {
+	if err == nil && !inv.json {
+		fmt.Fprintln(inv.stderr, what)
+	}
+	return err
 }
 
 func people(ctx context.Context, inv *invocation) error {
@@ -33,6 +41,9 @@ func people(ctx context.Context, inv *invocation) error {
 	return inv.at(ctx, what == "add", func(k *casework.Desk, a caseforms.Actor) error {
 		switch what {
 		case "add":
+			if inv.opt.role == "" {
+				return errUsage{"user add LOGIN --name NAME --role ROLE"}
+			}
 			roles, err := caseforms.ParseRoles(inv.opt.role)
 			if err != nil {
 				return err
@@ -52,12 +63,12 @@ func people(ctx context.Context, inv *invocation) error {
 			if err != nil {
 				return err
 			}
-			return k.ChangeUser(ctx, a, login, "", nil, roles, nil)
+			return inv.done(k.ChangeUser(ctx, a, login, "", nil, roles, nil), "roles are now: "+inv.args[2])
 		case "team":
-			return k.ChangeUser(ctx, a, login, "", &inv.args[2], nil, nil)
+			return inv.done(k.ChangeUser(ctx, a, login, "", &inv.args[2], nil, nil), "team changed")
 		case "close", "open":
 			active := what == "open"
-			return k.ChangeUser(ctx, a, login, "", nil, nil, &active)
+			return inv.done(k.ChangeUser(ctx, a, login, "", nil, nil, &active), map[bool]string{true: "account opened", false: "account closed"}[active])
 		}
 		users, err := k.Users(ctx, a)
 		if err != nil {
@@ -85,7 +96,7 @@ func people(ctx context.Context, inv *invocation) error {
 
 var restrictCommand = &command{
 	name: "restrict", args: "CASE", does: "let only some people and teams see a case, or everybody again",
-	example: `caseforms restrict CS-7K3M-Q9ZD --to petra --team North --why "relative of a member of staff"`, stores: true,
+	example: `caseforms restrict CS-7K3M-Q9ZQ --to petra --team North --why "relative of a member of staff"`, stores: true,
 	flags: func(inv *invocation) {
 		inv.set.StringSliceVar(&inv.opt.to, "to", nil, "login of a person who may see it; several with commas")
 		inv.set.StringSliceVar(&inv.opt.teams, "team", nil, "team that may see it; several with commas")
@@ -104,7 +115,11 @@ var restrictCommand = &command{
 			return errUsage{"say who may see it with --to and --team, or open it with --open"}
 		}
 		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
-			return k.Restrict(ctx, a, id, inv.opt.to, inv.opt.teams, inv.opt.why)
+			what := "restricted"
+			if inv.opt.open {
+				what = "open to everybody again whose role allows it"
+			}
+			return inv.done(k.Restrict(ctx, a, id, inv.opt.to, inv.opt.teams, inv.opt.why), what)
 		})
 	},
 }

@@ -13,6 +13,7 @@ import (
 	"caseforms/internal/casework"
 	"caseforms/internal/store"
 	"caseforms/render"
+	"caseforms/templates"
 )
 
 var recordCommand = &command{
@@ -30,7 +31,8 @@ var recordCommand = &command{
 		inv.set.StringVar(&o.why, "why", "", "the reason for a new version")
 		inv.set.StringVar(&o.caseID, "case", "", "the case it belongs to (default: found by CRN, prison number or PNC ID, else a new one)")
 		inv.set.StringVar(&o.draftID, "draft", "", "issue this draft, which then goes; without FORM and CASE")
-		inv.set.IntVar(&o.base, "base", 0, "with --draft: the version that you have seen")
+		inv.set.IntVar(&o.base, "base", 0, "with --draft or --again: the version, or issue, that you have seen")
+		inv.set.BoolVar(&o.samePerson, "same-person", false, "with --case: it is the same person although the name is quite another")
 		inv.set.BoolVar(&o.force, "force", false, "overwrite the file if it is there")
 	},
 	run: record,
@@ -38,7 +40,7 @@ var recordCommand = &command{
 
 func record(ctx context.Context, inv *invocation) error {
 	o := &inv.opt
-	r := casework.Record{Copy: o.copy, For: o.addressee, Why: o.why, Base: o.base}
+	r := casework.Record{Copy: o.copy, For: o.addressee, Why: o.why, Base: o.base, SamePerson: o.samePerson}
 	var err error
 	if o.draftID != "" {
 		if err := inv.want(0, 0); err != nil {
@@ -87,6 +89,9 @@ func record(ctx context.Context, inv *invocation) error {
 	if err := inv.free(o.output, o.force); err != nil {
 		return err
 	}
+	if err := inv.firstStore(r); err != nil {
+		return err
+	}
 	return inv.at(ctx, true, func(k *casework.Desk, a caseforms.Actor) error {
 		out, ps, err := k.Record(ctx, a, r)
 		var refused *casework.Refused
@@ -101,7 +106,7 @@ func record(ctx context.Context, inv *invocation) error {
 		} else {
 			fmt.Fprintln(inv.stdout, out.Ref)
 		}
-		inv.problems(inv.stderr, inv.from(ps))
+		inv.summary(inv.from(ps), r)
 		inv.missing(out.Document, out.Files[0].Report)
 		if !inv.json {
 			what := "case " + string(out.Case)
@@ -125,6 +130,53 @@ func record(ctx context.Context, inv *invocation) error {
 		}
 		return nil
 	})
+}
+
+// summary tells the problems that did not stand against it. Of an urgent referral there may be a great many, and what matters is the reference.
+func (inv *invocation) summary(ps []caseforms.Problem, r casework.Record) {
+	const most = 8
+	if inv.json || len(ps) <= most {
+		inv.problems(inv.stderr, ps)
+		return
+	}
+	var about []caseforms.Problem // those about the case and the store come whatever their number
+	for _, p := range ps {
+		if p.Label == "" {
+			about = append(about, p)
+		}
+	}
+	inv.problems(inv.stderr, about)
+	fmt.Fprintf(inv.stderr, "warning: %d answers are missing or look odd; it was issued all the same\n  hint: caseforms check %s lists them\n", len(ps)-len(about), r.Form)
+}
+
+// firstStore makes sure that a store is not made for a form that is refused, and tells where one is made: whoever mistyped a folder should see
+// it, and the key has to be kept.
+func (inv *invocation) firstStore(r casework.Record) error {
+	o, err := inv.storeOptions()
+	if err != nil || store.Exists(o.Dir) || r.Case == nil {
+		return err
+	}
+	d, err := templates.Load(r.Area)
+	if err != nil {
+		return err
+	}
+	f, err := d.Form(r.Form)
+	if err != nil {
+		return err
+	}
+	c, ps := d.Decode(r.Case, f)
+	if c != nil {
+		if ps, err = d.Check(f, c, caseforms.FillOptions{Today: inv.today(), For: r.For, Copy: r.Copy}); err != nil {
+			return err
+		}
+	}
+	if caseforms.Blocks(ps) {
+		return &casework.Refused{Problems: inv.from(ps)}
+	}
+	if !inv.json {
+		fmt.Fprintf(inv.stderr, "a new store is made in %s; keep a copy of its key where the data is not (caseforms config check tells where it is)\n", o.Dir)
+	}
+	return nil
 }
 
 // from names the file that problems come from, where there is one.
@@ -170,7 +222,7 @@ func (inv *invocation) put(name string, data []byte, force bool) error {
 func (inv *invocation) ref(s string) (caseforms.Ref, error) {
 	ref, ok := caseforms.ParseRef(s)
 	if !ok {
-		return "", &caseforms.Error{Kind: caseforms.Invalid, Msg: quoted(s) + " is not a reference of ours", Hint: "a reference looks like CF-7K3M-Q9ZD; its last letter checks the others, so look for a wrong one"}
+		return "", &caseforms.Error{Kind: caseforms.Invalid, Msg: word(s) + " is not a reference of ours", Hint: "a reference looks like CF-7K3M-Q9ZQ; its last letter checks the others, so look for a wrong one"}
 	}
 	return ref, nil
 }
@@ -178,9 +230,17 @@ func (inv *invocation) ref(s string) (caseforms.Ref, error) {
 func (inv *invocation) caseID(s string) (caseforms.CaseID, error) {
 	id, ok := caseforms.ParseCaseID(s)
 	if !ok {
-		return "", &caseforms.Error{Kind: caseforms.Invalid, Msg: quoted(s) + " is not the name of a case", Hint: "it looks like CS-7K3M-Q9ZD; caseforms find looks for one"}
+		return "", &caseforms.Error{Kind: caseforms.Invalid, Msg: word(s) + " is not the name of a case", Hint: "it looks like CS-7K3M-Q9ZQ; caseforms find looks for one"}
 	}
 	return id, nil
+}
+
+// word is something that was typed where one word belongs. What has spaces in it may be a name and is not repeated.
+func word(s string) string {
+	if strings.ContainsAny(strings.TrimSpace(s), " \t") {
+		return "this"
+	}
+	return quoted(s)
 }
 
 // clock is how a time is shown to people.
@@ -199,8 +259,8 @@ var draftCommand = &command{
 	example: "caseforms draft save cp1 samples/cases/03-urgent.json", stores: true,
 	flags: func(inv *invocation) {
 		o := &inv.opt
-		inv.set.IntVar(&o.base, "base", 0, "of a draft that is there: the version that you have seen")
-		inv.set.StringVar(&o.caseID, "case", "", "of a new draft: the case it belongs to, when it is known")
+		inv.set.IntVar(&o.base, "base", 0, "of a draft that is there: the version that you have seen (draft save, draft drop)")
+		inv.set.StringVar(&o.caseID, "case", "", "the case it belongs to (default: found by its numbers)")
 		inv.set.StringVarP(&o.output, "output", "o", "-", "draft show: file to write the case record to")
 		inv.set.BoolVar(&o.force, "force", false, "overwrite the file if it is there")
 		inv.areaFlag()
@@ -241,7 +301,9 @@ func draft(ctx context.Context, inv *invocation) error {
 			return inv.put(inv.opt.output, append(d.Content, '\n'), inv.opt.force)
 		})
 	case "drop":
-		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error { return k.DropDraft(ctx, a, id) })
+		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
+			return inv.done(k.DropDraft(ctx, a, id, inv.opt.base), "thrown away")
+		})
 	}
 	return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
 		ds, err := k.Drafts(ctx, a)
@@ -264,17 +326,20 @@ func (inv *invocation) saveDraft(ctx context.Context, id caseforms.DraftID) erro
 	r := casework.SaveDraft{ID: id, Base: inv.opt.base}
 	var err error
 	if id == "" {
+		if strings.HasPrefix(strings.ToUpper(inv.args[1]), "DR-") {
+			return errUsage{word(inv.args[1]) + " is not the name of a draft: a letter in it is wrong"}
+		}
 		r.Form = inv.args[1]
 		if r.Area, err = inv.areaName(); err != nil {
 			return err
 		}
-		if inv.opt.caseID != "" {
-			if r.Case, err = inv.caseID(inv.opt.caseID); err != nil {
-				return err
-			}
-		}
 	} else if r.Base == 0 {
 		return errUsage{"a draft that is there is saved with --base N, the version that you have seen"}
+	}
+	if inv.opt.caseID != "" {
+		if r.Case, err = inv.caseID(inv.opt.caseID); err != nil {
+			return err
+		}
 	}
 	file := inv.args[2]
 	if r.Content, err = inv.read(ctx, file); err != nil {
@@ -288,7 +353,7 @@ func (inv *invocation) saveDraft(ctx context.Context, id caseforms.DraftID) erro
 		switch {
 		case errors.As(err, &refused):
 			inv.problems(inv.stderr, inv.from(refused.Problems))
-			return errReported
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "the case record cannot be read; nothing was saved", Hint: "put right what is told above; anything that can be read may be saved"}
 		case errors.As(err, &c):
 			inv.conflict(c)
 			return errReported

@@ -10,11 +10,12 @@ import (
 
 	"caseforms"
 	"caseforms/internal/casework"
+	"caseforms/render"
 )
 
 var showCommand = &command{
 	name: "show", args: "REF", does: "tell all that happened with a document; -o writes it out as it was issued",
-	example: "caseforms show CF-7K3M-Q9ZD", stores: true,
+	example: "caseforms show CF-7K3M-Q9ZQ", stores: true,
 	flags: func(inv *invocation) {
 		o := &inv.opt
 		inv.set.StringVarP(&o.output, "output", "o", "", "write the document here as it was issued, - for standard output")
@@ -62,7 +63,7 @@ func (inv *invocation) openFile(ctx context.Context, k *casework.Desk, a casefor
 	}
 	at := slices.IndexFunc(files, func(f casework.Opened) bool { return f.Format == want })
 	if at < 0 {
-		if o.format != "" {
+		if o.format != "" || slices.Contains(render.Formats, render.Format(want)) {
 			var have []string
 			for _, f := range files {
 				have = append(have, f.Format)
@@ -112,7 +113,7 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 		for _, f := range v.Files {
 			files = append(files, fmt.Sprintf("%s (%d kB)", f.Format, (f.Size+1023)>>10))
 		}
-		state := "holds"
+		state := "current"
 		if v.Number < len(t.Versions) {
 			state = "superseded"
 		}
@@ -140,12 +141,15 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 }
 
 var findCommand = &command{
-	name: "find", args: "WORDS", does: "look for cases by name, date of birth, reference or identifier",
+	name: "find", args: "WORDS", does: "look for cases by name, date of birth, reference or identifier; - reads them from standard input",
 	example: "caseforms find Placeholder 1990-01-31", stores: true,
 	flags: func(*invocation) {},
 	run: func(ctx context.Context, inv *invocation) error {
 		if len(inv.args) == 0 {
 			return errUsage{"too few words: find WORDS"}
+		}
+		if err := inv.typed(ctx); err != nil {
+			return err
 		}
 		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
 			found, more, err := k.Find(ctx, a, strings.Join(inv.args, " "))
@@ -159,6 +163,16 @@ var findCommand = &command{
 			return nil
 		})
 	},
+}
+
+// typed reads the words from standard input instead of - , so that a name need not stand where everybody on the machine can see it.
+func (inv *invocation) typed(ctx context.Context) error {
+	if len(inv.args) != 1 || inv.args[0] != "-" {
+		return nil
+	}
+	b, err := inv.readFile(ctx, "-", 4<<10, "the words cannot be read")
+	inv.args = strings.Fields(string(b))
+	return err
 }
 
 func (inv *invocation) found(found []casework.Found, more bool) {
@@ -225,6 +239,10 @@ func verify(ctx context.Context, inv *invocation) error {
 			return inv.verdict(v, "the stored document")
 		})
 	}
+	if strings.HasPrefix(strings.ToUpper(inv.args[0]), "CF-") && !exists(inv.args[0]) {
+		_, err := inv.ref(inv.args[0])
+		return err
+	}
 	data, err := inv.readFile(ctx, inv.args[0], mostVerified, "the file cannot be read")
 	if err != nil {
 		return err
@@ -261,7 +279,7 @@ func (inv *invocation) verdict(v *casework.Verdict, what string) error {
 	case !v.Issued && v.Mentions != "":
 		say("%s is NOT what was issued. It bears the reference %s, but its bytes are others: it was changed, or another program saved it, or it was filled in.", what, v.Mentions)
 	case !v.Issued:
-		say("%s is NOT known here: no document with exactly these bytes was issued from this store.", what)
+		say("%s is NOT known here: no document with exactly these bytes was issued from this store. If a reference is printed on it: caseforms show REF.", what)
 	case !v.Erased.IsZero():
 		say("%s, issue %d, was issued at %s by %s; its content was erased at %s. Its history in the ledger is whole.", v.Ref, v.Version, clock(v.At), v.By, clock(v.Erased))
 	default:

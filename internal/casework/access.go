@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -143,7 +144,8 @@ func (k *Desk) exportCase(ctx context.Context, c *store.Case, who names, add fun
 	if err != nil {
 		return err
 	}
-	own.Sections = append(own.Sections, documentsSection(defs, docs, who), actsSection(acts))
+	own.Sections = append(own.Sections, documentsSection(defs, docs, who), actsSection(acts, false))
+	apart.Sections = append(apart.Sections, actsSection(acts, true)) // the reasons may tell of others
 	for _, part := range []struct {
 		folder string
 		doc    *caseforms.Document
@@ -244,7 +246,7 @@ func (k *Desk) exportDocument(ctx context.Context, d *store.Document, add func(E
 
 // documentsSection lists what was issued.
 func documentsSection(defs *caseforms.Definitions, docs []*store.Document, who names) caseforms.DocSection {
-	t := &caseforms.Table{Key: "documents", Label: "Documents issued", Layout: caseforms.LayoutTable, Columns: columns("Reference", "Issue", "When", "By", "Form")}
+	t := &caseforms.Table{Key: "documents", Label: "Documents issued", Layout: caseforms.LayoutTable, Columns: columns("Reference", "Issue", "When", "By", "Form*2")}
 	for _, d := range docs {
 		title := d.Form
 		if f, err := defs.Form(d.Form); err == nil {
@@ -259,13 +261,17 @@ func documentsSection(defs *caseforms.Definitions, docs []*store.Document, who n
 
 const actsTitle = "What was done with the record, when and by whom"
 
-// actsSection lists who did what with the record.
-func actsSection(events []Event) caseforms.DocSection {
-	t := &caseforms.Table{Key: "acts", Label: actsTitle, Layout: caseforms.LayoutTable, Columns: columns("When", "By", "What")}
+// actsSection lists who did what with the record, and why if that is to be told.
+func actsSection(events []Event, reasons bool) caseforms.DocSection {
+	t := &caseforms.Table{Key: "acts", Label: actsTitle, Layout: caseforms.LayoutTable, Columns: columns("When", "By", "What*3")}
 	for _, e := range events {
 		what := e.What
-		if why := e.Detail["why"]; why != "" {
-			what += ": " + why
+		if reasons {
+			for _, key := range []string{"why", "wanted", "text"} {
+				if v := e.Detail[key]; v != "" {
+					what += ": " + v
+				}
+			}
 		}
 		t.Rows = append(t.Rows, row("acts", len(t.Rows), longTime(e.At), e.By, what))
 	}
@@ -281,12 +287,16 @@ func section(key, title string, t *caseforms.Table) caseforms.DocSection {
 	return s
 }
 
-// columns are columns of equal width but for the last, which is twice as wide.
+// columns are the columns of a table. One that is wider than the others says how many times: "Text*3".
 func columns(labels ...string) (out []caseforms.Column) {
 	for _, l := range labels {
-		out = append(out, caseforms.Column{Key: strings.ToLower(l), Label: l, Kind: caseforms.KindText, Width: 1})
+		label, wide, _ := strings.Cut(l, "*")
+		width := 1
+		if n, err := strconv.Atoi(wide); err == nil {
+			width = n
+		}
+		out = append(out, caseforms.Column{Key: strings.ToLower(label), Label: label, Kind: caseforms.KindText, Width: width})
 	}
-	out[len(out)-1].Width = 2
 	return out
 }
 
@@ -308,10 +318,8 @@ func (k *Desk) Erase(ctx context.Context, a caseforms.Actor, id caseforms.CaseID
 	}
 	e := store.Entry{Acts: []store.Act{store.Erasure}, Actor: a.ID, Detail: map[string]string{"why": why}}
 	if ref != "" {
-		e.What = "document erased"
 		return k.store.EraseDocument(ctx, ref, e)
 	}
-	e.What = "case erased"
 	return k.store.Erase(ctx, id, e)
 }
 
@@ -321,14 +329,18 @@ func (k *Desk) Hold(ctx context.Context, a caseforms.Actor, id caseforms.CaseID,
 		return err
 	}
 	if why = strings.TrimSpace(why); why == "" {
-		return needsReason("a hold, and its release,")
+		return needsReason("setting or releasing a hold")
 	}
 	what := "hold set"
 	if !held {
 		what = "hold released"
 	}
-	if _, err := k.store.FindCase(ctx, id); err != nil {
+	c, err := k.store.FindCase(ctx, id)
+	if err != nil {
 		return err
+	}
+	if !c.Erased.IsZero() {
+		return erased(c)
 	}
 	return again(k.store.Hold(ctx, id, held, store.Entry{What: what, Actor: a.ID, Case: id, Detail: map[string]string{"why": why}}))
 }

@@ -2,13 +2,14 @@
 // what, what an act consists of, and what the ledger is to remember of it. It knows no flags, no HTTP and no SQL.
 //
 // Every act takes an [caseforms.Actor]. An act that fails has changed nothing. Whoever looks at the content of a case is in the ledger,
-// and so is whoever was refused.
+// and so is whoever was refused a case.
 package casework
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,9 @@ type Desk struct {
 	store *store.Store
 	load  func(area string) (*caseforms.Definitions, error)
 
+	// Closed are days beside the bank holidays on which these offices are shut.
+	closed []caseforms.Holiday
+
 	renderer func() (string, error)
 	lease    time.Duration // how long a claim of the outbox lasts; shorter in tests
 }
@@ -34,6 +38,9 @@ type Desk struct {
 func New(s *store.Store, load func(area string) (*caseforms.Definitions, error)) *Desk {
 	return &Desk{store: s, load: load, renderer: sync.OnceValues(programSum), lease: leaseTime}
 }
+
+// Close says on which days beside the bank holidays the offices are shut. It is called before anything else.
+func (k *Desk) Close(days ...caseforms.Holiday) { k.closed = days }
 
 // programSum is the SHA-256 of the running program, in hexadecimal. The same program makes the same bytes of the same answers; of another
 // one only the answers can be compared.
@@ -61,13 +68,13 @@ func (k *Desk) today() caseforms.Date { return caseforms.DateOf(caseforms.London
 func (k *Desk) see(ctx context.Context, a caseforms.Actor, c *store.Case, what string) error {
 	var err error
 	switch {
+	case !c.Erased.IsZero():
+		return erased(c)
 	case !a.Is(caseforms.RolePractitioner, caseforms.RoleManager):
 		err = a.Need(what, caseforms.RolePractitioner, caseforms.RoleManager)
 	case c.Restricted && !allowed(a, c.Access):
 		err = &caseforms.Error{Kind: caseforms.Forbidden, Msg: "case " + string(c.ID) + " is restricted and you are not among those who may see it; that you asked is recorded",
 			Hint: "if you need it for your work, ask your manager or an admin"}
-	case !c.Erased.IsZero():
-		return &caseforms.Error{Kind: caseforms.NotFound, Msg: "case " + string(c.ID) + " was erased on " + longDate(c.Erased)}
 	}
 	if err == nil {
 		return nil
@@ -76,6 +83,10 @@ func (k *Desk) see(ctx context.Context, a caseforms.Actor, c *store.Case, what s
 		return e
 	}
 	return err
+}
+
+func erased(c *store.Case) error {
+	return &caseforms.Error{Kind: caseforms.NotFound, Msg: "case " + string(c.ID) + " was erased on " + longDate(c.Erased), Hint: "its references and what was done with it are still in the ledger: caseforms show"}
 }
 
 func allowed(a caseforms.Actor, to []store.Access) bool {
@@ -98,6 +109,9 @@ func (k *Desk) Restrict(ctx context.Context, a caseforms.Actor, id caseforms.Cas
 	c, err := k.store.FindCase(ctx, id)
 	if err != nil {
 		return err
+	}
+	if !c.Erased.IsZero() {
+		return erased(c)
 	}
 	if c.Restricted && !a.Is(caseforms.RoleAdmin) {
 		if err := k.see(ctx, a, c, "change who may see this case"); err != nil {
@@ -143,7 +157,7 @@ func needsReason(act string) error {
 
 // again turns the store's word that something changed meanwhile into one for people.
 func again(err error) error {
-	if err == store.ErrChanged || err == store.ErrTaken {
+	if errors.Is(err, store.ErrChanged) || errors.Is(err, store.ErrTaken) {
 		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "somebody else changed it at the same moment; nothing was done", Hint: "look at it and do it again"}
 	}
 	return err

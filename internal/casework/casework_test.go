@@ -232,7 +232,11 @@ func TestRecordRefuses(t *testing.T) {
 	}
 	out := o.record("petra", Record{Form: "cp1", Case: urgent}) // four answers are enough
 	// Another person's record is not taken for this case.
-	_, ps, err := o.Record(o.ctx, o.as("petra"), Record{Form: "cp1", Case: with(t, with(t, sample(t, "01-simple"), "Quite", "person", "given_names"), "Other", "person", "family_name"), CaseID: out.Case})
+	stranger := Record{Form: "cp1", Case: with(t, with(t, sample(t, "01-simple"), "Quite", "person", "given_names"), "Other", "person", "family_name"), CaseID: out.Case}
+	_, _, err = o.Record(o.ctx, o.as("petra"), stranger)
+	refused(t, err, caseforms.Conflict, "--same-person")
+	stranger.SamePerson = true
+	_, ps, err := o.Record(o.ctx, o.as("petra"), stranger)
 	o.must(err)
 	if !slices.ContainsFunc(ps, func(p caseforms.Problem) bool { return strings.Contains(p.Msg, "another name") }) {
 		t.Error("a record of quite another name is not doubted")
@@ -246,6 +250,76 @@ func TestRecordRefuses(t *testing.T) {
 		t.Errorf("%+v, %v", out.NewCase, ps)
 	}
 	o.intact()
+}
+
+// An older file in somebody's hand takes nothing away unnoticed, and nobody is lost who was named before.
+func TestOlderRecord(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	simple := sample(t, "01-simple")
+	var thin map[string]any
+	o.must(json.Unmarshal(simple, &thin))
+	thin["children"] = thin["children"].([]any)[:1]
+	less, err := json.Marshal(thin)
+	o.must(err)
+	first := o.record("petra", Record{Form: "cp1", Case: simple})
+	_, ps, err := o.Record(o.ctx, o.as("paul"), Record{Form: "cp1", Case: less})
+	o.must(err)
+	if !slices.ContainsFunc(ps, func(p caseforms.Problem) bool {
+		return strings.Contains(p.Msg, "lacks") && strings.Contains(p.Msg, "Petra Practitioner")
+	}) {
+		t.Error("answers are gone and nobody was told")
+	}
+	if found, _, err := o.Find(o.ctx, o.as("paul"), "Ben Placeholder"); err != nil || len(found) != 1 {
+		t.Errorf("a child that an issued document names is not found: %v, %v", found, err)
+	}
+	// The same again at once is told.
+	_, ps, err = o.Record(o.ctx, o.as("paul"), Record{Form: "cp1", Case: less})
+	o.must(err)
+	if !slices.ContainsFunc(ps, func(p caseforms.Problem) bool { return strings.Contains(p.Msg, "already; now there are two") }) {
+		t.Error("the same recorded twice is not told")
+	}
+	// Two corrections of one issue: the second sees that there is another.
+	again := func(login, name string, base int) error {
+		_, _, err := o.Record(o.ctx, o.as(login), Record{Form: "cp1", Case: with(t, simple, name, "practitioner", "name"), Again: first.Ref, Why: "name", Base: base})
+		return err
+	}
+	o.must(again("petra", "One", 1))
+	refused(t, again("paul", "Two", 1), caseforms.Conflict, "Petra Practitioner issued")
+	o.must(again("paul", "Two", 2))
+	// Somebody of the same name and date of birth without numbers may be the same person.
+	var bare map[string]any
+	o.must(json.Unmarshal(simple, &bare))
+	for _, k := range []string{"crn", "prison_number", "pnc", "cro"} {
+		delete(bare["person"].(map[string]any), k)
+	}
+	unknown, err := json.Marshal(bare)
+	o.must(err)
+	out, ps, err := o.Record(o.ctx, o.as("paul"), Record{Form: "cp1", Case: unknown})
+	o.must(err)
+	if !out.NewCase || !slices.ContainsFunc(ps, func(p caseforms.Problem) bool {
+		return strings.Contains(p.Msg, string(first.Case)) && strings.Contains(p.Msg, "same name and date of birth")
+	}) {
+		t.Error("a second case of the same person is not told")
+	}
+	o.intact()
+}
+
+// People write dates and numbers in many ways.
+func TestFindAsPeopleType(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	out := o.record("petra", Record{Form: "cp1", Case: sample(t, "01-simple")})
+	for _, q := range []string{"sampleson 27/03/88", "Sampleson 27.3.1988", "27-03-1988 alex", "alex sampleson 27 March 1988", "dob 27/3/1988", "born 27th mar 1988", "crn X000001", "x 000001", "99/1234567B",
+		"1999/1234567b", "a0001aa", strings.ToLower(string(out.Ref)), "LEX"} {
+		if found, _, err := o.Find(o.ctx, o.as("paul"), q); err != nil || len(found) != 1 || found[0].Case != out.Case || found[0].Named {
+			t.Errorf("%q finds %v, %v", q, found, err)
+		}
+	}
+	_, _, err := o.Find(o.ctx, o.as("paul"), "CF-1FTQ-WSV7")
+	refused(t, err, caseforms.Invalid, "a letter in it is wrong")
+	_, _, err = o.Find(o.ctx, o.as("paul"), strings.Repeat("word ", 100))
+	refused(t, err, caseforms.Invalid, "too many words")
 }
 
 // Several people record forms of a person whom nobody knew, at the same moment: there is one case in the end, and every document is its.
@@ -401,10 +475,17 @@ func TestRestricted(t *testing.T) {
 		want("record", err)
 		_, err = o.SaveDraft(o.ctx, a, SaveDraft{Form: "cp1", Case: out.Case, Content: []byte(`{}`)})
 		want("draft", err)
-		found, _, err := o.Find(o.ctx, a, "Placeholder")
-		o.must(err)
-		if len(found) != 1 || found[0].Restricted == may || (found[0].Card.Name != "") != may {
-			t.Errorf("%s finds %+v", login, found)
+		// By a name nobody is told who may not see the case; by a number they are told that there is one.
+		for query, exact := range map[string]bool{"Placeholder": false, "Sampleson 27/3/1988": false, "x000001": true, string(out.Ref): true} {
+			before := len(o.acts(out.Case))
+			found, _, err := o.Find(o.ctx, a, query)
+			o.must(err)
+			if want := may || exact; want != (len(found) == 1) || want && (found[0].Restricted == may || (found[0].Card.Name != "") != may) {
+				t.Errorf("%s finds %+v by %s", login, found, query)
+			}
+			if len(o.acts(out.Case)) != before+1 {
+				t.Errorf("that %s looked is not in the ledger", login)
+			}
 		}
 		if ds, err := o.Drafts(o.ctx, a); err != nil || (len(ds) > 0) && !may {
 			t.Errorf("%s sees drafts %v, %v", login, ds, err)
@@ -507,10 +588,13 @@ func TestExport(t *testing.T) {
 		t.Error("what was sent must be apart, and another copy must be the person's")
 	}
 	own := string(files["own/"+id+".txt"])
-	for _, want := range []string{"CRN: X000002", ref, "Petra Practitioner", "Paul Practitioner", "document issued again: a reason to be told", "everything held exported"} {
+	for _, want := range []string{"CRN: X000002", ref, "Petra Practitioner", "Paul Practitioner", "document issued again", "everything held exported"} {
 		if !strings.Contains(own, want) {
 			t.Errorf("what is held does not say %q", want)
 		}
+	}
+	if why := "a reason to be told"; strings.Contains(own, why) || !strings.Contains(string(files["apart/"+id+".txt"]), why) {
+		t.Error("a reason, which may tell of others, is not apart")
 	}
 	if first := known(&caseOfSample(t, "02-full").Children.Items[0].Name); strings.Contains(own, "Name: "+first) || !strings.Contains(string(files["apart/"+id+".txt"]), "Name: "+first) {
 		t.Error("a child is not kept apart")

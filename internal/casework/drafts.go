@@ -53,17 +53,8 @@ func (k *Desk) SaveDraft(ctx context.Context, a caseforms.Actor, r SaveDraft) (*
 		if s.ID, err = caseforms.NewDraftID(nil); err != nil {
 			return nil, err
 		}
-		s.Version = 0
+		s.Version, s.Case = 0, ""
 		e.Acts = []store.Act{store.Collection}
-		if r.Case != "" {
-			c, err := k.store.FindCase(ctx, r.Case)
-			if err != nil {
-				return nil, err
-			}
-			if err := k.see(ctx, a, c, "save a draft of this case"); err != nil {
-				return nil, err
-			}
-		}
 	} else {
 		if d, old, err = k.draft(ctx, a, r.ID, "save this draft"); err != nil {
 			return nil, err
@@ -78,8 +69,28 @@ func (k *Desk) SaveDraft(ctx context.Context, a caseforms.Actor, r SaveDraft) (*
 	if err != nil {
 		return nil, err
 	}
-	if c, ps := defs.Decode(r.Content, f); c == nil {
+	c, ps := defs.Decode(r.Content, f)
+	if c == nil {
 		return nil, &Refused{ps}
+	}
+	// A draft joins the case of its person as soon as a number tells whose it is, so that what holds of the case holds of the draft.
+	if s.Case == "" {
+		if s.Case = r.Case; s.Case == "" {
+			if s.Case, _, _, err = k.caseOf(ctx, c); err != nil {
+				return nil, err
+			}
+		}
+		if s.Case != "" {
+			of, err := k.store.FindCase(ctx, s.Case)
+			if err != nil {
+				return nil, err
+			}
+			if err := k.see(ctx, a, of, "save a draft of this case"); err != nil {
+				return nil, err
+			}
+		}
+	} else if r.Case != "" && r.Case != s.Case {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the draft belongs to case " + string(s.Case), Hint: "leave --case out"}
 	}
 	conflict := func() error {
 		now, theirs, err := k.draft(ctx, a, r.ID, "save this draft")
@@ -92,6 +103,12 @@ func (k *Desk) SaveDraft(ctx context.Context, a caseforms.Actor, r SaveDraft) (*
 		}
 		diff, err := defs.Differences(f, theirs, r.Content)
 		if err != nil {
+			return err
+		}
+		if r.Base > now.Version {
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: fmt.Sprintf("the draft has no version %d yet", r.Base), Hint: "caseforms draft show " + string(r.ID) + " tells the version"}
+		}
+		if err := k.store.Append(ctx, k.draftRead(a, now)); err != nil {
 			return err
 		}
 		return &DraftConflict{Theirs: Draft{*now, name, theirs}, Yours: r.Content, Differences: diff}
@@ -153,12 +170,23 @@ func (k *Desk) Draft(ctx context.Context, a caseforms.Actor, id caseforms.DraftI
 	if err != nil {
 		return nil, err
 	}
-	e := store.Entry{Acts: []store.Act{store.Consultation}, What: "draft read", Actor: a.ID, Case: d.Case, Detail: map[string]string{"draft": string(id)}}
-	if err := k.store.Append(ctx, e); err != nil {
+	if err := k.store.Append(ctx, k.draftRead(a, d)); err != nil {
 		return nil, err
 	}
 	name, err := k.nameOf(ctx, d.ChangedBy)
 	return &Draft{*d, name, content}, err
+}
+
+func (k *Desk) draftRead(a caseforms.Actor, d *store.Draft) store.Entry {
+	return store.Entry{Acts: []store.Act{store.Consultation}, What: "draft read", Actor: a.ID, Case: d.Case, Detail: map[string]string{"draft": string(d.ID)}}
+}
+
+// seen refuses to end a draft of which somebody else saved a version that the actor has not said to have seen.
+func seen(d *store.Draft, a caseforms.Actor, base int) error {
+	if base == d.Version || base == 0 && d.ChangedBy == a.ID {
+		return nil
+	}
+	return &caseforms.Error{Kind: caseforms.Conflict, Msg: "somebody else saved this draft; nothing was done", Hint: fmt.Sprintf("look at it, then say which version you have seen: --base %d", d.Version)}
 }
 
 // Drafts are the drafts the actor may see, the last changed first, without their content.
@@ -193,12 +221,15 @@ func (k *Desk) Drafts(ctx context.Context, a caseforms.Actor) ([]Draft, error) {
 	return out, nil
 }
 
-// DropDraft throws a draft away.
-func (k *Desk) DropDraft(ctx context.Context, a caseforms.Actor, id caseforms.DraftID) error {
+// DropDraft throws a draft away. base is the version that was seen; 0 is enough when nobody else saved it.
+func (k *Desk) DropDraft(ctx context.Context, a caseforms.Actor, id caseforms.DraftID, base int) error {
 	d, _, err := k.draft(ctx, a, id, "throw this draft away")
 	if err != nil {
 		return err
 	}
-	e := store.Entry{Acts: []store.Act{store.Erasure}, What: "draft thrown away", Actor: a.ID, Detail: map[string]string{"draft": string(id), "case": string(d.Case)}}
+	if err := seen(d, a, base); err != nil {
+		return err
+	}
+	e := store.Entry{Acts: []store.Act{store.Erasure}, What: "draft thrown away", Actor: a.ID, Case: d.Case, Detail: map[string]string{"draft": string(id)}}
 	return again(k.store.DropDraft(ctx, d, e))
 }

@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -193,57 +194,41 @@ type Found struct {
 // mostFound is how many cases a search shows.
 const mostFound = 50
 
-var (
-	isoDate = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
-	ukDate  = regexp.MustCompile(`^(\d{1,2})/(\d{1,2})/(\d{4})$`)
-)
+var isoDate = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
 
 // Find looks for cases by reference, case id, identifier, date of birth and names, all of which must fit the same person. A restricted case
-// is shown only as one that is there. That somebody looked is in the ledger.
+// is told only to whoever named its reference or a number of the person, and then only that it is there. Everything that was found is in
+// the ledger, also for whoever may not see it.
 func (k *Desk) Find(ctx context.Context, a caseforms.Actor, query string) (out []Found, more bool, err error) {
 	if err := a.Need("look for cases", caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAdmin, caseforms.RoleAuditor); err != nil {
 		return nil, false, err
 	}
-	var hits []store.Found
-	if ref, ok := caseforms.ParseRef(query); ok {
-		d, err := k.store.Document(ctx, ref)
-		if err != nil {
-			return nil, false, err
-		}
-		hits = []store.Found{{Case: d.Case, Part: store.ThePerson}}
-	} else if id, ok := caseforms.ParseCaseID(query); ok {
-		if _, err := k.store.FindCase(ctx, id); err != nil {
-			return nil, false, err
-		}
-		hits = []store.Found{{Case: id, Part: store.ThePerson}}
-	} else {
-		terms := k.queryTerms(query)
-		if len(terms) == 0 {
-			return nil, false, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is nothing to look for", Hint: "a reference, an identifier, a date of birth or whole words of a name"}
-		}
-		if hits, err = k.store.Find(ctx, mostFound+1, terms...); err != nil {
-			return nil, false, err
-		}
-		// A number may be written with spaces or slashes in it, which look like several words.
-		if whole := tight(query); len(hits) == 0 && strings.ContainsAny(whole, "0123456789") {
-			if hits, err = k.store.Find(ctx, mostFound+1, k.store.Term(termNumber, whole)); err != nil {
-				return nil, false, err
-			}
-		}
+	hits, exact, err := k.hits(ctx, query)
+	if err != nil {
+		return nil, false, err
 	}
 	if len(hits) > mostFound {
 		hits, more = hits[:mostFound], true
 	}
+	var entries []store.Entry
 	for _, h := range hits {
 		c, err := k.store.FindCase(ctx, h.Case)
 		if err != nil {
 			return nil, false, err
 		}
 		f := Found{Case: h.Case, Named: h.Part == store.Named}
+		e := store.Entry{Acts: []store.Act{store.Consultation}, What: "case found", Actor: a.ID, Case: c.ID}
 		switch {
 		case !c.Erased.IsZero():
 		case c.Restricted && !allowed(a, c.Access) || !a.Is(caseforms.RolePractitioner, caseforms.RoleManager):
+			e.What = "refused"
+			e.Detail = map[string]string{"wanted": "find this case"}
 			f.Restricted = true
+			if !exact {
+				entries = append(entries, e)
+				continue
+			}
+			f.Named = false
 		default:
 			if f.Card, err = k.card(ctx, c); err != nil {
 				return nil, false, err
@@ -251,31 +236,118 @@ func (k *Desk) Find(ctx context.Context, a caseforms.Actor, query string) (out [
 			if f.Documents, err = k.store.DocumentsOf(ctx, h.Case); err != nil {
 				return nil, false, err
 			}
-			if err := k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "case found", Actor: a.ID, Case: c.ID}); err != nil {
-				return nil, false, err
-			}
 		}
+		entries = append(entries, e)
 		out = append(out, f)
 	}
-	return out, more, nil
+	return out, more, k.store.Append(ctx, entries...)
 }
 
-// queryTerms are the terms of what somebody typed: dates, numbers, and words of names.
-func (k *Desk) queryTerms(query string) (out [][]byte) {
+// mostWords is how many words somebody may look for at once.
+const mostWords = 20
+
+// hits are the cases that a query finds. exact tells that it named a reference, a case or a number.
+func (k *Desk) hits(ctx context.Context, query string) (hits []store.Found, exact bool, err error) {
+	looksLike := func(prefix string) bool {
+		return strings.HasPrefix(strings.ToUpper(strings.TrimSpace(query)), prefix) && strings.ContainsAny(query, "0123456789-")
+	}
+	if ref, ok := caseforms.ParseRef(query); ok {
+		d, err := k.store.Document(ctx, ref)
+		if err != nil {
+			return nil, false, err
+		}
+		return []store.Found{{Case: d.Case, Part: store.ThePerson}}, true, nil
+	}
+	if id, ok := caseforms.ParseCaseID(query); ok {
+		if _, err := k.store.FindCase(ctx, id); err != nil {
+			return nil, false, err
+		}
+		return []store.Found{{Case: id, Part: store.ThePerson}}, true, nil
+	}
+	if looksLike("CF-") || looksLike("CS-") {
+		return nil, false, &caseforms.Error{Kind: caseforms.Invalid, Msg: "this looks like a reference, but a letter in it is wrong", Hint: "the last letter checks the others; compare it with the document"}
+	}
+	terms, numbers := k.queryTerms(query)
+	switch {
+	case len(terms) == 0:
+		return nil, false, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is nothing to look for", Hint: "a reference, an identifier, a date of birth or whole words of a name"}
+	case len(terms) > mostWords:
+		return nil, false, &caseforms.Error{Kind: caseforms.Invalid, Msg: "these are too many words to look for", Hint: "a name and a date of birth are enough"}
+	}
+	if hits, err = k.store.Find(ctx, mostFound+1, terms...); err != nil || len(hits) > 0 {
+		return hits, numbers, err
+	}
+	// A number may be written with spaces or in an older form.
+	for _, n := range caseforms.Identifiers(query) {
+		if hits, err = k.store.Find(ctx, mostFound+1, k.store.Term(termNumber, tight(n))); err != nil || len(hits) > 0 {
+			return hits, true, err
+		}
+	}
+	return nil, false, nil
+}
+
+// alike warns of a case of somebody with the same names and date of birth, when a new one is made.
+func (k *Desk) alike(ctx context.Context, c *caseforms.Case, doubts *[]caseforms.Problem) error {
+	card := cardOf(c)
+	names := words(card.Name)
+	if card.DOB == "" || len(names) == 0 {
+		return nil
+	}
+	terms := [][]byte{k.store.Term(termDOB, card.DOB)}
+	for _, w := range names {
+		terms = append(terms, k.store.Term(termName, w))
+	}
+	found, err := k.store.Find(ctx, 3, terms...)
+	for _, f := range found {
+		if f.Part == store.ThePerson {
+			*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Key: "person", Msg: "case " + string(f.Case) + " is of somebody with the same name and date of birth; a new case was made all the same",
+				Hint: "if it is the same person, issue under that case: caseforms record --case " + string(f.Case)})
+		}
+	}
+	return err
+}
+
+var (
+	aDate     = regexp.MustCompile(`^(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})$`)
+	longMonth = regexp.MustCompile(`(?i)\b(\d{1,2})(?:st|nd|rd|th)? (jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* (\d{4})\b`)
+	leadWords = map[string]bool{"dob": true, "born": true, "crn": true, "pnc": true, "nhs": true}
+)
+
+// queryTerms are the terms of what somebody typed: dates as people write them, numbers, and words of names. numbers tells that a number of
+// a person is among them.
+func (k *Desk) queryTerms(query string) (out [][]byte, numbers bool) {
+	query = longMonth.ReplaceAllStringFunc(query, func(s string) string {
+		m := longMonth.FindStringSubmatch(s)
+		month := strings.Index("janfebmaraprmayjunjulaugsepoctnovdec", strings.ToLower(m[2]))/3 + 1
+		return fmt.Sprintf("%s-%02d-%02s", m[3], month, m[1])
+	})
 	for _, w := range strings.Fields(query) {
-		switch m := ukDate.FindStringSubmatch(w); {
+		switch m := aDate.FindStringSubmatch(w); {
+		case leadWords[strings.ToLower(strings.TrimRight(w, ":"))]:
 		case isoDate.MatchString(w):
 			out = append(out, k.store.Term(termDOB, w))
 		case m != nil:
-			pad := func(s string) string { return strings.Repeat("0", 2-len(s)) + s }
-			out = append(out, k.store.Term(termDOB, m[3]+"-"+pad(m[2])+"-"+pad(m[1])))
+			year := m[3]
+			if len(year) == 2 { // of the last hundred years
+				century := "20"
+				if year > fmt.Sprintf("%02d", k.today().Year%100) {
+					century = "19"
+				}
+				year = century + year
+			}
+			out = append(out, k.store.Term(termDOB, fmt.Sprintf("%s-%02s-%02s", year, m[2], m[1])))
 		case strings.ContainsAny(w, "0123456789"):
-			out = append(out, k.store.Term(termNumber, tight(w)))
+			numbers = true
+			n := tight(w)
+			if ids := caseforms.Identifiers(w); len(ids) > 0 {
+				n = tight(ids[0])
+			}
+			out = append(out, k.store.Term(termNumber, n))
 		default:
 			for _, n := range words(w) {
 				out = append(out, k.store.Term(termName, n))
 			}
 		}
 	}
-	return out
+	return out, numbers
 }

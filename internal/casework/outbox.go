@@ -162,10 +162,24 @@ func (k *Desk) Settle(ctx context.Context, a caseforms.Actor, item int64, arrive
 	return again(k.store.Settle(ctx, it, arrived, store.Entry{Acts: acts, What: what, Actor: a.ID, Case: it.Case, Ref: it.Ref, Version: it.Version, Detail: map[string]string{"by": string(by), "why": why}}))
 }
 
-// Outbox is what waits for somebody: on its way, uncertain, or failed.
+// Outbox is what waits for somebody, of the cases the actor may see: uncertain, failed, or on its way.
 func (k *Desk) Outbox(ctx context.Context, a caseforms.Actor) ([]store.Item, error) {
 	if err := a.Need("see the outbox", caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAdmin); err != nil {
 		return nil, err
 	}
-	return k.store.Items(ctx, "", store.Uncertain, store.Dead, store.InFlight, store.Leased, store.Ready)
+	items, err := k.store.Items(ctx, "", store.Uncertain, store.Dead, store.InFlight, store.Leased, store.Ready)
+	if err != nil {
+		return nil, err
+	}
+	var out []store.Item
+	for _, it := range items {
+		c, err := k.store.FindCase(ctx, it.Case)
+		if err != nil {
+			return nil, err
+		}
+		if !c.Restricted || allowed(a, c.Access) {
+			out = append(out, it)
+		}
+	}
+	return out, nil
 }

@@ -5,8 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -26,11 +29,12 @@ type Record struct {
 	Area string
 	Case []byte // the case record as JSON; with a Draft it may be nil and is the draft's
 
-	CaseID caseforms.CaseID  // whose case it is; "" finds it by CRN, prison number or PNC ID, and else makes one
-	Again  caseforms.Ref     // the document of which this is a new version
-	Why    string            // the reason for a new version
-	Draft  caseforms.DraftID // the draft it is issued from, which goes
-	Base   int               // the version of the draft that was seen
+	CaseID     caseforms.CaseID  // whose case it is; "" finds it by CRN, prison number or PNC ID, and else makes one
+	SamePerson bool              // it is the person of that case although the name is quite another
+	Again      caseforms.Ref     // the document of which this is a new version
+	Why        string            // the reason for a new version
+	Draft      caseforms.DraftID // the draft it is issued from, which goes
+	Base       int               // the version of the draft, or of the document, that was seen
 
 	Copy    string // "" is full
 	For     string // of several addressees, whom it is for
@@ -71,9 +75,10 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		if err != nil {
 			return nil, nil, err
 		}
-		if r.Base != 0 && r.Base != d.Version {
-			return nil, nil, again(store.ErrChanged)
+		if err := seen(d, a, r.Base); err != nil {
+			return nil, nil, err
 		}
+		r.Base = 0
 		if r.Case == nil {
 			r.Case = content
 		}
@@ -81,6 +86,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		r.Area = d.Area
 		if r.CaseID == "" {
 			r.CaseID = d.Case
+		}
+		if d.Case != "" && r.CaseID != d.Case {
+			return nil, nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the draft belongs to case " + string(d.Case), Hint: "leave --case out"}
 		}
 	}
 	d, err := k.load(r.Area)
@@ -130,6 +138,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		if r.For != "" {
 			i.Entry.Detail["for"] = r.For
 		}
+		if r.Draft != "" {
+			i.Entry.Detail["draft"] = string(r.Draft)
+		}
 		if err := k.chooseDocument(ctx, a, &r, f, o.Copy, out, &i); err != nil {
 			return nil, nil, err
 		}
@@ -177,11 +188,28 @@ func (k *Desk) chooseDocument(ctx context.Context, a caseforms.Actor, r *Record,
 		if err != nil {
 			return err
 		}
+		of, err := k.store.FindCase(ctx, doc.Case)
+		if err != nil {
+			return err
+		}
+		if err := k.see(ctx, a, of, "issue this document again"); err != nil {
+			return err
+		}
+		if now := doc.Latest(); r.Base != 0 && r.Base != now.Number {
+			by, err := k.nameOf(ctx, now.IssuedBy)
+			if err != nil {
+				return err
+			}
+			return &caseforms.Error{Kind: caseforms.Conflict, Msg: fmt.Sprintf("%s issued %s again at %s, as issue %d; yours was not recorded", by, r.Again, longTime(now.Issued), now.Number),
+				Hint: "look at it first, then say --base " + strconv.Itoa(now.Number)}
+		}
+		r.Base = doc.Latest().Number // when the act is tried once more, nobody else may have issued it meanwhile
 		if strings.TrimSpace(r.Why) == "" {
 			return needsReason("a new version of a document")
 		}
 		if doc.Form != f.ID || doc.Copy != copy {
-			return &caseforms.Error{Kind: caseforms.Invalid, Msg: string(r.Again) + " is a " + doc.Form + " in the copy " + doc.Copy + "; a new version is of the same form and copy"}
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: string(r.Again) + " is a " + doc.Form + " in the copy " + doc.Copy + "; a new version is of the same form and copy",
+				Hint: "caseforms record " + doc.Form + " CASE --copy " + doc.Copy + " --again " + string(r.Again)}
 		}
 		if r.CaseID != "" && r.CaseID != doc.Case {
 			return &caseforms.Error{Kind: caseforms.Invalid, Msg: string(r.Again) + " belongs to case " + string(doc.Case)}
@@ -206,12 +234,18 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 			return err
 		}
 	}
+	m := &matter{c: &store.Case{Area: r.Area, Owner: a.ID, Team: a.Team}, record: c}
+	var changed []string
 	if id == "" {
 		var err error
 		if id, err = caseforms.NewCaseID(nil); err != nil {
 			return err
 		}
 		out.NewCase = true
+		m.c.ID, i.Team = id, a.Team
+		if err := k.alike(ctx, c, doubts); err != nil {
+			return err
+		}
 		i.Entry.Acts = append([]store.Act{store.Collection}, i.Entry.Acts...)
 	} else {
 		have, err := k.store.FindCase(ctx, id)
@@ -224,13 +258,29 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 		i.CaseVersion = have.Version
 		if have.SameRecord(record) {
 			i.Case, out.Case = id, id
-			return nil
+			return k.twice(ctx, r, i, have, doubts)
 		}
-		if err := k.samePerson(ctx, have, c, doubts); err != nil {
+		if err := k.samePerson(ctx, r.SamePerson, have, c, doubts); err != nil {
 			return err
 		}
 		i.Entry.Acts = append([]store.Act{store.Alteration}, i.Entry.Acts...)
+		if changed, err = k.changes(ctx, have, record, doubts); err != nil {
+			return err
+		}
+		m.c = have
+		if m.runs, err = k.store.FollowUpsOf(ctx, id); err != nil {
+			return err
+		}
+		if m.hands, err = k.store.HandOffs(ctx, id); err != nil {
+			return err
+		}
 	}
+	var err error
+	if m.defs, err = k.load(m.c.Area); err != nil {
+		return err
+	}
+	m.cal = m.defs.Calendar(k.closed...)
+	k.following(m, out.NewCase, changed, a.ID, &i.Follow)
 	card, err := json.Marshal(cardOf(c))
 	if err != nil {
 		return err
@@ -240,8 +290,64 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 	return nil
 }
 
-// samePerson refuses a record that gives another number than the case it is to belong to, and doubts one with quite another name.
-func (k *Desk) samePerson(ctx context.Context, have *store.Case, c *caseforms.Case, doubts *[]caseforms.Problem) error {
+// twice says so when the same form was issued from the same record a moment ago: somebody may not have seen that it worked.
+func (k *Desk) twice(ctx context.Context, r *Record, i *store.Issue, have *store.Case, doubts *[]caseforms.Problem) error {
+	if r.Again != "" {
+		return nil
+	}
+	refs, err := k.store.DocumentsOf(ctx, have.ID)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		d, err := k.store.Document(ctx, ref)
+		if err != nil {
+			return err
+		}
+		v := d.Latest()
+		if d.Form != i.Form || d.Copy != i.Copy || !have.RecordOf(v) || k.store.Now().Sub(v.Issued) > 24*time.Hour {
+			continue
+		}
+		if rec, err := k.store.Prove(ctx, v.Entry); err != nil || rec.Detail["for"] != r.For {
+			continue
+		}
+		*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Msg: "the same was recorded as " + string(ref) + " at " + longTime(v.Issued) + " already; now there are two",
+			Hint: "if one is too many: caseforms erase " + string(i.Ref) + ", by an admin"})
+	}
+	return nil
+}
+
+// changes are the paths of the facts of a case that a new record changes. What the case knew and the record does not is told: the writer may
+// have had an older record in hand.
+func (k *Desk) changes(ctx context.Context, have *store.Case, record []byte, doubts *[]caseforms.Problem) (keys []string, err error) {
+	old, err := k.store.Record(ctx, have)
+	if err != nil {
+		return nil, err
+	}
+	diff, err := caseforms.ChangedFacts(old, record)
+	if err != nil {
+		return nil, err
+	}
+	gone := 0
+	for _, x := range diff {
+		keys = append(keys, x.Key)
+		if x.Yours == "" {
+			gone++
+		}
+	}
+	if gone > 0 {
+		by, err := k.nameOf(ctx, have.ChangedBy)
+		if err != nil {
+			return nil, err
+		}
+		*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Msg: fmt.Sprintf("this record lacks %d answers that case %s had, last changed by %s at %s; the earlier record is kept with its documents", gone, have.ID, by, longTime(have.Changed)),
+			Hint: "was an older file used? put the answers back and issue it again"})
+	}
+	return keys, nil
+}
+
+// samePerson refuses a record that gives another number, or quite another name, than the case it is to belong to.
+func (k *Desk) samePerson(ctx context.Context, sure bool, have *store.Case, c *caseforms.Case, doubts *[]caseforms.Problem) error {
 	old, err := k.card(ctx, have)
 	if err != nil {
 		return err
@@ -252,11 +358,28 @@ func (k *Desk) samePerson(ctx context.Context, have *store.Case, c *caseforms.Ca
 			return &caseforms.Error{Kind: caseforms.Conflict, Msg: "this record has another " + x.what + " than case " + string(have.ID) + "; nothing was recorded",
 				Hint: "is it the right case? without --case it is looked for by its numbers"}
 		}
+		if x.now == "" || x.old == x.now {
+			continue
+		}
+		found, err := k.store.Find(ctx, 10, k.store.Term(termNumber, tight(x.now)))
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if f.Part == store.ThePerson && f.Case != have.ID {
+				return &caseforms.Error{Kind: caseforms.Conflict, Msg: "the " + x.what + " of this record belongs to case " + string(f.Case) + ", not to " + string(have.ID) + "; nothing was recorded",
+					Hint: "leave --case out, and it goes to that case"}
+			}
+		}
 	}
 	before := words(old.Name)
-	if !slices.ContainsFunc(words(now.Name), func(w string) bool { return slices.Contains(before, w) }) {
-		*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Key: "person", Msg: "case " + string(have.ID) + " has had quite another name until now", Hint: "is it the same person?"})
+	if slices.ContainsFunc(words(now.Name), func(w string) bool { return slices.Contains(before, w) }) {
+		return nil
 	}
+	if !sure {
+		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "case " + string(have.ID) + " is of somebody with quite another name; nothing was recorded", Hint: "if it is the same person, say --same-person"}
+	}
+	*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Key: "person", Msg: "case " + string(have.ID) + " has had quite another name until now"})
 	return nil
 }
 

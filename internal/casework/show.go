@@ -3,6 +3,7 @@ package casework
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -37,8 +38,6 @@ type Event struct {
 	Detail map[string]string // nil when there is none, or it was erased
 	Erased bool
 	Record int64 // its place in the ledger
-
-	ref caseforms.Ref
 }
 
 // Show is the timeline of a document. Whoever looks is in the ledger. An auditor sees what was done and not of whom.
@@ -52,7 +51,8 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 		return nil, err
 	}
 	t := &Timeline{Ref: ref, Case: d.Case, Form: d.Form, Title: d.Form, Copy: d.Copy}
-	if audits := a.Is(caseforms.RoleAuditor) && !a.Is(caseforms.RolePractitioner, caseforms.RoleManager); !audits && c.Erased.IsZero() {
+	audits := a.Is(caseforms.RoleAuditor) && !a.Is(caseforms.RolePractitioner, caseforms.RoleManager)
+	if !audits && c.Erased.IsZero() {
 		if err := k.see(ctx, a, c, "look at this document"); err != nil {
 			return nil, err
 		}
@@ -84,10 +84,15 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 		return nil, err
 	}
 	// What concerns the case as a whole, such as who may see it, concerns the document too.
-	whole, err := k.events(ctx, d.Case, who)
-	for _, e := range whole {
-		if e.ref == "" {
-			t.Events = append(t.Events, e)
+	whole, err := k.store.HistoryOfCaseAlone(ctx, d.Case)
+	for _, r := range whole {
+		if r.What != "case found" { // everybody who looked for the case; the ledger has it
+			t.Events = append(t.Events, told(r, who))
+		}
+	}
+	if audits { // what was done, and not of whom
+		for i := range t.Events {
+			t.Events[i].Detail = nil
 		}
 	}
 	slices.SortFunc(t.Events, func(a, b Event) int { return cmp.Compare(a.Record, b.Record) })
@@ -98,9 +103,13 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 func (k *Desk) events(ctx context.Context, of any, who names) (out []Event, err error) {
 	records, err := k.store.History(ctx, of)
 	for _, r := range records {
-		out = append(out, Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, ref: r.Ref})
+		out = append(out, told(r, who))
 	}
 	return out, err
+}
+
+func told(r store.Record, who names) Event {
+	return Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N}
 }
 
 // Opened is a file of an issued document, as it was issued.
@@ -126,7 +135,7 @@ func (k *Desk) Open(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, v
 		version = d.Latest().Number
 	}
 	if version < 1 || version > len(d.Versions) {
-		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " has no such version"}
+		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " has no such issue", Hint: fmt.Sprintf("it has issues 1 to %d", len(d.Versions))}
 	}
 	v := &d.Versions[version-1]
 	if !v.Erased.IsZero() {

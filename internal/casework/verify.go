@@ -101,6 +101,9 @@ var printedRef = regexp.MustCompile(`CF-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]
 // anywhere in a file that is plain text.
 func mentioned(data []byte) (out []caseforms.Ref) {
 	const properties, most = "docProps/core.xml", 64 << 10
+	if !fewMembers(data) {
+		return nil
+	}
 	if z, err := zip.NewReader(bytes.NewReader(data), int64(len(data))); err == nil {
 		data = nil
 		if f, err := z.Open(properties); err == nil {
@@ -114,6 +117,17 @@ func mentioned(data []byte) (out []caseforms.Ref) {
 		}
 	}
 	return out
+}
+
+// fewMembers tells whether a file, if it is a zip file at all, says of itself that it has no more members than a workbook may have. Its list
+// is not read before that.
+func fewMembers(data []byte) bool {
+	at := bytes.LastIndex(data[max(0, len(data)-66<<10):], []byte("PK\x05\x06"))
+	if at < 0 {
+		return true
+	}
+	end := data[max(0, len(data)-66<<10)+at:]
+	return len(end) >= 12 && int(end[10])|int(end[11])<<8 < 1000
 }
 
 // VerifyAll checks the whole ledger, against an older checkpoint when one is given, and everything in the store against the ledger.

@@ -95,7 +95,7 @@ func definitions(t testing.TB) *caseforms.Definitions {
 	return d
 }
 
-const ref, root = "CF-7K3M-Q9ZD", "check:2026-11:CF-7K3M-Q9ZD"
+const ref, root = "CF-7K3M-Q9ZQ", "check:2026-11:CF-7K3M-Q9ZQ"
 
 // pdf is a file being made: the bodies of its objects, the first of which has the number 1 and is the catalog.
 type pdf []string

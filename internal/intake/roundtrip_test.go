@@ -25,7 +25,7 @@ func TestOurOwnFormsComeBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const ref = "CF-7K3M-Q9ZD"
+	const ref = "CF-7K3M-Q9ZQ"
 	n := 0
 	for _, f := range d.Forms {
 		if f.ReplyFields() == nil {

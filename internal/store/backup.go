@@ -53,27 +53,41 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, to ...age.Recipient) (*
 			os.Remove(name + end)
 		}
 	}()
-	c, err := s.read.Conn(ctx)
+	s.readMu.Lock()
+	db := s.read
+	s.readMu.Unlock()
+	if db == nil {
+		return nil, closed()
+	}
+	c, err := db.Conn(ctx)
 	if err != nil {
 		return nil, failed(err)
 	}
 	defer c.Close()
-	err = c.Raw(func(dc any) error {
-		raw, ok := dc.(driver.Conn)
-		if !ok {
-			return errors.New("not an SQLite connection")
-		}
-		return raw.Raw().Backup("main", "file:"+uriPath(name)+"?vfs=adiantum&hexkey="+hex.EncodeToString(s.key.database))
-	})
+	// The copy and the checkpoint are of the same moment: acts go on meanwhile, and a later checkpoint would tell of records that the copy
+	// does not have.
+	about := &About{Format: backupFormat, Store: s.label.Store}
+	if _, err := c.ExecContext(ctx, "BEGIN"); err != nil {
+		return nil, failed(err)
+	}
+	err = c.QueryRowContext(ctx, `SELECT checkpoint FROM ledger_head WHERE one = 1`).Scan(&about.Checkpoint)
+	if about.At = s.now().UTC().Truncate(time.Second); err == nil {
+		err = c.Raw(func(dc any) error {
+			raw, ok := dc.(driver.Conn)
+			if !ok {
+				return errors.New("not an SQLite connection")
+			}
+			return raw.Raw().Backup("main", "file:"+uriPath(name)+"?vfs=adiantum&hexkey="+hex.EncodeToString(s.key.database))
+		})
+	}
+	if _, e := c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err == nil {
+		err = e
+	}
 	if err != nil {
 		return nil, failed(err)
 	}
 	if err := os.Chmod(name, 0o600); err != nil {
 		return nil, unavailable("the copy cannot be made", err)
-	}
-	about := &About{Format: backupFormat, Store: s.label.Store, At: s.now().UTC().Truncate(time.Second)}
-	if about.Checkpoint, err = s.Checkpoint(ctx); err != nil {
-		return nil, err
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -84,7 +98,11 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, to ...age.Recipient) (*
 	if err != nil {
 		return nil, unavailable("the copy cannot be read", err)
 	}
-	enc, err := age.Encrypt(w, to...)
+	out := &watchedWriter{w: w}
+	enc, err := age.Encrypt(out, to...)
+	if err != nil && out.err != nil {
+		return nil, unavailable("the backup cannot be written", out.err)
+	}
 	if err != nil {
 		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the backup cannot be encrypted to these recipients", Err: err}
 	}
@@ -121,6 +139,20 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, to ...age.Recipient) (*
 	return about, nil
 }
 
+// watchedWriter remembers why writing failed.
+type watchedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (w *watchedWriter) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	if err != nil {
+		w.err = err
+	}
+	return n, err
+}
+
 // contextReader stops reading when a context ends.
 type contextReader struct {
 	ctx context.Context
@@ -134,6 +166,16 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
+// clearRestores removes what restores left that were killed in the middle. One that is at work is younger.
+func clearRestores(dir string) {
+	names, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Clean(dir)), "."+filepath.Base(dir)+"-restoring-*"))
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			os.RemoveAll(name)
+		}
+	}
+}
+
 // Again is what is to be erased again in a restored store, because it was erased after the backup was made.
 type Again struct {
 	Cases []caseforms.CaseID
@@ -144,6 +186,9 @@ type Again struct {
 // in its place: a backup that was cut short or changed leaves nothing behind. The key is put where keys are looked for unless it is
 // there already.
 func Restore(ctx context.Context, r io.Reader, o Options, again Again, sameForm func(string, []byte) error, with ...age.Identity) (_ *About, _ *Verified, err error) {
+	if abs, err := filepath.Abs(o.Dir); err == nil {
+		o.Dir = abs
+	}
 	if entries, err := os.ReadDir(o.Dir); err == nil && len(entries) > 0 {
 		return nil, nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the data folder is not empty; a backup is restored into a new one", Hint: "name another folder with --data, or move this one away"}
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -162,6 +207,7 @@ func Restore(ctx context.Context, r io.Reader, o Options, again Again, sameForm 
 	if err := os.MkdirAll(filepath.Dir(filepath.Clean(o.Dir)), 0o700); err != nil {
 		return nil, nil, unavailable("the data folder cannot be made", err)
 	}
+	clearRestores(o.Dir)
 	dir, err := os.MkdirTemp(filepath.Dir(filepath.Clean(o.Dir)), "."+filepath.Base(o.Dir)+"-restoring-") // 0700
 	if err != nil {
 		return nil, nil, unavailable("the data folder cannot be made", err)
@@ -251,6 +297,9 @@ func check(ctx context.Context, o Options, about *About, again Again, sameForm f
 	if err != nil {
 		return v, err
 	}
+	if v.Checkpoint != about.Checkpoint {
+		v.add("its ledger is not that of the moment of the backup")
+	}
 	if len(v.Problems) > 0 {
 		return v, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the store in the backup is not as it was written; nothing was restored: " + v.Problems[0], Hint: "an older backup may be whole"}
 	}
@@ -266,14 +315,35 @@ func check(ctx context.Context, o Options, about *About, again Again, sameForm f
 		return err
 	}
 	for _, id := range again.Cases {
-		if err := gone(s.Erase(ctx, id, Entry{Acts: []Act{Erasure}, What: "case erased again after a restore", Actor: caseforms.Scheduler().ID})); err != nil {
+		if err := gone(s.erase(ctx, id, true, Entry{Acts: []Act{Erasure}, Actor: caseforms.Scheduler().ID})); err != nil {
 			return v, err
 		}
 	}
 	for _, ref := range again.Refs {
-		if err := gone(s.EraseDocument(ctx, ref, Entry{Acts: []Act{Erasure}, What: "document erased again after a restore", Actor: caseforms.Scheduler().ID})); err != nil {
+		if err := gone(s.eraseDocument(ctx, ref, true, Entry{Acts: []Act{Erasure}, Actor: caseforms.Scheduler().ID})); err != nil {
 			return v, err
 		}
 	}
+	if err := s.doubt(ctx); err != nil {
+		return v, err
+	}
 	return v, s.Close()
+}
+
+// doubt makes uncertain what waited to be sent when the backup was made: it may have been sent since, and nothing is sent twice.
+func (s *Store) doubt(ctx context.Context) error {
+	const said = "it was waiting when the backup was made that was restored"
+	return s.act(ctx, func(t *tx) error {
+		var open []Item
+		err := t.rows(`UPDATE outbox SET state = 'uncertain', said = $1, changed_at = $2 WHERE state IN ('ready', 'leased', 'in_flight') RETURNING `+itemColumns,
+			[]any{said, t.at.UnixMilli()}, func(scan func(...any) error) error {
+				it, err := scanItem(scan)
+				open = append(open, it)
+				return err
+			})
+		for i := 0; i < len(open) && err == nil; i++ {
+			err = t.append(open[i].entry("send uncertain", caseforms.Scheduler().ID, withSaid(nil, said)))
+		}
+		return err
+	})
 }

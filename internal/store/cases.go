@@ -18,6 +18,9 @@ type Case struct {
 	CreatedBy  string
 	Changed    time.Time
 	ChangedBy  string
+	Owner      string // whose caseload it is in: a user's id
+	Team       string
+	Area       string
 	Restricted bool // only people and teams in Access may see it
 	Held       bool // it must not be erased
 	Erased     time.Time
@@ -32,6 +35,9 @@ func (c *Case) SameRecord(record []byte) bool {
 	sum := sha256.Sum256(record)
 	return c.record != 0 && string(c.recordSum) == string(sum[:])
 }
+
+// RecordOf tells whether a version was made from the case record as it is now.
+func (c *Case) RecordOf(v *Version) bool { return c.record != 0 && c.record == v.record }
 
 // Access lets a person or a team see a restricted case.
 type Access struct {
@@ -106,6 +112,7 @@ type Issue struct {
 	Form        string
 	FormVersion string
 	Area        string
+	Team        string // of a new case: whose it is, with the actor
 	Copy        string
 	Definition  string
 	Bundle      []byte
@@ -113,9 +120,10 @@ type Issue struct {
 	Answers     []byte
 	Files       []NewFile
 
-	Send  []NewItem
-	Draft *Draft // the draft it was made from, which goes
-	Entry Entry  // its Detail gets what was issued beside what the caller put there
+	Send   []NewItem
+	Follow Follow // the follow-ups that start, change or end with it
+	Draft  *Draft // the draft it was made from, which goes
+	Entry  Entry  // its Detail gets what was issued beside what the caller put there
 }
 
 // NewFile is a file to be kept.
@@ -135,6 +143,10 @@ var (
 
 // Issue does it, altogether or not at all.
 func (s *Store) Issue(ctx context.Context, i Issue) error {
+	return s.distinct(func() error { return s.issue(ctx, i) })
+}
+
+func (s *Store) issue(ctx context.Context, i Issue) error {
 	record, err := s.sealSome(kindRecord, i.Record)
 	if err != nil {
 		return err
@@ -213,11 +225,15 @@ func (s *Store) Issue(ctx context.Context, i Issue) error {
 			}
 		}
 		for _, it := range items {
-			if err := t.enqueue(it, i.Ref, i.Version, i.Case); err != nil {
+			isNew, err := t.enqueue(it, i.Ref, i.Version, i.Case)
+			if err != nil {
 				return err
 			}
+			if !isNew {
+				return ErrTaken // what was to be sent with this document is another's already
+			}
 		}
-		return nil
+		return t.follow(&i.Follow, nil)
 	})
 }
 
@@ -247,8 +263,8 @@ func (t *tx) putCase(i Issue, record, card *object, detail map[string]string) (i
 				return 0, ErrChanged
 			}
 		}
-		n, err := t.changed(`INSERT INTO cases (id, version, created_at, created_by, changed_at, changed_by) VALUES ($1, 0, $2, $3, $2, $3) ON CONFLICT DO NOTHING`,
-			string(i.Case), now, i.Entry.Actor)
+		n, err := t.changed(`INSERT INTO cases (id, version, created_at, created_by, changed_at, changed_by, owner, team, area) VALUES ($1, 0, $2, $3, $2, $3, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			string(i.Case), now, i.Entry.Actor, i.Team, i.Area)
 		if err != nil {
 			return 0, err
 		}
@@ -281,10 +297,17 @@ func (t *tx) putCase(i Issue, record, card *object, detail map[string]string) (i
 		if err := t.destroy(oldCard); err != nil {
 			return 0, err
 		}
-		if err := t.exec(`DELETE FROM terms WHERE case_id = $1`, string(i.Case)); err != nil {
+		// The record before stays with the documents that were made from it. If they were erased, it goes.
+		var used int64
+		if found, err := t.row(`SELECT 1 FROM versions WHERE record = $1 LIMIT 1`, []any{old}, &used); err != nil {
 			return 0, err
+		} else if !found {
+			if err := t.destroy(old); err != nil {
+				return 0, err
+			}
 		}
 	}
+	// What the case could be found by before stays: its earlier documents name the same people (E.5 point 5).
 	for _, term := range i.Terms {
 		if err := t.exec(`INSERT INTO terms (term, case_id, part) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, term.Hash, string(i.Case), int(term.Part)); err != nil {
 			return 0, err
@@ -321,8 +344,8 @@ func (t *tx) putDocument(i Issue) error {
 func (s *Store) FindCase(ctx context.Context, id caseforms.CaseID) (*Case, error) {
 	c := &Case{ID: id}
 	var created, changed, erased, record, card int64
-	found, err := s.one(ctx, `SELECT version, coalesce(record, 0), record_sum, coalesce(card, 0), created_at, created_by, changed_at, changed_by, restricted, held, coalesce(erased_at, 0)
-		FROM cases WHERE id = $1`, []any{string(id)}, &c.Version, &record, &c.recordSum, &card, &created, &c.CreatedBy, &changed, &c.ChangedBy, &c.Restricted, &c.Held, &erased)
+	found, err := s.one(ctx, `SELECT version, coalesce(record, 0), record_sum, coalesce(card, 0), created_at, created_by, changed_at, changed_by, restricted, held, coalesce(erased_at, 0), owner, team, area
+		FROM cases WHERE id = $1`, []any{string(id)}, &c.Version, &record, &c.recordSum, &card, &created, &c.CreatedBy, &changed, &c.ChangedBy, &c.Restricted, &c.Held, &erased, &c.Owner, &c.Team, &c.Area)
 	if err != nil {
 		return nil, err
 	}
@@ -468,7 +491,7 @@ type Found struct {
 // Restrict lets only some see a case, or everybody again.
 func (s *Store) Restrict(ctx context.Context, id caseforms.CaseID, restricted bool, to []Access, e Entry) error {
 	return s.act(ctx, func(t *tx) error {
-		n, err := t.changed(`UPDATE cases SET restricted = $1 WHERE id = $2 AND erased_at IS NULL`, number(restricted), string(id))
+		n, err := t.changed(`UPDATE cases SET restricted = $1, version = version + 1 WHERE id = $2 AND erased_at IS NULL`, number(restricted), string(id))
 		if err != nil {
 			return err
 		}

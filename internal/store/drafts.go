@@ -25,12 +25,19 @@ type Draft struct {
 
 // SaveDraft writes a draft. Version is what the caller has seen; 0 makes the draft. ErrChanged when it is another by now.
 func (s *Store) SaveDraft(ctx context.Context, d Draft, content []byte, e Entry) error {
+	return s.distinct(func() error { return s.saveDraft(ctx, d, content, e) })
+}
+
+func (s *Store) saveDraft(ctx context.Context, d Draft, content []byte, e Entry) error {
 	o, err := s.seal(kindDraft, content)
 	if err != nil {
 		return err
 	}
 	return s.act(ctx, func(t *tx) error {
 		now := t.at.UnixMilli()
+		if err := t.unerased(d.Case); err != nil {
+			return err
+		}
 		if d.Version == 0 {
 			n, err := t.changed(`INSERT INTO drafts (id, case_id, form, area, version, content, created_at, created_by, team, changed_at, changed_by)
 				VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $6, $7) ON CONFLICT DO NOTHING`,
@@ -50,7 +57,7 @@ func (s *Store) SaveDraft(ctx context.Context, d Draft, content []byte, e Entry)
 			if !found {
 				return ErrChanged
 			}
-			if err := t.exec(`UPDATE drafts SET version = version + 1, content = $1, changed_at = $2, changed_by = $3 WHERE id = $4`, o.id, now, e.Actor, string(d.ID)); err != nil {
+			if err := t.exec(`UPDATE drafts SET version = version + 1, content = $1, changed_at = $2, changed_by = $3, case_id = $4 WHERE id = $5`, o.id, now, e.Actor, nullable(string(d.Case)), string(d.ID)); err != nil {
 				return err
 			}
 			if err := t.destroy(old); err != nil {
@@ -113,9 +120,26 @@ func (s *Store) Draft(ctx context.Context, id caseforms.DraftID) (*Draft, []byte
 	return d, content, err
 }
 
+// unerased refuses to put anything into a case that was erased. A draft may have no case.
+func (t *tx) unerased(id caseforms.CaseID) error {
+	if id == "" {
+		return nil
+	}
+	var one int64
+	found, err := t.row(`SELECT 1 FROM cases WHERE id = $1 AND erased_at IS NULL`, []any{string(id)}, &one)
+	if err == nil && !found {
+		err = ErrChanged
+	}
+	return err
+}
+
 // Drafts are the drafts of a case, or all of them when it is "", the last changed first.
 func (s *Store) Drafts(ctx context.Context, of caseforms.CaseID) (out []Draft, err error) {
-	err = s.all(ctx, `SELECT `+draftColumns+` FROM drafts WHERE $1 = '' OR case_id = $1 ORDER BY changed_at DESC, id`, []any{string(of)}, func(scan func(...any) error) error {
+	where, args := ``, []any(nil)
+	if of != "" {
+		where, args = ` WHERE case_id = $1`, []any{string(of)}
+	}
+	err = s.all(ctx, `SELECT `+draftColumns+` FROM drafts`+where+` ORDER BY changed_at DESC, id`, args, func(scan func(...any) error) error {
 		d, err := scanDraft(scan)
 		out = append(out, d)
 		return err

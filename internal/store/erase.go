@@ -3,8 +3,16 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
+	"time"
 
 	"caseforms"
+)
+
+// CaseErased and DocumentErased are what the ledger calls an erasure of everything of a case, or of a document.
+const (
+	CaseErased     = "case erased"
+	DocumentErased = "document erased"
 )
 
 // unsettled are the states of an item whose end is not known yet.
@@ -14,7 +22,12 @@ const unsettled = `('ready', 'leased', 'in_flight', 'uncertain')`
 // by. What stays are ids, times, and the records of the ledger, this erasure among them. It is refused while the case is held or
 // something of it is still on its way (E.4).
 func (s *Store) Erase(ctx context.Context, id caseforms.CaseID, e Entry) error {
-	e.Case = id
+	return s.erase(ctx, id, false, e)
+}
+
+// erase is Erase; again when it is known to have been erased before, so that nothing can stand against it.
+func (s *Store) erase(ctx context.Context, id caseforms.CaseID, again bool, e Entry) error {
+	e.Case, e.What = id, CaseErased
 	err := s.act(ctx, func(t *tx) error {
 		var held bool
 		found, err := t.row(`SELECT held FROM cases WHERE id = $1 AND erased_at IS NULL`, []any{string(id)}, &held)
@@ -24,10 +37,10 @@ func (s *Store) Erase(ctx context.Context, id caseforms.CaseID, e Entry) error {
 		if !found {
 			return &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no case " + string(id) + " in this store, or it was erased already"}
 		}
-		if held {
+		if held && !again {
 			return &caseforms.Error{Kind: caseforms.Held, Msg: "the case is to be kept: a hold is set", Hint: "caseforms erase " + string(id) + " --release-hold, with the reason"}
 		}
-		if err := t.refuseUnsettled(`case_id = $1`, string(id)); err != nil {
+		if err := t.settled(`case_id = $1`, string(id), again); err != nil {
 			return err
 		}
 		now := t.at.UnixMilli()
@@ -39,6 +52,7 @@ func (s *Store) Erase(ctx context.Context, id caseforms.CaseID, e Entry) error {
 			`DELETE FROM case_access WHERE case_id = $1`,
 			`DELETE FROM ledger_details WHERE n IN (SELECT n FROM ledger WHERE case_id = $1)`,
 			`UPDATE outbox SET said = '' WHERE case_id = $1`,
+			`UPDATE followups SET state = 'void', ended = 'erased', how = '' WHERE case_id = $1 AND state = 'open'`,
 			`UPDATE files SET sum = NULL, object = NULL WHERE ref IN (SELECT ref FROM documents WHERE case_id = $1)`,
 		} {
 			if err := t.exec(q, string(id)); err != nil {
@@ -56,12 +70,17 @@ func (s *Store) Erase(ctx context.Context, id caseforms.CaseID, e Entry) error {
 	if err != nil {
 		return err
 	}
-	return s.tidyLog(ctx)
+	s.tidyLog()
+	return nil
 }
 
 // EraseDocument destroys one document with all its versions; the case stays.
 func (s *Store) EraseDocument(ctx context.Context, ref caseforms.Ref, e Entry) error {
-	e.Ref = ref
+	return s.eraseDocument(ctx, ref, false, e)
+}
+
+func (s *Store) eraseDocument(ctx context.Context, ref caseforms.Ref, again bool, e Entry) error {
+	e.Ref, e.What = ref, DocumentErased
 	err := s.act(ctx, func(t *tx) error {
 		var held bool
 		found, err := t.row(`SELECT c.held, c.id FROM documents d JOIN cases c ON c.id = d.case_id WHERE d.ref = $1`, []any{string(ref)}, &held, &e.Case)
@@ -71,10 +90,10 @@ func (s *Store) EraseDocument(ctx context.Context, ref caseforms.Ref, e Entry) e
 		if !found {
 			return &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no document " + string(ref) + " in this store"}
 		}
-		if held {
+		if held && !again {
 			return &caseforms.Error{Kind: caseforms.Held, Msg: "the case of this document is to be kept: a hold is set", Hint: "caseforms erase " + string(e.Case) + " --release-hold, with the reason"}
 		}
-		if err := t.refuseUnsettled(`ref = $1`, string(ref)); err != nil {
+		if err := t.settled(`ref = $1`, string(ref), again); err != nil {
 			return err
 		}
 		// A case record is shared by what was issued from it, and by the case while it is the newest.
@@ -102,10 +121,15 @@ func (s *Store) EraseDocument(ctx context.Context, ref caseforms.Ref, e Entry) e
 	if err != nil {
 		return err
 	}
-	return s.tidyLog(ctx)
+	s.tidyLog()
+	return nil
 }
 
-func (t *tx) refuseUnsettled(where, id string) error {
+// settled refuses while something is on its way. When it is erased again, it was settled once; how is not known any more.
+func (t *tx) settled(where, id string, again bool) error {
+	if again {
+		return t.exec(`UPDATE outbox SET state = 'dead', changed_at = $1 WHERE `+strings.ReplaceAll(where, "$1", "$2")+` AND state IN `+unsettled, t.at.UnixMilli(), id)
+	}
 	var open int64
 	_, err := t.row(`SELECT count(*) FROM outbox WHERE `+where+` AND state IN `+unsettled, []any{id}, &open)
 	if err == nil && open > 0 {
@@ -114,12 +138,24 @@ func (t *tx) refuseUnsettled(where, id string) error {
 	return err
 }
 
-// tidyLog writes the database's own log back and empties it, so that what was erased does not stay there.
-func (s *Store) tidyLog(ctx context.Context) error {
-	return s.alone(func() error {
-		_, err := s.conn.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
-		return err
-	})
+// tidyLog writes the database's own log back and empties it, so that what was erased does not stay there. Somebody who is reading hinders
+// that: then it is tried again for a while, and after every later act until it is done. The erasure itself is done and does not fail by it.
+func (s *Store) tidyLog() {
+	s.untidy.Store(true)
+	for range 20 {
+		if s.alone(func() error { s.emptyLog(); return nil }) != nil || !s.untidy.Load() {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// emptyLog is called on the writing connection while no act is under way.
+func (s *Store) emptyLog() {
+	var busy, pages, written int
+	if err := s.conn.QueryRowContext(context.Background(), `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &written); err == nil && busy == 0 {
+		s.untidy.Store(false)
+	}
 }
 
 // Erasures are the cases and documents that were erased, so that they can be erased again in a store restored from an older backup.

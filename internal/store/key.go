@@ -71,6 +71,16 @@ func (k Keys) find(store string) ([]byte, error) {
 		Hint: "it is looked for as " + credential + " in $CREDENTIALS_DIRECTORY, in the file that CASEFORMS_KEY_FILE names, then in the configuration folder as keys/" + store + ".key"}
 }
 
+// Where is the file that the key of a store is read from; "" when there is none.
+func (k Keys) Where(store string) string {
+	for _, name := range k.places(store) {
+		if _, err := os.Stat(name); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
 // make finds a secret for a new store in the first two places, which may serve several stores, or makes one.
 func (k Keys) make(store string, random io.Reader) ([]byte, error) {
 	for _, name := range k.places(store) {
@@ -156,7 +166,10 @@ type keyring struct {
 // kek is the version of the key that wraps the objects' keys.
 const kek = 1
 
-func newKeyring(secret []byte, store string) (*keyring, error) {
+// newKeyring derives the keys of a store. The check is of what the label says too, so that nobody makes a real store a test store for a while
+// to write into it under another date.
+func newKeyring(secret []byte, l label) (*keyring, error) {
+	store := l.Store
 	derive := func(what string) ([]byte, error) {
 		return hkdf.Key(sha256.New, secret, []byte(store), "caseforms store 1 "+what, 32)
 	}
@@ -165,7 +178,7 @@ func newKeyring(secret []byte, store string) (*keyring, error) {
 	for _, d := range []struct {
 		what string
 		to   *[]byte
-	}{{"database", &k.database}, {"check", &check}, {"objects", &objects}, {"details", &details}, {"search", &k.search}, {"ledger", &ledger}} {
+	}{{"database", &k.database}, {fmt.Sprintf("check format=%d test=%t", l.Format, l.Test), &check}, {"objects", &objects}, {"details", &details}, {"search", &k.search}, {"ledger", &ledger}} {
 		b, err := derive(d.what)
 		if err != nil {
 			return nil, err

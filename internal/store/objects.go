@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -18,6 +20,7 @@ const (
 	kindFile    = "file"    // the bytes of an issued document
 	kindDraft   = "draft"
 	kindPayload = "payload" // what an outbox item carries
+	kindNote    = "note"    // what was written down about a hand-off or a response
 )
 
 // squeezed are the kinds that are compressed before they are sealed. Documents are compressed already.
@@ -54,13 +57,14 @@ func (s *Store) seal(kind string, data []byte) (*object, error) {
 	return o, err
 }
 
-// nextObject gives out an id: milliseconds and random bits, so that ids grow with time and several processes do not meet.
+// nextObject gives out an id: milliseconds and random bits, so that ids grow with time and several processes seldom meet. When they do, the
+// act is done once more with others, see distinct.
 func (s *Store) nextObject() (int64, error) {
 	var b [3]byte
 	if _, err := io.ReadFull(s.rand, b[:]); err != nil {
 		return 0, err
 	}
-	id := s.now().UnixMilli()<<20 | int64(b[0])<<12 | int64(b[1])<<4 | int64(b[2])>>4
+	id := time.Now().UnixMilli()<<20 | int64(b[0])<<12 | int64(b[1])<<4 | int64(b[2])>>4
 	for {
 		last := s.lastObject.Load()
 		if s.lastObject.CompareAndSwap(last, max(last+1, id)) {
@@ -69,9 +73,25 @@ func (s *Store) nextObject() (int64, error) {
 	}
 }
 
+// distinct does an act that seals contents, and once more when another process gave one of them the same id.
+func (s *Store) distinct(act func() error) error {
+	for try := 0; ; try++ {
+		if err := act(); try == 3 || !errors.Is(err, errSameID) {
+			return err
+		}
+	}
+}
+
+// errSameID says that an object's id is in use.
+var errSameID = errors.New("an id was given twice")
+
 // put writes a sealed object.
 func (t *tx) put(o *object, of caseforms.CaseID) error {
-	if err := t.exec(`INSERT INTO objects (id, case_id, kind, sealed) VALUES ($1, $2, $3, $4)`, o.id, nullable(string(of)), o.kind, o.sealed); err != nil {
+	n, err := t.changed(`INSERT INTO objects (id, case_id, kind, sealed) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING`, o.id, nullable(string(of)), o.kind, o.sealed)
+	if err == nil && n == 0 {
+		err = errSameID
+	}
+	if err != nil {
 		return err
 	}
 	return t.exec(`INSERT INTO object_keys (object, kek, wrapped) VALUES ($1, $2, $3)`, o.id, kek, o.wrapped)

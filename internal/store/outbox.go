@@ -65,7 +65,8 @@ func (s *Store) sealItems(items []NewItem) ([]sealedItem, error) {
 	return out, nil
 }
 
-func (t *tx) enqueue(it sealedItem, ref caseforms.Ref, version int, of caseforms.CaseID) error {
+// enqueue puts an item into the outbox; it is not new when something of the same identity was put there before.
+func (t *tx) enqueue(it sealedItem, ref caseforms.Ref, version int, of caseforms.CaseID) (isNew bool, err error) {
 	now := t.at.UnixMilli()
 	at := now
 	if !it.At.IsZero() {
@@ -75,19 +76,27 @@ func (t *tx) enqueue(it sealedItem, ref caseforms.Ref, version int, of caseforms
 		VALUES ($1, $2, $3, $4, $5, $6, $1, 'ready', $7, $8, $8) ON CONFLICT (dedupe) DO NOTHING`,
 		it.object.id, string(ref), version, string(of), it.Kind, it.Dedupe, at, now)
 	if err != nil || n == 0 {
-		return err
+		return false, err
 	}
-	return t.put(it.object, of)
+	return true, t.put(it.object, of)
 }
 
 // Enqueue puts something more about an issued document into the outbox, with its entry in the ledger.
 func (s *Store) Enqueue(ctx context.Context, ref caseforms.Ref, version int, of caseforms.CaseID, it NewItem, e Entry) error {
+	return s.distinct(func() error { return s.enqueueOnce(ctx, ref, version, of, it, e) })
+}
+
+func (s *Store) enqueueOnce(ctx context.Context, ref caseforms.Ref, version int, of caseforms.CaseID, it NewItem, e Entry) error {
 	sealed, err := s.sealItems([]NewItem{it})
 	if err != nil {
 		return err
 	}
 	return s.act(ctx, func(t *tx) error {
-		if err := t.enqueue(sealed[0], ref, version, of); err != nil {
+		if err := t.unerased(of); err != nil {
+			return err
+		}
+		isNew, err := t.enqueue(sealed[0], ref, version, of)
+		if err != nil || !isNew {
 			return err
 		}
 		return t.append(e)
@@ -193,13 +202,24 @@ func (s *Store) Unclear(ctx context.Context, it *Item, said string) (bool, error
 	return s.move(ctx, it, InFlight, Uncertain, time.Time{}, said, &e)
 }
 
+// open tells whether an item has not come to its end. One of which nobody knows whether it arrived is ended by [Store.Settle] alone.
+func (it *Item) open() bool {
+	return it.State == Ready || it.State == Leased || it.State == InFlight
+}
+
 // Retry puts an item back that certainly did not arrive.
 func (s *Store) Retry(ctx context.Context, it *Item, at time.Time, said string) (bool, error) {
+	if !it.open() {
+		return false, nil
+	}
 	return s.move(ctx, it, it.State, Ready, at, said, nil)
 }
 
 // GiveUp records that an item certainly did not arrive and will not.
 func (s *Store) GiveUp(ctx context.Context, it *Item, said string) (bool, error) {
+	if !it.open() {
+		return false, nil
+	}
 	e := it.entry("send failed", caseforms.Scheduler().ID, withSaid(nil, said))
 	return s.move(ctx, it, it.State, Dead, time.Time{}, said, &e)
 }

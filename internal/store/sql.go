@@ -34,7 +34,7 @@ type queue struct {
 	mu      sync.Mutex
 	waiting []*request
 	leading bool
-	closed  bool
+	open    bool
 	idle    sync.Cond
 }
 
@@ -48,16 +48,22 @@ type request struct {
 // most acts in one transaction: what a crash in the middle undoes is short, and nobody waits long for the first.
 const batch = 64
 
-// close waits until nobody is at work.
+// close takes no more acts and waits until nobody is at work.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.idle.L = &q.mu
-	q.closed = true
+	q.open = false
 	for q.leading {
 		q.idle.Wait()
 	}
-	q.closed = false
+}
+
+// begin lets acts in.
+func (q *queue) begin() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open = true
 }
 
 // act does something in a transaction. When it returns nil, everything is on the disk; when it returns an error, nothing was done.
@@ -74,9 +80,9 @@ func (s *Store) wait(r *request) error {
 	r.done = make(chan error, 1)
 	q := &s.queue
 	q.mu.Lock()
-	if q.closed || s.conn == nil {
+	if !q.open {
 		q.mu.Unlock()
-		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the store is closed"}
+		return closed()
 	}
 	q.waiting = append(q.waiting, r)
 	if !q.leading {
@@ -85,6 +91,10 @@ func (s *Store) wait(r *request) error {
 	}
 	q.mu.Unlock()
 	return failed(<-r.done)
+}
+
+func closed() error {
+	return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the store is closed"}
 }
 
 // lead works through the queue until it is empty.
@@ -150,6 +160,9 @@ func (s *Store) together(rs []*request) {
 			errs[i] = err
 		}
 		r.done <- errs[i]
+	}
+	if s.untidy.Load() {
+		s.emptyLog()
 	}
 }
 
@@ -277,7 +290,7 @@ func (s *Store) reading(ctx context.Context, query string) (*sql.Stmt, error) {
 		return st, nil
 	}
 	if s.read == nil {
-		return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the store is closed"}
+		return nil, closed()
 	}
 	st, err := s.read.PrepareContext(ctx, rebind(query))
 	if err == nil {

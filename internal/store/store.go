@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -71,6 +72,8 @@ type Store struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // of conn; used by whoever leads the queue
 	queue queue
+
+	untidy atomic.Bool // the database's log still holds what was erased
 
 	read   *sql.DB // several connections that cannot write
 	reads  map[string]*sql.Stmt
@@ -162,18 +165,22 @@ func open(ctx context.Context, o Options, create bool) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.key, err = newKeyring(secret, s.label.Store); err != nil {
+	if s.key, err = newKeyring(secret, s.label); err != nil {
 		return nil, err
 	}
 	if s.key.check != s.label.Check {
-		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the key found is not the key of this store; nothing was changed", Hint: "the key file of store " + s.label.Store + " is needed; the docs say where keys are looked for"}
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the key found is not the key of this store, or its label was changed; nothing was changed by us", Hint: "the key file of store " + s.label.Store + " is needed; caseforms config check says where it is looked for"}
 	}
 	path := filepath.Join(s.dir, databaseFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		// A store whose making was interrupted after its label was written.
 		if err := os.Rename(filepath.Join(s.dir, makingFile), path); err != nil {
 			return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the database is missing from the data folder", Hint: "put it back, or restore a backup into another folder"}
 		}
+	case err == nil && info.Size() == 0: // SQLite would begin a new one in it
+		return nil, damaged()
 	}
 	if err := s.connect(ctx, path); err != nil {
 		return nil, err
@@ -218,11 +225,18 @@ func (s *Store) create(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if s.key, err = newKeyring(secret, s.label.Store); err != nil {
+	if s.key, err = newKeyring(secret, s.label); err != nil {
 		return err
 	}
 	s.label.Check = s.key.check
 	making := filepath.Join(o.Dir, makingFile)
+	f, err := os.OpenFile(making, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // SQLite gives its log and shared memory the same mode
+	if err != nil {
+		return unavailable("the data folder cannot be written", err)
+	}
+	if err := f.Close(); err != nil {
+		return unavailable("the data folder cannot be written", err)
+	}
 	if err := s.connect(ctx, making); err != nil {
 		return err
 	}
@@ -256,12 +270,12 @@ func (s *Store) readLabel() error {
 	if err != nil {
 		return unavailable("the store's label "+labelFile+" cannot be read", err)
 	}
-	damaged := &caseforms.Error{Kind: caseforms.Invalid, Msg: "the store's label " + labelFile + " is damaged", Hint: "restore it from a backup of the data folder"}
+	bad := &caseforms.Error{Kind: caseforms.Invalid, Msg: "the store's label " + labelFile + " is damaged", Hint: "restore it from a backup of the data folder"}
 	if json.Unmarshal(b, &s.label) != nil || s.label.Store == "" {
-		return damaged
+		return bad
 	}
 	if id, err := hex.DecodeString(s.label.Store); err != nil || len(id) != 8 {
-		return damaged
+		return bad
 	}
 	if s.label.Format > labelFormat {
 		return newer()
@@ -273,13 +287,16 @@ func newer() error {
 	return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this store was written by a newer caseforms; nothing was changed", Hint: "use that version or a later one"}
 }
 
+// busyTimeout is how long one process waits for another, in milliseconds.
+const busyTimeout = "PRAGMA busy_timeout=10000"
+
 // connect opens the database: one connection that writes, several that cannot.
 func (s *Store) connect(ctx context.Context, path string) error {
 	prepare := func(readOnly bool) func(*sqlite3.Conn) error {
 		return func(c *sqlite3.Conn) error {
 			for _, p := range []string{
 				"PRAGMA hexkey='" + hex.EncodeToString(s.key.database) + "'",
-				"PRAGMA busy_timeout=10000", // before journal_mode: two processes may open a new store at once
+				busyTimeout, // before journal_mode: two processes may open a new store at once
 				"PRAGMA temp_store=memory",
 				"PRAGMA journal_mode=wal",
 				"PRAGMA synchronous=full",
@@ -306,9 +323,6 @@ func (s *Store) connect(ctx context.Context, path string) error {
 	if s.conn, err = s.write.Conn(ctx); err != nil {
 		return failed(err)
 	}
-	if err := restrictFiles(path); err != nil {
-		return unavailable("the data folder cannot be written", err)
-	}
 	var mode string
 	var sync int
 	if err := s.conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
@@ -325,6 +339,7 @@ func (s *Store) connect(ctx context.Context, path string) error {
 	}
 	s.read.SetMaxOpenConns(4)
 	s.read.SetMaxIdleConns(4)
+	s.queue.begin()
 	return nil
 }
 
@@ -371,6 +386,9 @@ func (s *Store) Close() error {
 		s.conn.Close()
 	}
 	s.stmts = map[string]*sql.Stmt{}
+	s.readMu.Lock() // whoever comes to read from now on is told that the store is closed
+	defer s.readMu.Unlock()
+	s.reads = map[string]*sql.Stmt{}
 	for _, db := range []*sql.DB{s.read, s.write} { // the one that can write is the last, so that it can tidy the log up
 		if db != nil {
 			if err := db.Close(); err != nil && first == nil {
@@ -380,16 +398,6 @@ func (s *Store) Close() error {
 	}
 	s.read, s.write, s.conn = nil, nil, nil
 	return first
-}
-
-// restrictFiles keeps the database to its owner. SQLite gives the log and the shared memory the mode of the database.
-func restrictFiles(path string) error {
-	for _, end := range []string{"", "-wal", "-shm"} {
-		if err := os.Chmod(path+end, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }
 
 // WriteFile puts a whole file in place or none, readable by its owner only, and on the disk before it returns.
@@ -444,25 +452,30 @@ func unavailable(msg string, err error) error {
 // failed is an error of the database in words. What SQLite itself says is kept out of it: it may quote what was to be stored.
 func failed(err error) error {
 	var ours *caseforms.Error
-	if err == nil || errors.As(err, &ours) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.As(err, &ours) || errors.Is(err, ErrTaken) || errors.Is(err, ErrChanged) || errors.Is(err, errSameID) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	e := &caseforms.Error{Kind: caseforms.Unavailable}
 	switch {
-	case errors.Is(err, sqlite3.FULL):
+	case errors.Is(err, sqlite3.FULL), errors.Is(err, syscall.ENOSPC):
 		e.Msg, e.Hint = "the disk with the data folder is full; nothing of this act was kept", "make room and do it again"
 	case errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.PERM):
 		e.Msg, e.Hint = "the data folder cannot be written; nothing of this act was kept", "look at its permissions, and whether the disk is read-only"
 	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
 		e.Msg, e.Hint = "another process kept the store busy for too long; nothing of this act was kept", "do it again"
 	case errors.Is(err, sqlite3.NOTADB), errors.Is(err, sqlite3.CORRUPT):
-		e.Kind, e.Msg, e.Hint = caseforms.Internal, "the database is damaged", "copy the data folder as it is, then restore the last backup into another folder"
+		return damaged()
 	case errors.Is(err, sqlite3.IOERR):
-		e.Msg, e.Hint = "the disk with the data folder failed; nothing of this act was kept", "look whether it is full or damaged, and do it again"
+		// The driver tells a full disk apart only when it grows the file otherwise than by writing.
+		e.Msg, e.Hint = "the disk with the data folder is full or failed; nothing of this act was kept", "make room, look whether it is damaged, and do it again"
 	default:
 		e.Kind, e.Msg, e.Err = caseforms.Internal, "the store failed", code(err)
 	}
 	return e
+}
+
+func damaged() error {
+	return &caseforms.Error{Kind: caseforms.Internal, Msg: "the database is damaged", Hint: "copy the data folder as it is, then restore the last backup into another folder"}
 }
 
 // code is what may be told of an error of the database: its code, never its words.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -70,32 +71,35 @@ func (s *Store) VerifyLedger(ctx context.Context, against string) (*Verified, er
 			marks[old.size] = old.root
 		}
 	}
+	kept := map[int64]bool{} // the checkpoints of days that are over
+	latest := head.size
 	err = s.all(ctx, `SELECT size, at, checkpoint FROM ledger_checkpoints ORDER BY size`, nil, func(scan func(...any) error) error {
 		var size, at int64
 		var text string
 		if err := scan(&size, &at, &text); err != nil {
 			return err
 		}
-		c, err := s.readCheckpoint(text)
-		if err != nil || c.size != size || c.at.UnixMilli()/1000 != at/1000 || size > head.size {
+		c, err := s.readOwn(text)
+		if err != nil || c.size != size || c.at.UnixMilli() != at {
 			v.add("the checkpoint kept at %d records was changed", size)
+			return nil
+		}
+		if latest = max(latest, size); size > head.size {
 			return nil
 		}
 		if root, ok := marks[size]; ok && root != c.root {
 			v.add("two checkpoints of %d records differ", size)
 		}
-		marks[size] = c.root
+		marks[size], kept[size] = c.root, true
 		return nil
 	})
 	if err != nil {
 		return v, v.note(err)
 	}
-	erased, err := s.erasures(ctx)
-	if err != nil {
-		return v, v.note(err)
-	}
 	l := ledger{}
 	var hashes hashPages
+	var gone []Record // their details
+	day := ""
 	err = s.eachRecord(ctx, 0, head.size, func(r rawRecord) error {
 		v.Records++
 		if root, ok := marks[r.n]; ok {
@@ -108,8 +112,17 @@ func (s *Store) VerifyLedger(ctx context.Context, against string) (*Verified, er
 			if err := v.note(err); err != nil {
 				return err
 			}
-		} else if rec.Erased && !erased[string(rec.Case)] && !erased[string(rec.Ref)] {
-			v.add("the detail of record %d of the ledger is gone, and no erasure is recorded", r.n)
+		} else {
+			if rec.Erased {
+				gone = append(gone, rec)
+			}
+			before := day
+			if day = rec.At.Format(time.DateOnly); day != before && before != "" {
+				if !kept[r.n] {
+					v.add("the checkpoint at %d records, the last of a day, is missing", r.n)
+				}
+				delete(kept, r.n)
+			}
 		}
 		made, err := tlog.StoredHashes(r.n, r.record, &l)
 		if err != nil {
@@ -141,13 +154,32 @@ func (s *Store) VerifyLedger(ctx context.Context, against string) (*Verified, er
 	if err == nil {
 		err = v.matches(&l, head.size, head.root)
 	}
-	if err == nil {
-		var beyond int64
-		_, err = s.one(ctx, `SELECT (SELECT count(*) FROM ledger WHERE n >= $1 OR n < 0) + (SELECT count(*) FROM ledger_details WHERE n >= $1 OR n < 0)
-			+ (SELECT count(*) FROM ledger_hashes WHERE idx >= $2 OR idx < 0)`, []any{head.size, tlog.StoredHashCount(head.size)}, &beyond)
-		if beyond > 0 {
-			v.add("the ledger has rows beyond its last record")
+	if err != nil {
+		return v, v.note(err)
+	}
+	for size := range kept {
+		v.add("a checkpoint at %d records was added", size)
+	}
+	// What follows is compared with the ledger as it is by now: people go on working while it is checked.
+	if len(gone) > 0 {
+		erased, err := s.erasures(ctx)
+		if err != nil {
+			return v, v.note(err)
 		}
+		for _, rec := range gone {
+			if len(erased[string(rec.Case)])+len(erased[string(rec.Ref)]) == 0 {
+				v.add("the detail of record %d of the ledger is gone, and no erasure is recorded", rec.N)
+			}
+		}
+	}
+	var size, beyond, lowest, highest int64
+	_, err = s.one(ctx, `SELECT h.size, (SELECT count(*) FROM ledger WHERE n >= h.size OR n < 0) + (SELECT count(*) FROM ledger_details WHERE n >= h.size OR n < 0),
+		(SELECT min(idx) FROM ledger_hashes), (SELECT max(idx) FROM ledger_hashes) FROM ledger_head h`, nil, &size, &beyond, &lowest, &highest)
+	if beyond > 0 || lowest != 0 || highest+1 != tlog.StoredHashCount(size) {
+		v.add("the ledger has rows beyond its last record")
+	}
+	if latest > size {
+		v.add("a checkpoint of %d records is kept and the ledger has %d: records were removed", latest, size)
 	}
 	return v, v.note(err)
 }
@@ -191,9 +223,9 @@ func (p *hashPages) at(ctx context.Context, s *Store, idx int64) (tlog.Hash, err
 	return tlog.Hash{}, nil // no hash is all zeros
 }
 
-// erasures are the cases and documents of which the ledger says that they were erased.
-func (s *Store) erasures(ctx context.Context) (map[string]bool, error) {
-	out := map[string]bool{}
+// erasures are the cases and documents of which the ledger says that they were erased, and when.
+func (s *Store) erasures(ctx context.Context) (map[string][]time.Time, error) {
+	out := map[string][]time.Time{}
 	head, _, _, err := s.head(ctx)
 	if err != nil {
 		return nil, err
@@ -204,13 +236,13 @@ func (s *Store) erasures(ctx context.Context) (map[string]bool, error) {
 			return nil // told by who reads it for its own sake
 		}
 		for _, a := range rec.Acts {
-			if a != Erasure {
-				continue
+			if a != Erasure || rec.What != CaseErased && rec.What != DocumentErased {
+				continue // of a draft that was thrown away nothing else is gone
 			}
 			if rec.Ref != "" {
-				out[string(rec.Ref)] = true
+				out[string(rec.Ref)] = append(out[string(rec.Ref)], rec.At)
 			} else {
-				out[string(rec.Case)] = true
+				out[string(rec.Case)] = append(out[string(rec.Case)], rec.At)
 			}
 		}
 		return nil
@@ -238,7 +270,7 @@ func (s *Store) VerifyContents(ctx context.Context, v *Verified, sameForm func(h
 	if err != nil {
 		return v.note(err)
 	}
-	checks := []func(context.Context, *Verified) error{s.verifyObjects, s.verifyDocuments, s.verifyRest}
+	checks := []func(context.Context, *Verified) error{s.verifyObjects, s.verifyDocuments, s.verifyCases, s.verifyRest}
 	for _, check := range checks {
 		if err := v.note(check(ctx, v)); err != nil {
 			return err
@@ -316,11 +348,15 @@ func (s *Store) verifyDocuments(ctx context.Context, v *Verified) error {
 	}
 	return s.eachRecord(ctx, 0, head.size, func(r rawRecord) error {
 		rec, err := s.readRecord(r)
-		if err != nil || rec.Detail["renderer"] == "" {
+		if err != nil || rec.Ref == "" || rec.Version == 0 {
 			return nil
 		}
-		var n int64
-		if _, err := s.one(ctx, `SELECT count(*) FROM versions WHERE ref = $1 AND version = $2 AND entry = $3`, []any{string(rec.Ref), rec.Version, r.n}, &n); err != nil {
+		// Of an erased document it is not known any more which of its records is that of the issue, but there must be one.
+		entry, n := int64(-1), int64(0)
+		if rec.Detail["renderer"] != "" {
+			entry = r.n
+		}
+		if _, err := s.one(ctx, `SELECT count(*) FROM versions WHERE ref = $1 AND version = $2 AND (entry = $3 OR $3 < 0)`, []any{string(rec.Ref), rec.Version, entry}, &n); err != nil {
 			return err
 		}
 		if n == 0 {
@@ -330,8 +366,46 @@ func (s *Store) verifyDocuments(ctx context.Context, v *Verified) error {
 	})
 }
 
+// steadily checks something that takes several looks. What is found while somebody changes the store is looked at once more, because it may
+// only have been changed in between.
+func (s *Store) steadily(ctx context.Context, v *Verified, check func(*Verified) error) error {
+	size := func() (n int64, err error) {
+		_, err = s.one(ctx, `SELECT size FROM ledger_head`, nil, &n)
+		return n, err
+	}
+	for try := 0; ; try++ {
+		before, err := size()
+		if err != nil {
+			return err
+		}
+		found := &Verified{}
+		err = found.note(check(found))
+		if err == nil && len(found.Problems) > 0 && try < 8 {
+			after, err := size()
+			if err != nil {
+				return err
+			}
+			if after != before {
+				continue
+			}
+		}
+		v.Files += found.Files
+		for _, p := range found.Problems {
+			v.add("%s", p)
+		}
+		return err
+	}
+}
+
 // VerifyDocument compares one document with the ledger, and its contents with the sums there.
 func (s *Store) VerifyDocument(ctx context.Context, v *Verified, ref caseforms.Ref) error {
+	if _, err := s.Document(ctx, ref); err != nil {
+		return err
+	}
+	return s.steadily(ctx, v, func(v *Verified) error { return s.verifyDocument(ctx, v, ref) })
+}
+
+func (s *Store) verifyDocument(ctx context.Context, v *Verified, ref caseforms.Ref) error {
 	d, err := s.Document(ctx, ref)
 	if err != nil {
 		return err
@@ -359,8 +433,16 @@ func (s *Store) VerifyDocument(ctx context.Context, v *Verified, ref caseforms.R
 			v.add("%s: who issued it, when, or of which case was changed", where)
 		}
 		if rec.Erased || !ver.Erased.IsZero() {
-			if !rec.Erased || ver.Erased.IsZero() || ver.record != 0 || ver.answers != 0 {
+			whole := rec.Erased && !ver.Erased.IsZero() && ver.record == 0 && ver.answers == 0
+			for j := range ver.Files {
+				whole = whole && ver.Files[j].Sum == nil && ver.Files[j].object == 0
+			}
+			if !whole {
 				v.add("%s: its erasure is not whole", where)
+			} else if ok, err := s.erasedAt(ctx, ver.Erased, d.Case, ref); err != nil {
+				return err
+			} else if !ok {
+				v.add("%s: the ledger tells of no erasure at that time", where)
 			}
 			continue
 		}
@@ -410,19 +492,111 @@ func (s *Store) verifyContent(ctx context.Context, v *Verified, what string, id 
 	}
 }
 
-// verifyRest checks that cases, drafts and outbox items have their contents.
+// erasedAt tells whether the ledger has an erasure of a case, or of one of its documents unless that is "", of this time.
+func (s *Store) erasedAt(ctx context.Context, at time.Time, of caseforms.CaseID, ref caseforms.Ref) (found bool, err error) {
+	err = s.recordsOf(ctx, of, func(rec Record) {
+		found = found || (rec.What == CaseErased || rec.What == DocumentErased && rec.Ref == ref) && rec.At.Equal(at)
+	})
+	return found, err
+}
+
+// recordsOf reads the records of a case. Those that were changed are told by who goes through the ledger for its own sake.
+func (s *Store) recordsOf(ctx context.Context, id caseforms.CaseID, each func(Record)) error {
+	return s.all(ctx, rawRecords+`l.case_id = $1 ORDER BY l.n`, []any{string(id)}, func(scan func(...any) error) error {
+		r, err := scanRecord(scan)
+		if err != nil {
+			return err
+		}
+		if rec, err := s.readRecord(r); err == nil {
+			each(rec)
+		}
+		return nil
+	})
+}
+
+// verifyCases compares every case with the ledger: who made it and when, its record, and whether it was erased.
+func (s *Store) verifyCases(ctx context.Context, v *Verified) error {
+	last := ""
+	for {
+		var ids []string
+		err := s.all(ctx, `SELECT id FROM cases WHERE id > $1 ORDER BY id LIMIT 1000`, []any{last}, func(scan func(...any) error) error {
+			err := scan(&last)
+			ids = append(ids, last)
+			return err
+		})
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for _, id := range ids {
+			if err := s.steadily(ctx, v, func(v *Verified) error { return s.verifyCase(ctx, v, caseforms.CaseID(id)) }); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *Store) verifyCase(ctx context.Context, v *Verified, id caseforms.CaseID) error {
+	c, err := s.FindCase(ctx, id)
+	if err != nil {
+		return err
+	}
+	var first *Record
+	var sum string // of the record at the last issue
+	erased := false
+	err = s.recordsOf(ctx, id, func(rec Record) {
+		if first == nil {
+			first = &rec
+		}
+		if rec.Detail["renderer"] != "" {
+			sum = rec.Detail["record"]
+		} else if rec.Erased {
+			sum = "" // it may have been the last issue
+		}
+		erased = erased || rec.What == CaseErased
+	})
+	if err != nil {
+		return err
+	}
+	if first == nil || !first.At.Equal(c.Created) || first.Actor != c.CreatedBy {
+		v.add("case %s: who made it, or when, was changed", id)
+	}
+	if erased || !c.Erased.IsZero() {
+		if ok, err := s.erasedAt(ctx, c.Erased, id, ""); err != nil {
+			return err
+		} else if !ok || c.record != 0 || c.card != 0 || c.recordSum != nil {
+			v.add("case %s: its erasure is not whole", id)
+		}
+		return nil
+	}
+	if sum == "" {
+		sum = hex.EncodeToString(c.recordSum)
+	}
+	s.verifyContent(ctx, v, "case "+string(id)+": its record", c.record, kindRecord, id, sum, -1)
+	if hex.EncodeToString(c.recordSum) != sum {
+		v.add("case %s: the sum of its record was changed", id)
+	}
+	return nil
+}
+
+// verifyRest checks that what belongs together is there.
 func (s *Store) verifyRest(ctx context.Context, v *Verified) error {
 	for _, c := range []struct{ what, query string }{
-		{"case", `SELECT c.id FROM cases c WHERE erased_at IS NULL AND (NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = c.record AND o.kind = 'record' AND o.case_id = c.id)
+		{"the content of case %s is missing", `SELECT c.id FROM cases c WHERE erased_at IS NULL AND (NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = c.record AND o.kind = 'record' AND o.case_id = c.id)
 			OR NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = c.card AND o.kind = 'card' AND o.case_id = c.id))`},
-		{"draft", `SELECT d.id FROM drafts d WHERE NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = d.content AND o.kind = 'draft')`},
-		{"outbox item of", `SELECT b.ref FROM outbox b JOIN cases c ON c.id = b.case_id WHERE c.erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = b.payload AND o.kind = 'payload')
+		{"case %s has no document", `SELECT c.id FROM cases c WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.case_id = c.id)`},
+		{"the case of document %s is missing", `SELECT d.ref FROM documents d WHERE NOT EXISTS (SELECT 1 FROM cases c WHERE c.id = d.case_id)`},
+		{"the content of draft %s is missing", `SELECT d.id FROM drafts d WHERE NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = d.content AND o.kind = 'draft' AND o.case_id IS NOT DISTINCT FROM d.case_id)`},
+		{"the content of an outbox item of %s is missing", `SELECT b.ref FROM outbox b JOIN cases c ON c.id = b.case_id WHERE c.erased_at IS NULL
+			AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = b.payload AND o.kind = 'payload' AND o.case_id = b.case_id)
 			AND EXISTS (SELECT 1 FROM versions v WHERE v.ref = b.ref AND v.version = b.version AND v.erased_at IS NULL)`},
+		{"the definition of %s is missing", `SELECT v.ref FROM versions v WHERE NOT EXISTS (SELECT 1 FROM definitions d WHERE d.hash = v.definition)`},
+		{"the definition %.12s… belongs to no document", `SELECT hash FROM definitions WHERE hash NOT IN (SELECT definition FROM versions)`},
+		{"the key of content %s is there and the content is not", `SELECT CAST(object AS TEXT) FROM object_keys WHERE object NOT IN (SELECT id FROM objects)`},
 	} {
 		err := s.all(ctx, c.query, nil, func(scan func(...any) error) error {
 			var id string
 			err := scan(&id)
-			v.add("the content of %s %s is missing", c.what, id)
+			v.add(c.what, id)
 			return err
 		})
 		if err != nil {

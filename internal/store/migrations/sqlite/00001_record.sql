@@ -12,6 +12,8 @@ CREATE TABLE cases (
   restricted INTEGER NOT NULL DEFAULT 0, held INTEGER NOT NULL DEFAULT 0, erased_at INTEGER
 ) STRICT;
 
+CREATE INDEX cases_record ON cases (record);
+
 -- Who may see a restricted case: kind is 'person' (a user's id) or 'team'.
 CREATE TABLE case_access (
   case_id TEXT NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL, PRIMARY KEY (case_id, kind, who)
@@ -39,6 +41,7 @@ CREATE TABLE versions (
   renderer TEXT NOT NULL, record INTEGER, answers INTEGER, issued_at INTEGER NOT NULL, issued_by TEXT NOT NULL,
   entry INTEGER NOT NULL, erased_at INTEGER, PRIMARY KEY (ref, version)
 ) STRICT;
+CREATE INDEX versions_record ON versions (record);
 
 CREATE TABLE files (
   ref TEXT NOT NULL, version INTEGER NOT NULL, format TEXT NOT NULL, profile TEXT NOT NULL, sum BLOB, size INTEGER NOT NULL,
@@ -62,8 +65,10 @@ CREATE TABLE outbox (
   said TEXT NOT NULL DEFAULT '', created_at INTEGER NOT NULL, changed_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (run_at) WHERE state IN ('ready', 'leased');
-CREATE INDEX outbox_open ON outbox (state, changed_at) WHERE state IN ('in_flight', 'uncertain', 'dead');
+CREATE INDEX outbox_in_flight ON outbox (lease_until) WHERE state = 'in_flight';
+CREATE INDEX outbox_state ON outbox (state);
 CREATE INDEX outbox_ref ON outbox (ref);
+CREATE INDEX outbox_case ON outbox (case_id);
 
 -- The ledger: records are never changed. Details may be erased; a record commits to its detail by a salted hash.
 CREATE TABLE ledger (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, case_id TEXT, ref TEXT, record BLOB NOT NULL) STRICT;

@@ -1,0 +1,679 @@
+package casework
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"caseforms"
+	"caseforms/internal/store"
+)
+
+// Channel is how a document is handed over.
+type Channel string
+
+// The channels that a person uses themselves. E-mail is sent by the program.
+const (
+	ByHand      Channel = "hand"
+	ByPost      Channel = "post"
+	ByTelephone Channel = "telephone"
+	ByPortal    Channel = "portal"
+)
+
+// Channels are those a person may hand a document over by.
+var Channels = []Channel{ByHand, ByPost, ByTelephone, ByPortal}
+
+// HandOver says that a document was handed to somebody. From then on its clocks run (0.4 points 3 and 14).
+type HandOver struct {
+	Ref     caseforms.Ref
+	Channel Channel
+	To      string // who it was handed to: a service, an office
+	With    string // whom it was handed to there, or who was spoken to
+	At      time.Time
+	Note    string
+}
+
+// content is what is written down about a hand-off or a response, beside what can be counted.
+type content struct {
+	To   string `json:"to,omitempty"`
+	With string `json:"with,omitempty"`
+	Note string `json:"note,omitempty"`
+}
+
+// HandedOver is a hand-off that was recorded, and what is to be done now.
+type HandedOver struct {
+	ID  int64
+	Due []Due
+}
+
+// HandOver records that a document was handed over, and starts what the procedures then ask for.
+func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*HandedOver, error) {
+	if !slices.Contains(Channels, h.Channel) {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no way to hand over called " + strconv.Quote(string(h.Channel)), Hint: "hand, post, telephone or portal"}
+	}
+	if h.To = strings.TrimSpace(h.To); h.To == "" {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "whom it was handed to is missing", Hint: "say it with --to"}
+	}
+	m, err := k.matter(ctx, a, h.Ref, "hand this document over")
+	if err != nil {
+		return nil, err
+	}
+	at, err := k.when(h.At)
+	if err != nil {
+		return nil, err
+	}
+	v := m.doc.Latest()
+	if !v.Erased.IsZero() {
+		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(h.Ref) + " was erased"}
+	}
+	children, err := k.childrenOf(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	form, err := m.defs.Form(m.doc.Form)
+	if err != nil {
+		return nil, err
+	}
+	day := caseforms.DateOf(caseforms.London(at))
+	event := caseforms.Happening{Handed: m.doc.Form, On: day}
+	f := store.Follow{HandOff: &store.HandOff{
+		Ref: h.Ref, Version: v.Number, Case: m.c.ID, Form: m.doc.Form, Area: v.Area, Team: m.c.Team, Channel: string(h.Channel), Children: children, Day: day, At: at, By: a.ID,
+		Urgent: m.record != nil && m.defs.Urgent(form, m.record), State: store.HandOffClosed,
+	}}
+	k.happened(m, event, h.Ref, &f)
+	if h.Channel == ByTelephone { // whoever handed it over by telephone has telephoned (0.4 point 3)
+		f.Start = slices.DeleteFunc(f.Start, func(u store.FollowUp) bool { return slices.Contains(m.defs.Duties.Rule(u.Rule).Ends, "note:call") })
+	}
+	for _, u := range f.Start {
+		if m.defs.Duties.Rule(u.Rule).Chases {
+			f.HandOff.State, f.HandOff.AnswerBy = store.HandOffOpen, u.Due
+		}
+	}
+	if f.Content, err = json.Marshal(content{h.To, h.With, h.Note}); err != nil {
+		return nil, err
+	}
+	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Disclosure}, What: "handed over by " + string(h.Channel), Actor: a.ID, Case: m.c.ID, Ref: h.Ref, Version: v.Number,
+		Detail: map[string]string{"to": h.To, "with": h.With, "text": h.Note, "at": at.UTC().Format(time.RFC3339)}})
+	if err := k.store.Follow(ctx, f); err != nil {
+		return nil, again(err)
+	}
+	due, err := k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return u.HandOff == f.HandOff.ID })
+	return &HandedOver{f.HandOff.ID, due}, err
+}
+
+// matter is a document, its case and what is known of it.
+type matter struct {
+	doc    *store.Document // nil when it is about a case
+	c      *store.Case
+	defs   *caseforms.Definitions
+	cal    *caseforms.Calendar
+	record *caseforms.Case // nil when today's definitions cannot read it
+	runs   []store.FollowUp
+	hands  []store.HandOff
+}
+
+// matter reads what an act on a document, or on a case, is about, and lets nobody near it who may not see it.
+func (k *Desk) matter(ctx context.Context, a caseforms.Actor, of any, what string) (*matter, error) {
+	m := &matter{}
+	var err error
+	id, isCase := of.(caseforms.CaseID)
+	if ref, ok := of.(caseforms.Ref); ok {
+		if m.doc, err = k.store.Document(ctx, ref); err != nil {
+			return nil, err
+		}
+		id = m.doc.Case
+	} else if !isCase {
+		return nil, fmt.Errorf("a matter of a %T", of)
+	}
+	if m.c, err = k.store.FindCase(ctx, id); err != nil {
+		return nil, err
+	}
+	if err := k.see(ctx, a, m.c, what); err != nil {
+		return nil, err
+	}
+	area := m.c.Area
+	if m.doc != nil {
+		area = m.doc.Latest().Area
+	}
+	if m.defs, err = k.load(area); err != nil {
+		return nil, err
+	}
+	m.cal = m.defs.Calendar(k.closed...)
+	if m.record, err = k.decoded(ctx, m.c, m.defs); err != nil {
+		return nil, err
+	}
+	if m.runs, err = k.store.FollowUpsOf(ctx, id); err != nil {
+		return nil, err
+	}
+	m.hands, err = k.store.HandOffs(ctx, id)
+	return m, err
+}
+
+// decoded is the record of a case as these definitions read it; nil when they cannot.
+func (k *Desk) decoded(ctx context.Context, c *store.Case, defs *caseforms.Definitions) (*caseforms.Case, error) {
+	data, err := k.store.Record(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	record, _ := defs.Decode(data, nil)
+	return record, nil
+}
+
+// when is the time of something that somebody did: now unless they say otherwise, and not in the future.
+func (k *Desk) when(at time.Time) (time.Time, error) {
+	now := k.store.Now()
+	if at.IsZero() {
+		return now, nil
+	}
+	if at.After(now.Add(time.Minute)) {
+		return at, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the time is in the future", Hint: "record what was done when it was done"}
+	}
+	return at, nil
+}
+
+// childrenOf is how many children a document names, by its printed answers.
+func (k *Desk) childrenOf(ctx context.Context, v *store.Version) (int, error) {
+	b, err := k.store.AnswersOf(ctx, v)
+	if err != nil {
+		return 0, err
+	}
+	var doc struct {
+		Answers []struct {
+			Key string `json:"key"`
+		} `json:"answers"`
+	}
+	if err := json.Unmarshal(b, &doc); err != nil {
+		return 0, &caseforms.Error{Kind: caseforms.Internal, Msg: "the printed answers of a document are damaged"}
+	}
+	seen := map[string]bool{}
+	for _, a := range doc.Answers {
+		if rest, ok := strings.CutPrefix(a.Key, "children["); ok {
+			n, _, _ := strings.Cut(rest, "]")
+			seen[n] = true
+		}
+	}
+	return len(seen), nil
+}
+
+// happened works out which duties something starts, and which it ends, for a case. It is all in the one act that f becomes.
+func (k *Desk) happened(m *matter, h caseforms.Happening, ref caseforms.Ref, f *store.Follow) {
+	today := k.today()
+	for _, r := range m.defs.Start(h, m.record, m.cal) {
+		if m.unless(r.Duty) {
+			continue
+		}
+		f.Start = append(f.Start, k.starting(m, r, ref, today))
+	}
+	endings := h.Endings(&m.defs.Duties)
+	for _, u := range m.runs {
+		d := m.defs.Duties.Rule(u.Rule)
+		if u.State != store.FollowUpOpen || d == nil || !slices.ContainsFunc(d.Ends, func(e string) bool { return e != "response" && slices.Contains(endings, e) }) {
+			continue
+		}
+		if ref != "" && u.Ref != "" && u.Ref != ref {
+			continue // what was said of one document ends nothing of another
+		}
+		end(&u, store.FollowUpDone, endings[0], h.On)
+		f.Change = append(f.Change, u)
+	}
+}
+
+// unless tells whether something came before that keeps a duty from starting: what was handed over of the case, and what was answered.
+func (m *matter) unless(d *caseforms.Duty) bool {
+	return slices.ContainsFunc(d.Starts, func(s *caseforms.Start) bool {
+		return slices.ContainsFunc(s.Unless, func(e string) bool {
+			kind, what, _ := strings.Cut(e, ":")
+			return slices.ContainsFunc(m.hands, func(o store.HandOff) bool {
+				return kind == "handed" && o.Form == what || kind == "answer" && o.Outcome == what
+			}) ||
+				slices.ContainsFunc(m.runs, func(u store.FollowUp) bool { return u.Ended == e })
+		})
+	})
+}
+
+// starting is a duty as it begins to run. What was due before anybody could know is due now, not overdue (0.4 point 17).
+func (k *Desk) starting(m *matter, r caseforms.Running, ref caseforms.Ref, today caseforms.Date) store.FollowUp {
+	u := store.FollowUp{
+		Subject: strings.Join([]string{r.Duty.Rule, string(m.c.ID), string(ref), r.About}, "|"), Rule: r.Duty.Rule, Case: m.c.ID, Ref: ref, About: r.About,
+		Owner: m.c.Owner, Team: m.c.Team, Area: m.c.Area, State: store.FollowUpOpen, From: r.From, Due: r.On, How: r.How, Round: 1,
+	}
+	if u.Due.Before(today) {
+		u.Due, u.How = today, u.How+"; that was past when it was entered, so it is due now"
+	}
+	u.StepDay = m.nextStep(&u)
+	return u
+}
+
+func end(u *store.FollowUp, state store.FollowUpState, why string, on caseforms.Date) {
+	u.State, u.Ended, u.EndedOn, u.StepDay = state, why, on, caseforms.Date{}
+}
+
+// steps are the rungs of the ladder of a duty. Only an agency that is chased gets a chase prepared.
+func (m *matter) steps(u *store.FollowUp) (out []caseforms.ChaseStep) {
+	d := m.defs.Duties.Rule(u.Rule)
+	for _, s := range m.defs.Duties.Chase {
+		if s.Step != "prepare" || d != nil && d.Chases {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// stepDay is when a rung is reached.
+func (m *matter) stepDay(u *store.FollowUp, s caseforms.ChaseStep) caseforms.Date {
+	if s.After == 0 || s.Round > 0 && u.Round >= s.Round {
+		return u.Due
+	}
+	return m.cal.Within(u.Due, s.After).On
+}
+
+// nextStep is the day of the next rung; zero when the top is reached.
+func (m *matter) nextStep(u *store.FollowUp) caseforms.Date {
+	if steps := m.steps(u); u.Stepped < len(steps) {
+		return m.stepDay(u, steps[u.Stepped])
+	}
+	return caseforms.Date{}
+}
+
+// Tick climbs the ladder for everything of which a rung has been reached. It is done by the program itself, as often as one likes: a rung is
+// climbed once. Several rungs that were missed, because nothing ran for a while, are one step (issue: missed times collapse into one).
+func (k *Desk) Tick(ctx context.Context) (int, error) {
+	today := k.today()
+	areas := map[string]*matter{}
+	climbed := 0
+	for {
+		due, err := k.store.StepsDue(ctx, today, 500)
+		if err != nil || len(due) == 0 {
+			return climbed, err
+		}
+		f := store.Follow{Stale: true}
+		for _, u := range due {
+			m := areas[u.Area]
+			if m == nil {
+				defs, err := k.load(u.Area)
+				if err != nil {
+					return climbed, err
+				}
+				m = &matter{defs: defs, cal: defs.Calendar(k.closed...)}
+				areas[u.Area] = m
+			}
+			if !u.Paused.IsZero() && !today.Before(u.Paused) {
+				u.Paused = caseforms.Date{}
+			}
+			steps := m.steps(&u)
+			from := u.Stepped
+			for u.Stepped < len(steps) && !today.Before(m.stepDay(&u, steps[u.Stepped])) {
+				u.Stepped++
+			}
+			u.StepDay = m.nextStep(&u)
+			if u.Stepped == from {
+				u.StepDay = m.nextStep(&u)
+			}
+			f.Change = append(f.Change, u)
+			if u.Stepped > from {
+				step := steps[u.Stepped-1]
+				detail := map[string]string{"rule": u.Rule, "due": u.Due.String(), "round": strconv.Itoa(u.Round)}
+				if missed := u.Stepped - from - 1; missed > 0 {
+					detail["missed"] = strconv.Itoa(missed)
+				}
+				f.Entries = append(f.Entries, store.Entry{What: "follow-up: " + step.Step, Actor: caseforms.Scheduler().ID, Case: u.Case, Ref: u.Ref, Detail: detail})
+				climbed++
+			}
+		}
+		if err := k.store.Follow(ctx, f); err != nil {
+			return climbed, again(err)
+		}
+		if err := ctx.Err(); err != nil {
+			return climbed, err
+		}
+	}
+}
+
+// Answer says what somebody answered to a document.
+type Answer struct {
+	Ref      caseforms.Ref
+	HandOff  int64  // which of its hand-offs; 0 is the only one that is open
+	Kind     string // a kind of response of its form
+	From     string // who answered
+	Note     string
+	Children []int // which of the children it is about, by their number on the form; none is all
+	At       time.Time
+}
+
+// Answered is a response that was recorded.
+type Answered struct {
+	Label string // of the kind
+	Ends  bool   // nothing more is awaited
+	Open  []int  // the children of whom nothing was said yet
+	Due   []Due  // what is to be done now
+}
+
+// Answer records a response. Only this ends a follow-up (0.4 point 15): what came by e-mail or on paper is read by a person first. An answer
+// about some of the children leaves the others open; what only asks for more keeps the clock running.
+func (k *Desk) Answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answered, error) {
+	m, err := k.matter(ctx, a, r.Ref, "record a response")
+	if err != nil {
+		return nil, err
+	}
+	kind := m.defs.Duties.Response(m.doc.Form, r.Kind)
+	if kind == nil {
+		var have []string
+		for _, x := range m.defs.Duties.Responses[m.doc.Form] {
+			have = append(have, x.Kind)
+		}
+		e := &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no response " + strconv.Quote(r.Kind) + " to this form", Hint: "one of: " + strings.Join(have, ", ")}
+		if have == nil {
+			e.Hint = "no response to this form is awaited; write a note instead"
+		}
+		return nil, e
+	}
+	at, err := k.when(r.At)
+	if err != nil {
+		return nil, err
+	}
+	day := caseforms.DateOf(caseforms.London(at))
+	h, err := k.handOff(ctx, r.Ref, r.HandOff)
+	if err != nil {
+		return nil, err
+	}
+	if day.Before(h.Day) {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the answer is dated before the document was handed over, on " + h.Day.Long()}
+	}
+	before, err := k.store.Responses(ctx, h.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &Answered{Label: kind.Label.In(m.defs.Lang)}
+	if out.Open, err = open(h, before, r.Children, kind.Ends); err != nil {
+		return nil, err
+	}
+	out.Ends = kind.Ends && len(out.Open) == 0
+	f := store.Follow{Response: &store.Response{HandOff: h.ID, Kind: r.Kind, Final: kind.Ends, Children: r.Children, Day: day, By: a.ID}}
+	if f.Content, err = json.Marshal(content{With: r.From, Note: r.Note}); err != nil {
+		return nil, err
+	}
+	settled := *h
+	settled.Outcome = r.Kind
+	if kind.Ends {
+		if settled.State = store.HandOffPart; out.Ends {
+			settled.State, settled.Answered = store.HandOffAnswered, day
+		}
+	}
+	f.Settle = &settled
+	event := caseforms.Happening{Answered: m.doc.Form + "." + r.Kind, On: day}
+	k.happened(m, event, r.Ref, &f)
+	for _, u := range m.runs {
+		d := m.defs.Duties.Rule(u.Rule)
+		if u.State != store.FollowUpOpen || u.HandOff != h.ID || d == nil || !slices.Contains(d.Ends, "response") {
+			continue
+		}
+		switch {
+		case out.Ends:
+			end(&u, store.FollowUpDone, "response", day)
+		case !kind.Ends:
+			m.defer1(&u, k.today(), "they asked for more")
+		default:
+			continue
+		}
+		f.Change = append(f.Change, u)
+	}
+	e := store.Entry{Acts: []store.Act{store.Collection}, What: "response recorded", Actor: a.ID, Case: m.c.ID, Ref: r.Ref, Version: h.Version,
+		Detail: map[string]string{"kind": r.Kind, "label": out.Label, "with": r.From, "text": r.Note, "at": at.UTC().Format(time.RFC3339)}}
+	if len(r.Children) > 0 {
+		e.Detail["children"] = joinInts(r.Children)
+	}
+	f.Entries = append(f.Entries, e)
+	if err := k.store.Follow(ctx, f); err != nil {
+		return nil, again(err)
+	}
+	started := map[string]bool{}
+	for _, u := range f.Start {
+		started[u.Rule] = true
+	}
+	out.Due, err = k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return started[u.Rule] || u.HandOff == h.ID })
+	return out, err
+}
+
+// defer1 puts a deadline off by at most one working day: there is something to read first (0.4 point 15).
+func (m *matter) defer1(u *store.FollowUp, today caseforms.Date, why string) {
+	if later := m.cal.Within(today, 1); u.Due.Before(later.On) {
+		u.Due, u.How = later.On, why+": "+later.How
+		u.Stepped = 0
+		u.StepDay = m.nextStep(u)
+	}
+}
+
+// handOff finds the hand-off that is meant.
+func (k *Desk) handOff(ctx context.Context, ref caseforms.Ref, id int64) (*store.HandOff, error) {
+	all, err := k.store.HandOffs(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	var waiting []*store.HandOff
+	for i := range all {
+		if h := &all[i]; id == h.ID {
+			return h, nil
+		} else if h.State == store.HandOffOpen || h.State == store.HandOffPart {
+			waiting = append(waiting, h)
+		}
+	}
+	switch {
+	case id != 0:
+		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " has no such hand-off"}
+	case len(waiting) == 1:
+		return waiting[0], nil
+	case len(waiting) > 1:
+		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: string(ref) + " was handed to several, and several have not answered", Hint: "say which with --hand-off; caseforms show " + string(ref) + " lists them"}
+	case len(all) > 0:
+		return &all[len(all)-1], nil // a further response to what was answered already
+	}
+	return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " was not handed to anybody yet", Hint: "caseforms send " + string(ref) + " --to WHOM --by hand|post|telephone|portal"}
+}
+
+// open are the children of a hand-off of whom nothing final was said, after one more response.
+func open(h *store.HandOff, before []store.Response, children []int, final bool) ([]int, error) {
+	for _, n := range children {
+		if n < 1 || n > h.Children {
+			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: fmt.Sprintf("the document names %d children; there is no child %d", h.Children, n)}
+		}
+	}
+	said := map[int]bool{}
+	all := func(r store.Response) bool { return r.Final && r.Children == nil }
+	if slices.ContainsFunc(before, all) || final && children == nil {
+		return nil, nil
+	}
+	for _, r := range before {
+		for _, n := range r.Children {
+			said[n] = said[n] || r.Final
+		}
+	}
+	if final {
+		for _, n := range children {
+			said[n] = true
+		}
+	}
+	var left []int
+	for n := 1; n <= h.Children; n++ {
+		if !said[n] {
+			left = append(left, n)
+		}
+	}
+	if h.Children == 0 && !final {
+		return nil, nil
+	}
+	return left, nil
+}
+
+func joinInts(ns []int) string {
+	var out []string
+	for _, n := range ns {
+		out = append(out, strconv.Itoa(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+// Note says what somebody did or decided.
+type Note struct {
+	Case  caseforms.CaseID // or
+	Ref   caseforms.Ref
+	Kind  string
+	Text  string
+	With  string
+	At    time.Time
+	Done  string         // the rule whose duty is done with it
+	Until caseforms.Date // of the kind pause: until when nothing is expected
+}
+
+// The kinds of note that mean something to every follow-up.
+const (
+	noteChase = "chase" // the agency was chased: the clock begins again
+	noteReply = "reply" // something came that is not a response yet: it is read first
+	notePause = "pause" // nothing can be expected for a while, for a reason
+)
+
+// Note enters a note, and starts and ends what goes with it.
+func (k *Desk) Note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, error) {
+	var of any = n.Case
+	if n.Ref != "" {
+		of = n.Ref
+	}
+	m, err := k.matter(ctx, a, of, "write a note")
+	if err != nil {
+		return nil, err
+	}
+	if n.Text = strings.TrimSpace(n.Text); n.Text == "" {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "a note without words says nothing"}
+	}
+	kind := m.defs.Duties.Note(n.Kind)
+	if kind == nil {
+		var have []string
+		for _, x := range m.defs.Duties.Notes {
+			have = append(have, x.Kind)
+		}
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no kind of note " + strconv.Quote(n.Kind), Hint: "one of: " + strings.Join(have, ", ")}
+	}
+	if kind.Manager {
+		if err := a.Need("write this: a manager enters it themselves (002:658)", caseforms.RoleManager); err != nil {
+			return nil, err
+		}
+	}
+	at, err := k.when(n.At)
+	if err != nil {
+		return nil, err
+	}
+	day := caseforms.DateOf(caseforms.London(at))
+	f := store.Follow{}
+	k.happened(m, caseforms.Happening{Noted: n.Kind, On: day}, n.Ref, &f)
+	if err := k.special(m, &n, day, &f); err != nil {
+		return nil, err
+	}
+	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Collection}, What: "note: " + n.Kind, Actor: a.ID, Case: m.c.ID, Ref: n.Ref,
+		Detail: map[string]string{"label": kind.Label.In(m.defs.Lang), "with": n.With, "text": n.Text, "at": at.UTC().Format(time.RFC3339), "done": n.Done}})
+	if err := k.store.Follow(ctx, f); err != nil {
+		return nil, again(err)
+	}
+	started := map[string]bool{}
+	for _, u := range f.Start {
+		started[u.Rule] = true
+	}
+	return k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return started[u.Rule] })
+}
+
+// special does what some notes mean to follow-ups that run: a chase, a reply, a pause, and that a duty is done.
+func (k *Desk) special(m *matter, n *Note, day caseforms.Date, f *store.Follow) error {
+	changed := 0
+	for _, u := range m.runs {
+		d := m.defs.Duties.Rule(u.Rule)
+		if u.State != store.FollowUpOpen || d == nil || n.Ref != "" && u.Ref != "" && u.Ref != n.Ref || slices.ContainsFunc(f.Change, func(c store.FollowUp) bool { return c.ID == u.ID }) {
+			continue
+		}
+		switch {
+		case n.Done != "" && strings.EqualFold(n.Done, u.Rule):
+			end(&u, store.FollowUpDone, caseforms.EndDone, day)
+		case n.Kind == noteChase && d.Chases:
+			next := d.Next(day, m.cal)
+			u.Due, u.How, u.Round, u.Stepped, u.Paused = next.On, "chased: "+next.How, u.Round+1, 0, caseforms.Date{}
+			u.StepDay = m.nextStep(&u)
+		case n.Kind == noteReply && d.Chases:
+			m.defer1(&u, k.today(), "a reply is to be read, and the response recorded")
+		case n.Kind == notePause && (d.Chases || n.Ref == u.Ref):
+			if !day.Before(n.Until) {
+				return &caseforms.Error{Kind: caseforms.Invalid, Msg: "a pause has an end in the future", Hint: "say until when with --until"}
+			}
+			next := m.cal.NoLaterThan(n.Until)
+			u.Due, u.How, u.Paused, u.Stepped = next.On, "paused until then: "+next.How, n.Until, 0
+			u.StepDay = m.nextStep(&u)
+		default:
+			continue
+		}
+		changed++
+		f.Change = append(f.Change, u)
+	}
+	if changed == 0 && (n.Done != "" || n.Kind == noteChase || n.Kind == notePause) {
+		return &caseforms.Error{Kind: caseforms.NotFound, Msg: "nothing of that kind is open here", Hint: "caseforms due shows what is"}
+	}
+	return nil
+}
+
+// following works out, when a case record is issued, what its dates and changes start, move and end. Nobody's deadline moves in silence: each
+// move is in the ledger.
+func (k *Desk) following(m *matter, opened bool, changed []string, actor string, f *store.Follow) {
+	today := k.today()
+	if opened {
+		k.happened(m, caseforms.Happening{Opened: true, On: today}, "", f)
+	} else if len(changed) > 0 {
+		k.happened(m, caseforms.Happening{Changed: changed, On: today}, "", f)
+	}
+	if m.record == nil {
+		return
+	}
+	now := slices.DeleteFunc(m.defs.OfCase(m.record, m.cal), func(r caseforms.Running) bool { return m.unless(r.Duty) })
+	for _, r := range now {
+		i := slices.IndexFunc(m.runs, func(u store.FollowUp) bool { return u.Rule == r.Duty.Rule && u.About == r.About && u.From == r.From })
+		moved := slices.IndexFunc(m.runs, func(u store.FollowUp) bool {
+			return u.Rule == r.Duty.Rule && u.About == r.About && u.State == store.FollowUpOpen
+		})
+		next := k.starting(m, r, "", today)
+		next.Subject += "|" + r.From.String()
+		switch {
+		case i >= 0 && m.runs[i].State != store.FollowUpVoid: // it runs already, or was done
+		case i >= 0: // it was gone and is back
+			u := m.runs[i]
+			u.State, u.Due, u.How, u.Stepped, u.Ended, u.EndedOn = store.FollowUpOpen, next.Due, next.How, 0, "", caseforms.Date{}
+			u.StepDay = m.nextStep(&u)
+			f.Change = append(f.Change, u)
+		case moved >= 0:
+			u := m.runs[moved]
+			was := u.Due
+			u.Subject, u.From, u.Due, u.How, u.Stepped = next.Subject, r.From, next.Due, next.How+"; it was "+was.Long()+" before the date changed", 0
+			u.StepDay = m.nextStep(&u)
+			f.Change = append(f.Change, u)
+			f.Entries = append(f.Entries, store.Entry{What: "follow-up: moved", Actor: actor, Case: m.c.ID, Detail: map[string]string{"rule": u.Rule, "from": was.String(), "to": u.Due.String()}})
+		case r.From.Before(today) && !r.From.Before(r.On): // it was to be done before something that is over: nobody can do it any more
+		default:
+			f.Start = append(f.Start, next)
+		}
+	}
+	// What the case says is done is done, and what it no longer says is no longer due.
+	for _, u := range m.runs {
+		d := m.defs.Duties.Rule(u.Rule)
+		if u.State == store.FollowUpOpen && d != nil && m.defs.Ended(d, m.record) && !slices.ContainsFunc(f.Change, func(c store.FollowUp) bool { return c.ID == u.ID }) {
+			end(&u, store.FollowUpDone, caseforms.EndDone, today)
+			f.Change = append(f.Change, u)
+			continue
+		}
+		dated := d != nil && d.Dated(u.About)
+		if u.State != store.FollowUpOpen || !dated || slices.ContainsFunc(now, func(r caseforms.Running) bool { return r.Duty.Rule == u.Rule && r.About == u.About }) {
+			continue
+		}
+		if slices.ContainsFunc(f.Change, func(c store.FollowUp) bool { return c.ID == u.ID }) {
+			continue
+		}
+		end(&u, store.FollowUpVoid, caseforms.EndNoLonger, today)
+		f.Change = append(f.Change, u)
+	}
+}
