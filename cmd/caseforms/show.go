@@ -10,6 +10,7 @@ import (
 
 	"caseforms"
 	"caseforms/internal/casework"
+	"caseforms/internal/store"
 	"caseforms/render"
 )
 
@@ -98,6 +99,10 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 		for _, v := range t.Versions {
 			inv.object(inv.stdout, "type", "issue", "issue", v.Number, "form_version", v.FormVersion, "at", stamp(v.Issued), "by", v.By, "erased_at", stamp(v.Erased), "superseded", v.Number < len(t.Versions))
 		}
+		for _, h := range t.HandOffs {
+			inv.object(inv.stdout, "type", "hand_off", "hand_off", int(h.ID), "issue", h.Version, "by", h.Channel, "to", h.To, "day", h.Day.String(), "state", string(h.State), "outcome", h.Outcome, "urgent", h.Urgent)
+		}
+		inv.due(t.Due)
 		for _, s := range t.Sends {
 			inv.object(inv.stdout, "type", "send", "kind", s.Kind, "issue", s.Version, "state", string(s.State), "attempts", s.Attempt, "said", s.Said, "at", stamp(s.Changed))
 		}
@@ -122,6 +127,23 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 		}
 		fmt.Fprintf(w, "issue %d  %s  by %s, form version %s: %s  %s\n", v.Number, clock(v.Issued), v.By, v.FormVersion, strings.Join(files, ", "), state)
 	}
+	for _, h := range t.HandOffs {
+		line := fmt.Sprintf("hand-off %d  issue %d by %s on %s", h.ID, h.Version, h.Channel, h.Day.Long())
+		if h.To != "" {
+			line += " to " + h.To
+		}
+		switch {
+		case h.Outcome != "":
+			line += ": " + h.Outcome
+			if h.State == store.HandOffPart {
+				line += " (of some of the children)"
+			}
+		case h.State == store.HandOffOpen:
+			line += ": not answered; due " + h.AnswerBy.Long()
+		}
+		fmt.Fprintln(w, line)
+	}
+	inv.due(t.Due)
 	for _, s := range t.Sends {
 		fmt.Fprintf(w, "%s of issue %d %s (%s)\n", s.Kind, s.Version, sends[s.State], clock(s.Changed))
 	}
@@ -133,6 +155,8 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 			line += " (details erased)"
 		case e.Detail["why"] != "":
 			line += " – " + e.Detail["why"]
+		case e.Detail["text"] != "":
+			line += " – " + e.Detail["text"]
 		case e.Detail["wanted"] != "":
 			line += " to " + e.Detail["wanted"]
 		}

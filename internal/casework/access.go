@@ -283,6 +283,11 @@ func section(key, title string, t *caseforms.Table) caseforms.DocSection {
 	if len(t.Rows) == 0 {
 		t.None = &caseforms.Answer{Key: key + ".none", Label: title, State: caseforms.Answered, Text: "None"}
 	}
+	for i := range t.Rows {
+		for j := range t.Rows[i].Cells {
+			t.Rows[i].Cells[j].Label = t.Columns[j].Label
+		}
+	}
 	s.Parts = []caseforms.Part{{Table: t}}
 	return s
 }
@@ -303,7 +308,11 @@ func columns(labels ...string) (out []caseforms.Column) {
 func row(table string, n int, texts ...string) caseforms.Row {
 	r := caseforms.Row{Key: fmt.Sprintf("%s[%d]", table, n)}
 	for i, t := range texts {
-		r.Cells = append(r.Cells, caseforms.Answer{Key: fmt.Sprintf("%s.%d", r.Key, i), Kind: caseforms.KindText, State: caseforms.Answered, Text: t})
+		a := caseforms.Answer{Key: fmt.Sprintf("%s.%d", r.Key, i), Kind: caseforms.KindText, State: caseforms.Answered, Text: t}
+		if _, err := time.Parse(time.DateOnly, t); err == nil {
+			a.Kind, a.Value = caseforms.KindDate, t // a real date in a workbook
+		}
+		r.Cells = append(r.Cells, a)
 	}
 	return r
 }

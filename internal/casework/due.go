@@ -2,7 +2,9 @@ package casework
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -79,7 +81,10 @@ func (k *Desk) tell(ctx context.Context, a caseforms.Actor, us []store.FollowUp)
 	}
 	today := k.today()
 	areas := map[string]*matter{}
-	cards := map[caseforms.CaseID]Card{}
+	cards, forms, err := k.listed(ctx, a, us)
+	if err != nil {
+		return nil, err
+	}
 	var out []Due
 	for _, u := range us {
 		m := areas[u.Area]
@@ -104,36 +109,55 @@ func (k *Desk) tell(ctx context.Context, a caseforms.Actor, us []store.FollowUp)
 			d.Step = steps[u.Stepped-1].Says.In(m.defs.Lang)
 		}
 		if u.Ref != "" {
-			doc, err := k.store.Document(ctx, u.Ref)
-			if err != nil {
-				return nil, err
-			}
-			d.Form = doc.Form
+			d.Form = forms[u.Ref]
 			if rule != nil && rule.Chases && u.Stepped > 0 {
-				d.Chase = chaseText(m.defs, &u, doc)
+				d.Chase = chaseText(m.defs, &u, d.Form)
 			}
 		}
-		card, seen := cards[u.Case]
-		if !seen {
-			if c, err := k.store.FindCase(ctx, u.Case); err != nil {
-				return nil, err
-			} else if c.Erased.IsZero() && a.Is(caseforms.RolePractitioner, caseforms.RoleManager) && (!c.Restricted || allowed(a, c.Access)) {
-				if card, err = k.card(ctx, c); err != nil {
-					return nil, err
-				}
-			}
-			cards[u.Case] = card
-		}
-		d.Card = card
+		d.Card = cards[u.Case]
 		out = append(out, d)
 	}
 	return out, nil
 }
 
+// listed are the cards of the cases that the actor may see, and the forms of the documents, of many follow-ups at once.
+func (k *Desk) listed(ctx context.Context, a caseforms.Actor, us []store.FollowUp) (map[caseforms.CaseID]Card, map[caseforms.Ref]string, error) {
+	ids, refs := map[caseforms.CaseID]bool{}, map[caseforms.Ref]bool{}
+	for _, u := range us {
+		ids[u.Case] = true
+		if u.Ref != "" {
+			refs[u.Ref] = true
+		}
+	}
+	forms, err := k.store.FormsOf(ctx, slices.Collect(maps.Keys(refs)))
+	if err != nil {
+		return nil, nil, err
+	}
+	out := map[caseforms.CaseID]Card{}
+	if !a.Is(caseforms.RolePractitioner, caseforms.RoleManager) {
+		return out, forms, nil
+	}
+	cards, err := k.store.Cards(ctx, slices.Collect(maps.Keys(ids)))
+	if err != nil {
+		return nil, nil, err
+	}
+	for id, c := range cards {
+		if c.Case.Restricted && !allowed(a, c.Case.Access) {
+			continue
+		}
+		var card Card
+		if json.Unmarshal(c.Card, &card) != nil {
+			return nil, nil, &caseforms.Error{Kind: caseforms.Internal, Msg: "the summary of case " + string(id) + " is damaged"}
+		}
+		out[id] = card
+	}
+	return out, forms, nil
+}
+
 // chaseText is what the agency is asked. It has the reference and no name.
-func chaseText(defs *caseforms.Definitions, u *store.FollowUp, doc *store.Document) string {
-	title := doc.Form
-	if f, err := defs.Form(doc.Form); err == nil {
+func chaseText(defs *caseforms.Definitions, u *store.FollowUp, form string) string {
+	title := form
+	if f, err := defs.Form(form); err == nil {
 		title = f.Title.In(defs.Lang)
 	}
 	return fmt.Sprintf("On %s we sent you %s, reference %s, and have had no answer. Please tell us what you have decided, or when you will, quoting the reference.", u.From.Long(), title, u.Ref)

@@ -32,6 +32,7 @@ func (k *Desk) report(title string) (*caseforms.Document, error) {
 	}
 	doc := defs.NewReport(title)
 	doc.Date, doc.Landscape = k.today(), true
+	doc.Subtitle = "Made on " + doc.Date.Long()
 	return doc, nil
 }
 

@@ -20,8 +20,17 @@ type Timeline struct {
 	Title    string
 	Copy     string
 	Versions []TimelineVersion
+	HandOffs []TimelineHandOff
+	Due      []Due // what is open of it
 	Sends    []store.Item
 	Events   []Event
+}
+
+// TimelineHandOff is one hand-off of it, and what was answered.
+type TimelineHandOff struct {
+	store.HandOff
+	To      string // "" when the actor may only audit
+	Outcome string // the last response, in words
 }
 
 // TimelineVersion is one issue of it.
@@ -77,6 +86,9 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 	for _, v := range d.Versions {
 		t.Versions = append(t.Versions, TimelineVersion{v, who.of(v.IssuedBy)})
 	}
+	if err := k.handOffs(ctx, a, t, d, c, audits); err != nil {
+		return nil, err
+	}
 	if t.Sends, err = k.store.Items(ctx, ref); err != nil {
 		return nil, err
 	}
@@ -97,6 +109,32 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 	}
 	slices.SortFunc(t.Events, func(a, b Event) int { return cmp.Compare(a.Record, b.Record) })
 	return t, err
+}
+
+// handOffs puts the hand-offs of a document on its timeline, and what is open of it.
+func (k *Desk) handOffs(ctx context.Context, a caseforms.Actor, t *Timeline, d *store.Document, c *store.Case, audits bool) error {
+	hs, err := k.store.HandOffs(ctx, d.Ref)
+	if err != nil {
+		return err
+	}
+	for i := range hs {
+		h := TimelineHandOff{HandOff: hs[i], Outcome: hs[i].Outcome}
+		if defs, err := k.load(h.Area); err == nil {
+			if r := defs.Duties.Response(h.Form, h.HandOff.Outcome); r != nil {
+				h.Outcome = r.Label.In(defs.Lang)
+			}
+		}
+		if !audits && c.Erased.IsZero() {
+			words, err := k.handOffContent(ctx, &hs[i])
+			if err != nil {
+				return err
+			}
+			h.To = words.To
+		}
+		t.HandOffs = append(t.HandOffs, h)
+	}
+	t.Due, err = k.dueOf(ctx, a, d.Case, func(u store.FollowUp) bool { return u.Ref == d.Ref })
+	return err
 }
 
 // events are what the ledger says of a case or a document.
