@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -629,10 +630,19 @@ func TestErase(t *testing.T) {
 	boss := o.as("boss")
 	refused(t, o.Erase(o.ctx, o.as("mary"), cp1.Case, "", "x"), caseforms.Forbidden, "admin")
 	refused(t, o.Erase(o.ctx, boss, cp1.Case, "", " "), caseforms.Invalid, "reason")
+	_, err := o.HandOver(o.ctx, o.as("petra"), HandOver{Ref: cp1.Ref, Channel: ByPost, To: "a place to be forgotten"})
+	o.must(err)
+	_, err = o.Answer(o.ctx, o.as("petra"), Answer{Ref: cp1.Ref, Kind: "assessment", From: "somebody to be forgotten"})
+	o.must(err)
 	// One document goes; the record that it shares with the other stays.
 	o.must(o.Erase(o.ctx, boss, "", cp1.Ref, "sent in error"))
-	_, err := o.Open(o.ctx, o.as("petra"), cp1.Ref, 0)
+	_, err = o.Open(o.ctx, o.as("petra"), cp1.Ref, 0)
 	refused(t, err, caseforms.NotFound, "erased")
+	shown, err := o.Show(o.ctx, o.as("petra"), cp1.Ref)
+	o.must(err)
+	if text := fmt.Sprintf("%+v", shown); strings.Contains(text, "forgotten") || len(shown.HandOffs) != 1 {
+		t.Error("what was written down about a hand-off is still there")
+	}
 	if files, err := o.Open(o.ctx, o.as("petra"), check.Ref, 0); err != nil || !bytes.Equal(files[0].Data, check.Files[0].Data) {
 		t.Errorf("the other document: %v", err)
 	}

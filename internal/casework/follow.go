@@ -248,6 +248,11 @@ func (k *Desk) starting(m *matter, r caseforms.Running, ref caseforms.Ref, today
 	return u
 }
 
+// changes tells whether an act changes a follow-up already.
+func changes(f *store.Follow, id int64) bool {
+	return slices.ContainsFunc(f.Change, func(c store.FollowUp) bool { return c.ID == id })
+}
+
 func end(u *store.FollowUp, state store.FollowUpState, why string, on caseforms.Date) {
 	u.State, u.Ended, u.EndedOn, u.StepDay = state, why, on, caseforms.Date{}
 }
@@ -408,7 +413,7 @@ func (k *Desk) Answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 	k.happened(m, event, r.Ref, &f)
 	for _, u := range m.runs {
 		d := m.defs.Duties.Rule(u.Rule)
-		if u.State != store.FollowUpOpen || u.HandOff != h.ID || d == nil || !slices.Contains(d.Ends, "response") {
+		if u.State != store.FollowUpOpen || u.HandOff != h.ID || d == nil || !slices.Contains(d.Ends, "response") || changes(&f, u.ID) {
 			continue
 		}
 		switch {
@@ -588,7 +593,7 @@ func (k *Desk) special(m *matter, n *Note, day caseforms.Date, f *store.Follow) 
 	changed := 0
 	for _, u := range m.runs {
 		d := m.defs.Duties.Rule(u.Rule)
-		if u.State != store.FollowUpOpen || d == nil || n.Ref != "" && u.Ref != "" && u.Ref != n.Ref || slices.ContainsFunc(f.Change, func(c store.FollowUp) bool { return c.ID == u.ID }) {
+		if u.State != store.FollowUpOpen || d == nil || n.Ref != "" && u.Ref != "" && u.Ref != n.Ref || changes(f, u.ID) {
 			continue
 		}
 		switch {
@@ -661,7 +666,7 @@ func (k *Desk) following(m *matter, opened bool, changed []string, actor string,
 	// What the case says is done is done, and what it no longer says is no longer due.
 	for _, u := range m.runs {
 		d := m.defs.Duties.Rule(u.Rule)
-		if u.State == store.FollowUpOpen && d != nil && m.defs.Ended(d, m.record) && !slices.ContainsFunc(f.Change, func(c store.FollowUp) bool { return c.ID == u.ID }) {
+		if u.State == store.FollowUpOpen && d != nil && m.defs.Ended(d, m.record) && !changes(f, u.ID) {
 			end(&u, store.FollowUpDone, caseforms.EndDone, today)
 			f.Change = append(f.Change, u)
 			continue
@@ -670,7 +675,7 @@ func (k *Desk) following(m *matter, opened bool, changed []string, actor string,
 		if u.State != store.FollowUpOpen || !dated || slices.ContainsFunc(now, func(r caseforms.Running) bool { return r.Duty.Rule == u.Rule && r.About == u.About }) {
 			continue
 		}
-		if slices.ContainsFunc(f.Change, func(c store.FollowUp) bool { return c.ID == u.ID }) {
+		if changes(f, u.ID) {
 			continue
 		}
 		end(&u, store.FollowUpVoid, caseforms.EndNoLonger, today)

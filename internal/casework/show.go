@@ -124,7 +124,7 @@ func (k *Desk) handOffs(ctx context.Context, a caseforms.Actor, t *Timeline, d *
 				h.Outcome = r.Label.In(defs.Lang)
 			}
 		}
-		if !audits && c.Erased.IsZero() {
+		if !audits && c.Erased.IsZero() && d.Latest().Erased.IsZero() {
 			words, err := k.handOffContent(ctx, &hs[i])
 			if err != nil {
 				return err

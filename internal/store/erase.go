@@ -100,6 +100,8 @@ func (s *Store) eraseDocument(ctx context.Context, ref caseforms.Ref, again bool
 		const theirs = `SELECT object FROM files WHERE ref = $1 AND object IS NOT NULL
 			UNION SELECT answers FROM versions WHERE ref = $1 AND answers IS NOT NULL
 			UNION SELECT payload FROM outbox WHERE ref = $1
+			UNION SELECT content FROM handoffs WHERE ref = $1
+			UNION SELECT r.content FROM responses r JOIN handoffs h ON h.id = r.handoff WHERE h.ref = $1
 			UNION SELECT record FROM versions v WHERE v.ref = $1 AND record IS NOT NULL
 				AND NOT EXISTS (SELECT 1 FROM versions o WHERE o.record = v.record AND o.ref <> v.ref) AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.record = v.record)`
 		for _, q := range []string{
@@ -107,6 +109,7 @@ func (s *Store) eraseDocument(ctx context.Context, ref caseforms.Ref, again bool
 			`DELETE FROM object_keys WHERE object IN (` + theirs + `)`,
 			`DELETE FROM ledger_details WHERE n IN (SELECT n FROM ledger WHERE ref = $1)`,
 			`UPDATE outbox SET said = '' WHERE ref = $1`,
+			`UPDATE followups SET state = 'void', ended = 'erased', how = '' WHERE ref = $1 AND state = 'open'`,
 			`UPDATE files SET sum = NULL, object = NULL WHERE ref = $1`,
 		} {
 			if err := t.exec(q, string(ref)); err != nil {
@@ -150,10 +153,15 @@ func (s *Store) tidyLog() {
 	}
 }
 
-// emptyLog is called on the writing connection while no act is under way.
+// emptyLog is called while no act is under way. It does not wait for those who are reading, because acts would wait with it.
 func (s *Store) emptyLog() {
+	ctx := context.Background()
+	if _, err := s.conn.ExecContext(ctx, `PRAGMA busy_timeout=0`); err != nil {
+		return
+	}
+	defer s.conn.ExecContext(ctx, busyTimeout)
 	var busy, pages, written int
-	if err := s.conn.QueryRowContext(context.Background(), `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &written); err == nil && busy == 0 {
+	if err := s.conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &written); err == nil && busy == 0 {
 		s.untidy.Store(false)
 	}
 }

@@ -287,7 +287,7 @@ func newer() error {
 	return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this store was written by a newer caseforms; nothing was changed", Hint: "use that version or a later one"}
 }
 
-// busyTimeout is how long one process waits for another, in milliseconds.
+// busyTimeout says how long one process waits for another, in milliseconds.
 const busyTimeout = "PRAGMA busy_timeout=10000"
 
 // connect opens the database: one connection that writes, several that cannot.

@@ -589,6 +589,9 @@ func (s *Store) verifyRest(ctx context.Context, v *Verified) error {
 		{"the content of an outbox item of %s is missing", `SELECT b.ref FROM outbox b JOIN cases c ON c.id = b.case_id WHERE c.erased_at IS NULL
 			AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = b.payload AND o.kind = 'payload' AND o.case_id = b.case_id)
 			AND EXISTS (SELECT 1 FROM versions v WHERE v.ref = b.ref AND v.version = b.version AND v.erased_at IS NULL)`},
+		{"what was written down about a hand-off of %s is missing", `SELECT h.ref FROM handoffs h JOIN versions v ON v.ref = h.ref AND v.version = h.version AND v.erased_at IS NULL
+			WHERE NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = h.content AND o.kind = 'note' AND o.case_id = h.case_id)
+			OR EXISTS (SELECT 1 FROM responses r WHERE r.handoff = h.id AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = r.content AND o.kind = 'note' AND o.case_id = h.case_id))`},
 		{"the definition of %s is missing", `SELECT v.ref FROM versions v WHERE NOT EXISTS (SELECT 1 FROM definitions d WHERE d.hash = v.definition)`},
 		{"the definition %.12s… belongs to no document", `SELECT hash FROM definitions WHERE hash NOT IN (SELECT definition FROM versions)`},
 		{"the key of content %s is there and the content is not", `SELECT CAST(object AS TEXT) FROM object_keys WHERE object NOT IN (SELECT id FROM objects)`},
