@@ -242,6 +242,9 @@ func due(ctx context.Context, inv *invocation) error {
 		if len(list) == 0 && !inv.json {
 			fmt.Fprintln(inv.stderr, "nothing is due")
 		}
+		if len(list) == casework.MostDue {
+			inv.problems(inv.stderr, []caseforms.Problem{{Severity: caseforms.Warning, Msg: "these are the most overdue; there are more", Hint: "look at one team at a time with --team, or at your own with --mine"}})
+		}
 		if w := k.CalendarWarning(); w != "" {
 			inv.problems(inv.stderr, []caseforms.Problem{{Severity: caseforms.Warning, Msg: w, Hint: "a newer caseforms has them; until then add days on which offices are shut to the configuration (closed)"}})
 		}

@@ -35,8 +35,8 @@ type DueFilter struct {
 	Days int // also what falls due within so many days
 }
 
-// mostDue is how many lines are shown.
-const mostDue = 5000
+// MostDue is how many lines are shown, the most overdue first.
+const MostDue = 5000
 
 // Due is what is due or overdue, the most overdue first. The ladder is climbed before, so that it is right whether or not anything ran.
 func (k *Desk) Due(ctx context.Context, a caseforms.Actor, filter DueFilter) ([]Due, error) {
@@ -46,17 +46,14 @@ func (k *Desk) Due(ctx context.Context, a caseforms.Actor, filter DueFilter) ([]
 	if _, err := k.Tick(ctx); err != nil {
 		return nil, err
 	}
-	owner := ""
+	q := store.DueQuery{By: k.today().AddDays(filter.Days), Team: filter.Team, Area: filter.Area, Most: MostDue}
 	if filter.Mine {
-		owner = a.ID
+		q.Owner = a.ID
 	}
-	open, err := k.store.DueBy(ctx, k.today().AddDays(filter.Days), owner, mostDue)
+	open, err := k.store.DueBy(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	open = slices.DeleteFunc(open, func(u store.FollowUp) bool {
-		return filter.Team != "" && !strings.EqualFold(u.Team, filter.Team) || filter.Area != nil && u.Area != *filter.Area
-	})
 	out, err := k.tell(ctx, a, open)
 	if err == nil && len(out) > 0 {
 		err = k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "list of what is due read", Actor: a.ID, Detail: map[string]string{"lines": fmt.Sprint(len(out))}})

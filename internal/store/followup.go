@@ -267,12 +267,33 @@ func (s *Store) followUps(ctx context.Context, where string, args ...any) (out [
 	return out, err
 }
 
-// DueBy are the open follow-ups that are due by a day, the most overdue first, of one owner when owner is not "".
-func (s *Store) DueBy(ctx context.Context, day caseforms.Date, owner string, most int) ([]FollowUp, error) {
-	if owner != "" {
-		return s.followUps(ctx, `state = 'open' AND owner = $1 AND due_day <= $2 ORDER BY due_day, id LIMIT $3`, owner, dayNumber(day), most)
+// DueQuery says which follow-ups are wanted.
+type DueQuery struct {
+	By    caseforms.Date
+	Owner string  // "" is everybody
+	Team  string  // "" is every team
+	Area  *string // nil is every area
+	Most  int
+}
+
+// DueBy are the open follow-ups that are due by a day, the most overdue first.
+func (s *Store) DueBy(ctx context.Context, q DueQuery) ([]FollowUp, error) {
+	where, args := `state = 'open' AND due_day <= $1`, []any{dayNumber(q.By)}
+	and := func(what string, v any) {
+		args = append(args, v)
+		where += ` AND ` + what + ` = $` + itoa(len(args))
 	}
-	return s.followUps(ctx, `state = 'open' AND due_day <= $1 ORDER BY due_day, id LIMIT $2`, dayNumber(day), most)
+	if q.Owner != "" {
+		and(`owner`, q.Owner)
+	}
+	if q.Team != "" {
+		and(`lower(team)`, strings.ToLower(q.Team))
+	}
+	if q.Area != nil {
+		and(`area`, *q.Area)
+	}
+	args = append(args, q.Most)
+	return s.followUps(ctx, where+` ORDER BY due_day, id LIMIT $`+itoa(len(args)), args...)
 }
 
 // StepsDue are the open follow-ups of which a step of the ladder has come.
