@@ -53,6 +53,7 @@ func (d *Definitions) Bind() []Problem {
 		b.form(f, forms.key(f.ID))
 	}
 	b.problems = append(b.problems, d.bindDuties()...)
+	b.problems = append(b.problems, d.bindRoles()...)
 	for _, r := range d.Rules {
 		b.copies(&Form{File: "facts.yaml"}, r.Line, r.Rule, r.Copies, []string{CopyFull, CopyDisclosable, CopyAnnex})
 		b.rule(&Form{File: "facts.yaml"}, r, nil)

@@ -10,6 +10,7 @@ type Definitions struct {
 	Words    Words
 	Settings map[string]Text // organisation names and the like, filled in where a text says {name}
 	Duties   Duties
+	Roles    []RecipientRole // whom documents may go to
 	// BankHolidays are those that were published when the program was made.
 	BankHolidays []Holiday
 

@@ -19,7 +19,7 @@ import (
 	"caseforms"
 )
 
-//go:embed words.yaml settings.yaml facts.yaml bank-holidays.json duties.yaml forms areas
+//go:embed words.yaml settings.yaml facts.yaml bank-holidays.json duties.yaml recipients.yaml forms areas
 var builtin embed.FS
 
 // FS are the definitions that are built in.
@@ -151,6 +151,10 @@ func (l *loader) layer(dir string) {
 	l.read(path.Join(dir, "facts.yaml"), "", &facts)
 	l.defs.Rules = append(l.defs.Rules, facts.Rules...)
 	l.duties(path.Join(dir, "duties.yaml"))
+	var recipients struct{ Roles []caseforms.RecipientRole }
+	if l.read(path.Join(dir, "recipients.yaml"), notOfAForm, &recipients) {
+		l.defs.Roles = append(l.defs.Roles, recipients.Roles...)
+	}
 	ids, err := fs.ReadDir(l.files, path.Join(dir, "forms"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		l.problems = append(l.problems, caseforms.Problem{Severity: caseforms.Blocking, File: dir, Msg: err.Error()})

@@ -55,7 +55,7 @@ func commands() []*command {
 	return []*command{
 		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand,
 		recordCommand, sendCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
-		userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, configCommand,
+		recipientCommand, policyCommand, userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, configCommand,
 	}
 }
 
@@ -81,6 +81,8 @@ type invocation struct {
 type options struct {
 	output, format, copy, profile, passwordFile, addressee string
 	draft, blank, force                                    bool
+
+	channel, address, phone, demonstrated, how, means, relay string
 
 	by, with, at, note, from, kind, until, doneRule, register, ics, digest, since string
 	cases                                                                         []string

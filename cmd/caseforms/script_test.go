@@ -13,9 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
 )
 
 func TestMain(m *testing.M) {
@@ -78,6 +80,22 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(id.String()+"\n"), 0o600))
 				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(id.Recipient().String()+"\n"), 0o600))
+			},
+			// sheet: makes a workbook of a file with tabs between the cells
+			"sheet": func(ts *testscript.TestScript, _ bool, args []string) {
+				f := excelize.NewFile()
+				for i, line := range strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n") {
+					for j, cell := range strings.Split(line, "|") {
+						name, err := excelize.CoordinatesToCellName(j+1, i+1)
+						ts.Check(err)
+						if day, err := time.Parse(time.DateOnly, cell); err == nil {
+							ts.Check(f.SetCellValue("Sheet1", name, day))
+						} else {
+							ts.Check(f.SetCellStr("Sheet1", name, cell))
+						}
+					}
+				}
+				ts.Check(f.SaveAs(ts.MkAbs(args[1])))
 			},
 			// spoil: changes the byte in the middle of a file
 			"spoil": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -66,6 +66,9 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 	if err != nil {
 		return nil, err
 	}
+	if h.To, err = k.addressed(ctx, m, h.To); err != nil {
+		return nil, err
+	}
 	v := m.doc.Latest()
 	if !v.Erased.IsZero() {
 		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(h.Ref) + " was erased"}

@@ -75,6 +75,8 @@ var unproven = map[string]string{
 	"handoffs":         "what became of a hand-off changes; every act is in the ledger, and the present state is not compared with it",
 	"responses":        "as with hand-offs",
 	"followups":        "a duty changes with time; every step is in the ledger, and the present state is not compared with it",
+	"recipients":       "an office moves; every change is in the ledger, and the present state is not compared with it",
+	"policies":         "as with recipients",
 	"goose_db_version": "tells which tables there are; a wrong one fails when the store is opened or used",
 	"sqlite_sequence":  "SQLite's own, of goose's table",
 	"cases.version":    "counts changes, for people who change a case at the same moment",
