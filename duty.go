@@ -683,3 +683,29 @@ func (d *Definitions) isDate(path string) bool {
 		return s == nil || s.Kind != KindDate && s.Kind != KindDateTime
 	})
 }
+
+// Reads tells whether the dates or conditions that start a rule are among some facts, such as those that a record does not have any more.
+func (r *Duty) Reads(facts []string) bool {
+	var paths []string
+	for _, s := range r.Starts {
+		if named, ok := namedDates[s.Date]; ok {
+			paths = append(paths, named.of...)
+		} else if s.Date != "" {
+			paths = append(paths, s.Date)
+		}
+		for _, c := range s.When {
+			paths = append(paths, c.Field)
+		}
+		for _, name := range s.If {
+			for _, all := range conditions[name].any {
+				for _, c := range all {
+					paths = append(paths, c.Field)
+				}
+			}
+		}
+	}
+	return slices.ContainsFunc(facts, func(f string) bool {
+		f = indexes.ReplaceAllString(f, "")
+		return slices.ContainsFunc(paths, func(p string) bool { return f == p || strings.HasPrefix(f, p+".") || strings.HasPrefix(p, f+".") })
+	})
+}

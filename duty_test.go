@@ -95,6 +95,10 @@ var duties = []struct {
 		{"handed", "check", "2026-12-23", `{}`, ""},
 	}, []string{"answered:cp1.no_further_action", "answered:cp1.check_no_action", "answered:cp1.assessment", "answered:cp1.assessed_no_action", "answered:cp1.assessed_services", "answered:cp1.strategy_or_conference"},
 		[]string{"answered:cp1.more_information", "note:reply", "note:call", "note:chase"}},
+	{"C06b", []moment{
+		{"noted", "reply", "2026-11-27", `{}`, "2026-11-30"},
+		{"noted", "call", "2026-11-27", `{}`, ""},
+	}, []string{"answered:cp1.assessment", "answered:cp1.more_information", "answered:pp1.more_evidence", "answered:pp3.waiting", "note:reply_read"}, []string{"note:call", "note:chase"}},
 	{"C06a", []moment{
 		{"handed", "check", "2026-04-02", `{}`, "2026-04-09"},
 		{"handed", "check", "2026-12-23", `{"forms":{"check":{"purpose":"both"}}}`, "2026-12-30"},

@@ -45,7 +45,7 @@ var sendCommand = &command{
 				return err
 			}
 			if inv.json {
-				inv.object(inv.stdout, "type", "handed_over", "ref", string(ref), "hand_off", int(h.ID), "by", inv.opt.by)
+				inv.object(inv.stdout, "type", "handed_over", "ref", string(ref), "hand_off", h.Number, "by", inv.opt.by)
 			} else {
 				fmt.Fprintf(inv.stderr, "handed over\n")
 			}
@@ -100,7 +100,7 @@ var answerCommand = &command{
 			if err != nil {
 				return err
 			}
-			r, err := k.Answer(ctx, a, casework.Answer{Ref: ref, HandOff: inv.opt.handOff, Kind: strings.ToLower(inv.args[1]), From: inv.opt.from, Note: inv.opt.note, Children: inv.opt.children, At: at})
+			r, err := k.Answer(ctx, a, casework.Answer{Ref: ref, HandOff: inv.opt.handOff, Kind: outcome(inv.args[1]), From: inv.opt.from, Note: inv.opt.note, Children: inv.opt.children, At: at})
 			if err != nil {
 				return err
 			}
@@ -121,6 +121,11 @@ var answerCommand = &command{
 	},
 }
 
+// outcome reads a kind of response as it is written, or in words: "No further action".
+func outcome(s string) string {
+	return strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(s)))
+}
+
 func childNumbers(ns []int) string {
 	var out []string
 	for _, n := range ns {
@@ -134,9 +139,10 @@ var noteCommand = &command{
 	example: `caseforms note CF-7K3M-Q9ZQ "Told the duty desk" --kind call --with "duty social worker"`, stores: true,
 	flags: func(inv *invocation) {
 		o := &inv.opt
-		inv.set.StringVar(&o.kind, "kind", "call", "what it is; docs/duties.md lists the kinds. chase, reply and pause are about follow-ups")
+		inv.set.StringVar(&o.kind, "kind", "", "what it is, such as call, visit, decision; docs/duties.md lists the kinds. chase, reply and pause are about follow-ups")
 		inv.set.StringVar(&o.with, "with", "", "whom it was with")
 		inv.set.StringVar(&o.at, "at", "", "when: 2026-11-25 or 2026-11-25 14:30, on London's clock (default now)")
+		inv.set.Int64Var(&o.handOff, "hand-off", 0, "of a chase, reply or pause: which hand-off, when the document went to several")
 		inv.set.StringVar(&o.until, "until", "", "of a pause: the day until which nothing can be expected")
 		inv.set.StringVar(&o.doneRule, "done", "", "the rule whose duty is done with it, such as C53")
 	},
@@ -144,7 +150,10 @@ var noteCommand = &command{
 		if err := inv.want(2, 2); err != nil {
 			return err
 		}
-		n := casework.Note{Kind: strings.ToLower(inv.opt.kind), Text: inv.args[1], With: inv.opt.with, Done: inv.opt.doneRule}
+		if inv.opt.kind == "" {
+			return errUsage{"say what it is with --kind: call, visit, meeting, decision, chase, reply, pause, oversight …; docs/duties.md lists all kinds"}
+		}
+		n := casework.Note{Kind: strings.ToLower(inv.opt.kind), HandOff: inv.opt.handOff, Text: inv.args[1], With: inv.opt.with, Done: inv.opt.doneRule}
 		if ref, ok := caseforms.ParseRef(inv.args[0]); ok {
 			n.Ref = ref
 		} else {
@@ -184,6 +193,7 @@ var dueCommand = &command{
 	flags: func(inv *invocation) {
 		o := &inv.opt
 		inv.set.BoolVar(&o.mine, "mine", false, "of my caseload only")
+		inv.set.BoolVar(&o.told, "told", false, "what a manager has to know: what went up to them, and what is theirs to do")
 		inv.set.StringSliceVar(&o.teams, "team", nil, "of one team only")
 		inv.areaFlag()
 		inv.set.IntVar(&o.days, "days", 7, "also what falls due within so many days")
@@ -200,7 +210,10 @@ func due(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	o := &inv.opt
-	filter := casework.DueFilter{Mine: o.mine, Team: strings.Join(o.teams, ","), Days: o.days}
+	if len(o.teams) > 1 {
+		return errUsage{"one team at a time"}
+	}
+	filter := casework.DueFilter{Mine: o.mine, Told: o.told, Team: strings.Join(o.teams, ""), Days: o.days}
 	if inv.set.Changed("area") {
 		filter.Area = &inv.area
 	}
@@ -261,7 +274,7 @@ func (inv *invocation) due(list []casework.Due) {
 	for _, d := range list {
 		if inv.json {
 			inv.object(inv.stdout, "type", "due", "rule", d.Rule, "says", d.Says, "due", d.Due.String(), "working_days_over", d.Over, "how", d.How, "default", d.Default, "source", d.Source,
-				"ref", string(d.Ref), "case", string(d.Case), "form", d.Form, "hand_off", int(d.HandOff), "who", d.Who, "owner", d.OwnerName, "team", d.Team, "area", d.Area, "round", d.Round, "step", d.Step, "name", d.Card.Name, "chase", d.Chase)
+				"ref", string(d.Ref), "case", string(d.Case), "form", d.Form, "who", d.Who, "owner", d.OwnerName, "team", d.Team, "area", d.Area, "round", d.Round, "step", d.Step, "name", d.Card.Name, "chase", d.Chase)
 			continue
 		}
 		when := "by " + d.Due.Long()
@@ -273,12 +286,21 @@ func (inv *invocation) due(list []casework.Due) {
 			about = string(d.Ref) + " (" + d.Form + ")"
 		}
 		fmt.Fprintf(inv.stdout, "%s  %s  %s\n", d.Rule, when, about)
-		fmt.Fprintf(inv.stdout, "     %s\n", d.Says)
+		who := ""
+		if d.Who != "" && d.Who != "practitioner" {
+			who = " (" + d.Who + ")"
+		}
+		fmt.Fprintf(inv.stdout, "     %s%s\n", d.Says, who)
 		line := d.OwnerName
 		if d.Card.Name != "" {
 			line = strings.TrimRight(d.Card.Name+" "+d.Card.CRN, " ") + "; " + line
 		}
 		fmt.Fprintf(inv.stdout, "     %s; %s\n", line, d.How)
+		if d.First != d.Due && d.Round > 1 {
+			fmt.Fprintf(inv.stdout, "     round %d; an answer was first due on %s\n", d.Round, d.First.Long())
+		} else if d.First.Before(d.Due) {
+			fmt.Fprintf(inv.stdout, "     first due on %s\n", d.First.Long())
+		}
 		if d.Step != "" {
 			fmt.Fprintf(inv.stdout, "     %s\n", d.Step)
 		}
@@ -316,7 +338,7 @@ var handoverCommand = &command{
 		}
 		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
 			n, err := k.Transfer(ctx, a, inv.args[0], inv.args[1], only, inv.opt.why)
-			return inv.done(err, fmt.Sprintf("%d cases handed over, with what is open of them", n))
+			return inv.done(err, fmt.Sprintf("%d case%s handed over, with what is open of them", n, plural(n)))
 		})
 	},
 }

@@ -89,7 +89,7 @@ type options struct {
 	children                                                                      []int
 	handOff                                                                       int64
 	days                                                                          int
-	mine                                                                          bool
+	mine, told                                                                    bool
 
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats                                                   []string

@@ -99,8 +99,8 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 		for _, v := range t.Versions {
 			inv.object(inv.stdout, "type", "issue", "issue", v.Number, "form_version", v.FormVersion, "at", stamp(v.Issued), "by", v.By, "erased_at", stamp(v.Erased), "superseded", v.Number < len(t.Versions))
 		}
-		for _, h := range t.HandOffs {
-			inv.object(inv.stdout, "type", "hand_off", "hand_off", int(h.ID), "issue", h.Version, "by", h.Channel, "to", h.To, "day", h.Day.String(), "state", string(h.State), "outcome", h.Outcome, "urgent", h.Urgent)
+		for n, h := range t.HandOffs {
+			inv.object(inv.stdout, "type", "hand_off", "hand_off", n+1, "issue", h.Version, "by", h.Channel, "to", h.To, "day", h.Day.String(), "state", string(h.State), "outcome", h.Outcome, "urgent", h.Urgent)
 		}
 		inv.due(t.Due)
 		for _, s := range t.Sends {
@@ -127,8 +127,8 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 		}
 		fmt.Fprintf(w, "issue %d  %s  by %s, form version %s: %s  %s\n", v.Number, clock(v.Issued), v.By, v.FormVersion, strings.Join(files, ", "), state)
 	}
-	for _, h := range t.HandOffs {
-		line := fmt.Sprintf("hand-off %d  issue %d by %s on %s", h.ID, h.Version, h.Channel, h.Day.Long())
+	for n, h := range t.HandOffs {
+		line := fmt.Sprintf("hand-off %d  issue %d by %s on %s", n+1, h.Version, h.Channel, h.Day.Long())
 		if h.To != "" {
 			line += " to " + h.To
 		}
@@ -150,6 +150,12 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 	fmt.Fprintln(w)
 	for _, e := range t.Events {
 		line := fmt.Sprintf("%s  %s: %s", clock(e.At), e.By, e.What)
+		if rule := e.Detail["rule"]; rule != "" {
+			line += " (" + rule + ")"
+		}
+		if label := e.Detail["label"]; label != "" {
+			line += ": " + label
+		}
 		switch {
 		case e.Erased:
 			line += " (details erased)"

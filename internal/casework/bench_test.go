@@ -12,7 +12,8 @@ import (
 	"caseforms/internal/store"
 )
 
-// region is a store with a year of a region in it: so many hand-offs, ten times as many entries in the ledger, one in thirty not answered.
+// region is a store with a year of a region in it: so many hand-offs in a twentieth as many cases, ten times as many entries in the ledger, one
+// in thirty not answered.
 // CASEFORMS_BENCH_HANDOFFS says how many; the year of a region has 100,000.
 func region(b *testing.B) *office {
 	b.Helper()
@@ -21,8 +22,13 @@ func region(b *testing.B) *office {
 		n, _ = strconv.Atoi(s)
 	}
 	o := newOffice(b)
-	template := o.record("petra", Record{Form: "cp1", Case: sample(b, "01-simple")})
 	a := o.as("petra")
+	var templates []*Issued
+	for i := range max(1, n/20) {
+		data := with(b, sample(b, "01-simple"), fmt.Sprintf("X%06d", i+10), "person", "crn")
+		data = with(b, with(b, data, "", "person", "prison_number"), "", "person", "pnc")
+		templates = append(templates, o.record("petra", Record{Form: "cp1", Case: data, Outputs: []Output{{Format: "txt"}}}))
+	}
 	day := func(i int) caseforms.Date { return caseforms.DateOf(o.clock).AddDays(-i * 360 / n) }
 	work := make(chan int, 64)
 	done := make(chan error, 16)
@@ -30,10 +36,10 @@ func region(b *testing.B) *office {
 	for range 16 {
 		go func() {
 			for i := range work {
-				on := day(i)
+				on, template := day(i), templates[i%len(templates)]
 				f := store.Follow{Content: []byte(`{"to":"Northtown MASH"}`), HandOff: &store.HandOff{Ref: template.Ref, Version: 1, Case: template.Case, Form: "cp1", Team: "North", Channel: "hand", Children: 2,
 					Day: on, At: o.clock, By: a.ID, AnswerBy: on.AddDays(5), State: store.HandOffOpen}}
-				f.Start = []store.FollowUp{{Subject: fmt.Sprint("bench|", i), Rule: "C06", Case: template.Case, Ref: template.Ref, Owner: a.ID, Team: "North", From: on, Due: on.AddDays(5), How: "within three working days",
+				f.Start = []store.FollowUp{{Subject: fmt.Sprint("bench|", i), Rule: "C06", Case: template.Case, Ref: template.Ref, Owner: a.ID, Team: "North", From: on, First: on.AddDays(5), Due: on.AddDays(5), How: "within three working days",
 					StepDay: on.AddDays(5)}}
 				if i%30 != 0 {
 					f.HandOff.State, f.HandOff.Answered, f.Start = store.HandOffAnswered, on.AddDays(i%20), nil

@@ -22,6 +22,7 @@ type Due struct {
 	OwnerName string
 	Form      string // of the document it is about
 	Over      int    // working days overdue; 0 when it is not
+	ToManager bool   // a manager has been told, or it is theirs to do
 	Step      string // the last rung of the ladder that was climbed, in words
 	Chase     string // a chase to the agency that is ready, with references only
 	Card      Card   // empty when the actor may not see the case
@@ -30,6 +31,7 @@ type Due struct {
 // DueFilter says what of it somebody wants to see.
 type DueFilter struct {
 	Mine bool
+	Told bool   // what a manager has to know: rungs that reached them, and duties that are theirs
 	Team string // "" is every team
 	Area *string
 	Days int // also what falls due within so many days
@@ -46,7 +48,13 @@ func (k *Desk) Due(ctx context.Context, a caseforms.Actor, filter DueFilter) ([]
 	if _, err := k.Tick(ctx); err != nil {
 		return nil, err
 	}
-	q := store.DueQuery{By: k.today().AddDays(filter.Days), Team: filter.Team, Area: filter.Area, Most: MostDue}
+	q := store.DueQuery{By: k.today().AddDays(filter.Days), Area: filter.Area, Most: MostDue}
+	if filter.Team != "" {
+		var err error
+		if q.Teams, err = k.teams(ctx, filter.Team); err != nil {
+			return nil, err
+		}
+	}
 	if filter.Mine {
 		q.Owner = a.ID
 	}
@@ -55,8 +63,25 @@ func (k *Desk) Due(ctx context.Context, a caseforms.Actor, filter DueFilter) ([]
 		return nil, err
 	}
 	out, err := k.tell(ctx, a, open)
+	if filter.Told {
+		out = slices.DeleteFunc(out, func(d Due) bool { return !d.ToManager })
+	}
 	if err == nil && len(out) > 0 {
 		err = k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "list of what is due read", Actor: a.ID, Detail: map[string]string{"lines": fmt.Sprint(len(out))}})
+	}
+	return out, err
+}
+
+// teams are the teams of a name, however it is written. A name that no team has is refused: nothing would be found, which looks as if all was well.
+func (k *Desk) teams(ctx context.Context, name string) (out []string, err error) {
+	users, err := k.store.Users(ctx)
+	for _, u := range users {
+		if strings.EqualFold(u.Team, name) && !slices.Contains(out, u.Team) {
+			out = append(out, u.Team)
+		}
+	}
+	if err == nil && out == nil {
+		err = &caseforms.Error{Kind: caseforms.NotFound, Msg: "nobody is in a team of this name", Hint: "caseforms user list shows people and teams"}
 	}
 	return out, err
 }
@@ -78,12 +103,15 @@ func (k *Desk) tell(ctx context.Context, a caseforms.Actor, us []store.FollowUp)
 	}
 	today := k.today()
 	areas := map[string]*matter{}
-	cards, forms, err := k.listed(ctx, a, us)
+	cards, hidden, forms, err := k.listed(ctx, a, us)
 	if err != nil {
 		return nil, err
 	}
 	var out []Due
 	for _, u := range us {
+		if hidden[u.Case] { // not even that there is something is told
+			continue
+		}
 		m := areas[u.Area]
 		if m == nil {
 			defs, err := k.load(u.Area)
@@ -102,8 +130,12 @@ func (k *Desk) tell(ctx context.Context, a caseforms.Actor, us []store.FollowUp)
 			d.Over = m.cal.WorkingDaysBetween(u.Due, today)
 			d.Over = max(d.Over, 1)
 		}
-		if steps := m.steps(&u); u.Stepped > 0 && u.Stepped <= len(steps) {
-			d.Step = steps[u.Stepped-1].Says.In(m.defs.Lang)
+		d.ToManager = strings.Contains(d.Who, "manager")
+		for i, s := range m.steps(&u) {
+			if i < max(u.Stepped, u.Told) {
+				d.Step = s.Says.In(m.defs.Lang)
+				d.ToManager = d.ToManager || s.Step == "manager" || s.Step == "escalate"
+			}
 		}
 		if u.Ref != "" {
 			d.Form = forms[u.Ref]
@@ -118,7 +150,8 @@ func (k *Desk) tell(ctx context.Context, a caseforms.Actor, us []store.FollowUp)
 }
 
 // listed are the cards of the cases that the actor may see, and the forms of the documents, of many follow-ups at once.
-func (k *Desk) listed(ctx context.Context, a caseforms.Actor, us []store.FollowUp) (map[caseforms.CaseID]Card, map[caseforms.Ref]string, error) {
+// hidden are the cases that are restricted, and not to them.
+func (k *Desk) listed(ctx context.Context, a caseforms.Actor, us []store.FollowUp) (out map[caseforms.CaseID]Card, hidden map[caseforms.CaseID]bool, forms map[caseforms.Ref]string, err error) {
 	ids, refs := map[caseforms.CaseID]bool{}, map[caseforms.Ref]bool{}
 	for _, u := range us {
 		ids[u.Case] = true
@@ -126,29 +159,29 @@ func (k *Desk) listed(ctx context.Context, a caseforms.Actor, us []store.FollowU
 			refs[u.Ref] = true
 		}
 	}
-	forms, err := k.store.FormsOf(ctx, slices.Collect(maps.Keys(refs)))
-	if err != nil {
-		return nil, nil, err
+	if forms, err = k.store.FormsOf(ctx, slices.Collect(maps.Keys(refs))); err != nil {
+		return nil, nil, nil, err
 	}
-	out := map[caseforms.CaseID]Card{}
-	if !a.Is(caseforms.RolePractitioner, caseforms.RoleManager) {
-		return out, forms, nil
-	}
+	out, hidden = map[caseforms.CaseID]Card{}, map[caseforms.CaseID]bool{}
 	cards, err := k.store.Cards(ctx, slices.Collect(maps.Keys(ids)))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for id, c := range cards {
 		if c.Case.Restricted && !allowed(a, c.Case.Access) {
+			hidden[id] = true
+			continue
+		}
+		if !a.Is(caseforms.RolePractitioner, caseforms.RoleManager) {
 			continue
 		}
 		var card Card
 		if json.Unmarshal(c.Card, &card) != nil {
-			return nil, nil, &caseforms.Error{Kind: caseforms.Internal, Msg: "the summary of case " + string(id) + " is damaged"}
+			return nil, nil, nil, &caseforms.Error{Kind: caseforms.Internal, Msg: "the summary of case " + string(id) + " is damaged"}
 		}
 		out[id] = card
 	}
-	return out, forms, nil
+	return out, hidden, forms, nil
 }
 
 // chaseText is what the agency is asked. It has the reference and no name.
@@ -157,7 +190,7 @@ func chaseText(defs *caseforms.Definitions, u *store.FollowUp, form string) stri
 	if f, err := defs.Form(form); err == nil {
 		title = f.Title.In(defs.Lang)
 	}
-	return fmt.Sprintf("On %s we sent you %s, reference %s, and have had no answer. Please tell us what you have decided, or when you will, quoting the reference.", u.From.Long(), title, u.Ref)
+	return fmt.Sprintf("On %s you had %s from us, reference %s. We do not know yet what you have decided. Please tell us, or when you will, quoting the reference.", u.From.Long(), title, u.Ref)
 }
 
 // Transfer gives somebody's caseload, or some of its cases, to somebody else: cases, open follow-ups and drafts (0.4 point 18).
@@ -187,6 +220,9 @@ func (k *Desk) Transfer(ctx context.Context, a caseforms.Actor, from, to string,
 	if err != nil {
 		return 0, err
 	}
+	if t.ID == f.ID {
+		return 0, &caseforms.Error{Kind: caseforms.Invalid, Msg: "a caseload goes to somebody else"}
+	}
 	if !t.Active || !t.Is(caseforms.RolePractitioner, caseforms.RoleManager) {
 		return 0, &caseforms.Error{Kind: caseforms.Invalid, Msg: "a caseload goes to somebody with an open account who works on cases"}
 	}
@@ -201,6 +237,15 @@ func (k *Desk) Transfer(ctx context.Context, a caseforms.Actor, from, to string,
 			}
 		}
 		cases = only
+	}
+	for _, id := range cases {
+		c, err := k.store.FindCase(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		if c.Restricted && !allowed(t.Actor, c.Access) {
+			return 0, &caseforms.Error{Kind: caseforms.Conflict, Msg: "case " + string(id) + " is restricted, and they may not see it; nothing was handed over", Hint: "let them see it first: caseforms restrict " + string(id) + " --to " + t.Login}
+		}
 	}
 	o := &store.OwnerOfCases{Cases: cases, From: f.ID, To: t.ID, Team: t.Team}
 	drafts, err := k.store.Drafts(ctx, "")

@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -46,8 +47,8 @@ type content struct {
 
 // HandedOver is a hand-off that was recorded, and what is to be done now.
 type HandedOver struct {
-	ID  int64
-	Due []Due
+	Number int // which hand-off of the document it is
+	Due    []Due
 }
 
 // HandOver records that a document was handed over, and starts what the procedures then ask for.
@@ -70,8 +71,9 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 		return nil, err
 	}
 	v := m.doc.Latest()
-	if !v.Erased.IsZero() {
-		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(h.Ref) + " was erased"}
+	const before = 31 * 24 * time.Hour // a referral may be telephoned first and recorded after
+	if at.Before(v.Issued.Add(-before)) {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "it was issued on " + longDate(v.Issued) + ", long after it is said to have been handed over", Hint: "is it the right document, and the right day?"}
 	}
 	children, err := k.childrenOf(ctx, v)
 	if err != nil {
@@ -87,13 +89,27 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 		Ref: h.Ref, Version: v.Number, Case: m.c.ID, Form: m.doc.Form, Area: v.Area, Team: m.c.Team, Channel: string(h.Channel), Children: children, Day: day, At: at, By: a.ID,
 		Urgent: m.record != nil && m.defs.Urgent(form, m.record), State: store.HandOffClosed,
 	}}
+	m.issued = caseforms.DateOf(caseforms.London(v.Issued))
 	k.happened(m, event, h.Ref, &f)
+	joined, err := k.joins(ctx, m, &h)
+	if err != nil {
+		return nil, err
+	}
+	if joined { // the same office has it already, and its clock runs: by telephone first and then on paper, or a corrected issue
+		f.Start = nil
+	}
 	if h.Channel == ByTelephone { // whoever handed it over by telephone has telephoned (0.4 point 3)
 		f.Start = slices.DeleteFunc(f.Start, func(u store.FollowUp) bool { return slices.Contains(m.defs.Duties.Rule(u.Rule).Ends, "note:call") })
+		for _, u := range m.runs {
+			if d := m.defs.Duties.Rule(u.Rule); u.State == store.FollowUpOpen && u.Ref == h.Ref && d != nil && slices.Contains(d.Ends, "note:call") && !changes(&f, u.ID) {
+				end(&u, store.FollowUpDone, "note:call", day)
+				f.Change = append(f.Change, u)
+			}
+		}
 	}
 	for _, u := range f.Start {
 		if m.defs.Duties.Rule(u.Rule).Chases {
-			f.HandOff.State, f.HandOff.AnswerBy = store.HandOffOpen, u.Due
+			f.HandOff.State, f.HandOff.AnswerBy = store.HandOffOpen, u.First
 		}
 	}
 	if f.Content, err = json.Marshal(content{h.To, h.With, h.Note}); err != nil {
@@ -105,7 +121,29 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 		return nil, again(err)
 	}
 	due, err := k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return u.HandOff == f.HandOff.ID })
-	return &HandedOver{f.HandOff.ID, due}, err
+	number := 1
+	for _, o := range m.hands {
+		if o.Ref == h.Ref {
+			number++
+		}
+	}
+	return &HandedOver{number, due}, err
+}
+
+// joins tells whether a hand-off goes to an office that has the document already and has not answered.
+func (k *Desk) joins(ctx context.Context, m *matter, h *HandOver) (bool, error) {
+	for i := range m.hands {
+		if o := &m.hands[i]; o.Ref == h.Ref && (o.State == store.HandOffOpen || o.State == store.HandOffPart) {
+			c, err := k.handOffContent(ctx, o)
+			if err != nil {
+				return false, err
+			}
+			if strings.EqualFold(c.To, h.To) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // matter is a document, its case and what is known of it.
@@ -117,6 +155,7 @@ type matter struct {
 	record *caseforms.Case // nil when today's definitions cannot read it
 	runs   []store.FollowUp
 	hands  []store.HandOff
+	issued caseforms.Date // of a document that is handed over: when this issue was issued
 }
 
 // matter reads what an act on a document, or on a case, is about, and lets nobody near it who may not see it.
@@ -137,6 +176,9 @@ func (k *Desk) matter(ctx context.Context, a caseforms.Actor, of any, what strin
 	}
 	if err := k.see(ctx, a, m.c, what); err != nil {
 		return nil, err
+	}
+	if m.doc != nil && !m.doc.Latest().Erased.IsZero() {
+		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(m.doc.Ref) + " was erased on " + longDate(m.doc.Latest().Erased)}
 	}
 	area := m.c.Area
 	if m.doc != nil {
@@ -206,7 +248,11 @@ func (k *Desk) childrenOf(ctx context.Context, v *store.Version) (int, error) {
 func (k *Desk) happened(m *matter, h caseforms.Happening, ref caseforms.Ref, f *store.Follow) {
 	today := k.today()
 	for _, r := range m.defs.Start(h, m.record, m.cal) {
-		if m.unless(r.Duty) {
+		// One clock of a kind is enough: what asks for the same while it still runs changes nothing. A hand-off has a clock of its own.
+		running := h.Handed == "" && slices.ContainsFunc(m.runs, func(u store.FollowUp) bool {
+			return u.Rule == r.Duty.Rule && u.Ref == ref && u.State == store.FollowUpOpen
+		})
+		if m.unless(r.Duty) || running {
 			continue
 		}
 		f.Start = append(f.Start, k.starting(m, r, ref, today))
@@ -217,8 +263,11 @@ func (k *Desk) happened(m *matter, h caseforms.Happening, ref caseforms.Ref, f *
 		if u.State != store.FollowUpOpen || d == nil || !slices.ContainsFunc(d.Ends, func(e string) bool { return e != "response" && slices.Contains(endings, e) }) {
 			continue
 		}
-		if ref != "" && u.Ref != "" && u.Ref != ref {
-			continue // what was said of one document ends nothing of another
+		if u.Ref != "" && u.Ref != ref {
+			continue // what was said of one document, or of the case alone, ends nothing of another document
+		}
+		if h.On.Before(u.From) && u.Ref != "" || h.Noted != "" && h.On.Before(u.From) && !d.Dated(u.About) || h.Handed != "" && m.issued.Before(u.From) && !d.Dated(u.About) {
+			continue // it was before: it cannot be what was asked for
 		}
 		end(&u, store.FollowUpDone, endings[0], h.On)
 		f.Change = append(f.Change, u)
@@ -242,7 +291,7 @@ func (m *matter) unless(d *caseforms.Duty) bool {
 func (k *Desk) starting(m *matter, r caseforms.Running, ref caseforms.Ref, today caseforms.Date) store.FollowUp {
 	u := store.FollowUp{
 		Subject: strings.Join([]string{r.Duty.Rule, string(m.c.ID), string(ref), r.About}, "|"), Rule: r.Duty.Rule, Case: m.c.ID, Ref: ref, About: r.About,
-		Owner: m.c.Owner, Team: m.c.Team, Area: m.c.Area, State: store.FollowUpOpen, From: r.From, Due: r.On, How: r.How, Round: 1,
+		Owner: m.c.Owner, Team: m.c.Team, Area: m.c.Area, State: store.FollowUpOpen, From: r.From, First: r.On, Due: r.On, How: r.How, Round: 1,
 	}
 	if u.Due.Before(today) {
 		u.Due, u.How = today, u.How+"; that was past when it was entered, so it is due now"
@@ -260,20 +309,23 @@ func end(u *store.FollowUp, state store.FollowUpState, why string, on caseforms.
 	u.State, u.Ended, u.EndedOn, u.StepDay = state, why, on, caseforms.Date{}
 }
 
-// steps are the rungs of the ladder of a duty. Only an agency that is chased gets a chase prepared.
+// steps are the rungs of the ladder of a duty. Only where an agency is chased is there a chase to prepare and a counterpart to go to.
 func (m *matter) steps(u *store.FollowUp) (out []caseforms.ChaseStep) {
 	d := m.defs.Duties.Rule(u.Rule)
 	for _, s := range m.defs.Duties.Chase {
-		if s.Step != "prepare" || d != nil && d.Chases {
+		if d != nil && d.Chases || s.Step == "remind" || s.Step == "manager" {
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
+// early tells of a rung that it is climbed with the chase itself, from its round on: whoever has to chase again is not alone with it.
+func early(u *store.FollowUp, s caseforms.ChaseStep) bool { return s.Round > 1 && u.Round >= s.Round }
+
 // stepDay is when a rung is reached.
 func (m *matter) stepDay(u *store.FollowUp, s caseforms.ChaseStep) caseforms.Date {
-	if s.After == 0 || s.Round > 0 && u.Round >= s.Round {
+	if s.After == 0 || early(u, s) {
 		return u.Due
 	}
 	return m.cal.Within(u.Due, s.After).On
@@ -298,7 +350,7 @@ func (k *Desk) Tick(ctx context.Context) (int, error) {
 		if err != nil || len(due) == 0 {
 			return climbed, err
 		}
-		f := store.Follow{Stale: true}
+		f := store.Follow{}
 		for _, u := range due {
 			m := areas[u.Area]
 			if m == nil {
@@ -318,19 +370,20 @@ func (k *Desk) Tick(ctx context.Context) (int, error) {
 				u.Stepped++
 			}
 			u.StepDay = m.nextStep(&u)
-			if u.Stepped == from {
-				u.StepDay = m.nextStep(&u)
-			}
-			f.Change = append(f.Change, u)
-			if u.Stepped > from {
-				step := steps[u.Stepped-1]
-				detail := map[string]string{"rule": u.Rule, "due": u.Due.String(), "round": strconv.Itoa(u.Round)}
-				if missed := u.Stepped - from - 1; missed > 0 {
-					detail["missed"] = strconv.Itoa(missed)
+			step := store.Step{FollowUp: u}
+			for top := u.Stepped - 1; top >= from; top-- {
+				if early(&u, steps[top]) && top < u.Told {
+					continue // it was climbed with the chase
 				}
-				f.Entries = append(f.Entries, store.Entry{What: "follow-up: " + step.Step, Actor: caseforms.Scheduler().ID, Case: u.Case, Ref: u.Ref, Detail: detail})
+				e := stepEntry(&u, steps[top].Step, caseforms.Scheduler().ID)
+				if missed := u.Stepped - from - 1; missed > 0 {
+					e.Detail["missed"] = strconv.Itoa(missed)
+				}
+				step.Entry = &e
 				climbed++
+				break
 			}
+			f.Steps = append(f.Steps, step)
 		}
 		if err := k.store.Follow(ctx, f); err != nil {
 			return climbed, again(err)
@@ -341,10 +394,15 @@ func (k *Desk) Tick(ctx context.Context) (int, error) {
 	}
 }
 
+// stepEntry is what the ledger is to know of a rung.
+func stepEntry(u *store.FollowUp, step, actor string) store.Entry {
+	return store.Entry{What: "follow-up: " + step, Actor: actor, Case: u.Case, Ref: u.Ref, Detail: map[string]string{"rule": u.Rule, "due": u.Due.String(), "round": strconv.Itoa(u.Round)}}
+}
+
 // Answer says what somebody answered to a document.
 type Answer struct {
 	Ref      caseforms.Ref
-	HandOff  int64  // which of its hand-offs; 0 is the only one that is open
+	HandOff  int64  // which of its hand-offs, by its number on the timeline; 0 is the only one that is open
 	Kind     string // a kind of response of its form
 	From     string // who answered
 	Note     string
@@ -362,7 +420,21 @@ type Answered struct {
 
 // Answer records a response. Only this ends a follow-up (0.4 point 15): what came by e-mail or on paper is read by a person first. An answer
 // about some of the children leaves the others open; what only asks for more keeps the clock running.
-func (k *Desk) Answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answered, error) {
+func (k *Desk) Answer(ctx context.Context, a caseforms.Actor, r Answer) (out *Answered, err error) {
+	err = retried(func() error { out, err = k.answer(ctx, a, r); return err })
+	return out, err
+}
+
+// retried does an act again of which something changed between the look and the act: the ladder was climbed, somebody answered.
+func retried(act func() error) error {
+	for try := 0; ; try++ {
+		if err := act(); !errors.Is(err, store.ErrChanged) || try == 5 {
+			return again(err)
+		}
+	}
+}
+
+func (k *Desk) answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answered, error) {
 	m, err := k.matter(ctx, a, r.Ref, "record a response")
 	if err != nil {
 		return nil, err
@@ -405,10 +477,11 @@ func (k *Desk) Answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 		return nil, err
 	}
 	settled := *h
-	settled.Outcome = r.Kind
-	if kind.Ends {
-		if settled.State = store.HandOffPart; out.Ends {
-			settled.State, settled.Answered = store.HandOffAnswered, day
+	if h.State != store.HandOffAnswered { // what came after it was answered is one more response and changes no figure
+		if settled.Outcome = r.Kind; kind.Ends {
+			if settled.State = store.HandOffPart; out.Ends {
+				settled.State, settled.Answered = store.HandOffAnswered, day
+			}
 		}
 	}
 	f.Settle = &settled
@@ -416,13 +489,14 @@ func (k *Desk) Answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 	k.happened(m, event, r.Ref, &f)
 	for _, u := range m.runs {
 		d := m.defs.Duties.Rule(u.Rule)
-		if u.State != store.FollowUpOpen || u.HandOff != h.ID || d == nil || !slices.Contains(d.Ends, "response") || changes(&f, u.ID) {
+		mine := u.HandOff == h.ID || u.HandOff == 0 && u.Ref == r.Ref
+		if u.State != store.FollowUpOpen || !mine || d == nil || !slices.Contains(d.Ends, "response") || changes(&f, u.ID) {
 			continue
 		}
 		switch {
 		case out.Ends:
 			end(&u, store.FollowUpDone, "response", day)
-		case !kind.Ends:
+		case !kind.Ends && d.Chases:
 			m.defer1(&u, k.today(), "they asked for more")
 		default:
 			continue
@@ -436,7 +510,7 @@ func (k *Desk) Answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 	}
 	f.Entries = append(f.Entries, e)
 	if err := k.store.Follow(ctx, f); err != nil {
-		return nil, again(err)
+		return nil, err
 	}
 	started := map[string]bool{}
 	for _, u := range f.Start {
@@ -446,11 +520,10 @@ func (k *Desk) Answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 	return out, err
 }
 
-// defer1 puts a deadline off by at most one working day: there is something to read first (0.4 point 15).
+// defer1 puts a deadline off by at most one working day, once a round: there is something to read first (0.4 point 15). What is overdue stays so.
 func (m *matter) defer1(u *store.FollowUp, today caseforms.Date, why string) {
-	if later := m.cal.Within(today, 1); u.Due.Before(later.On) {
-		u.Due, u.How = later.On, why+": "+later.How
-		u.Stepped = 0
+	if later := m.cal.Within(today, 1); u.Deferred != u.Round && !u.Due.Before(today) && u.Due.Before(later.On) {
+		u.Due, u.How, u.Deferred = later.On, why+": "+later.How, u.Round
 		u.StepDay = m.nextStep(u)
 	}
 }
@@ -463,7 +536,7 @@ func (k *Desk) handOff(ctx context.Context, ref caseforms.Ref, id int64) (*store
 	}
 	var waiting []*store.HandOff
 	for i := range all {
-		if h := &all[i]; id == h.ID {
+		if h := &all[i]; id == int64(i+1) {
 			return h, nil
 		} else if h.State == store.HandOffOpen || h.State == store.HandOffPart {
 			waiting = append(waiting, h)
@@ -534,7 +607,12 @@ type Note struct {
 	At    time.Time
 	Done  string         // the rule whose duty is done with it
 	Until caseforms.Date // of the kind pause: until when nothing is expected
+	// HandOff is which hand-off of the document a chase, a reply or a pause is about, by its number; 0 is the only one that is open.
+	HandOff int64
 }
+
+// noted is what the ledger calls a note. Its kind is in the detail: it may tell something of the person.
+const noted = "note"
 
 // The kinds of note that mean something to every follow-up.
 const (
@@ -544,7 +622,12 @@ const (
 )
 
 // Note enters a note, and starts and ends what goes with it.
-func (k *Desk) Note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, error) {
+func (k *Desk) Note(ctx context.Context, a caseforms.Actor, n Note) (due []Due, err error) {
+	err = retried(func() error { due, err = k.note(ctx, a, n); return err })
+	return due, err
+}
+
+func (k *Desk) note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, error) {
 	var of any = n.Case
 	if n.Ref != "" {
 		of = n.Ref
@@ -576,13 +659,16 @@ func (k *Desk) Note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, erro
 	day := caseforms.DateOf(caseforms.London(at))
 	f := store.Follow{}
 	k.happened(m, caseforms.Happening{Noted: n.Kind, On: day}, n.Ref, &f)
-	if err := k.special(m, &n, day, &f); err != nil {
+	if !n.Until.IsZero() && n.Kind != notePause {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "only a pause has an end", Hint: "say --kind pause with --until"}
+	}
+	if err := k.special(ctx, a, m, &n, day, &f); err != nil {
 		return nil, err
 	}
-	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Collection}, What: "note: " + n.Kind, Actor: a.ID, Case: m.c.ID, Ref: n.Ref,
-		Detail: map[string]string{"label": kind.Label.In(m.defs.Lang), "with": n.With, "text": n.Text, "at": at.UTC().Format(time.RFC3339), "done": n.Done}})
+	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Collection}, What: noted, Actor: a.ID, Case: m.c.ID, Ref: n.Ref,
+		Detail: map[string]string{"kind": n.Kind, "label": kind.Label.In(m.defs.Lang), "with": n.With, "text": n.Text, "at": at.UTC().Format(time.RFC3339), "done": n.Done}})
 	if err := k.store.Follow(ctx, f); err != nil {
-		return nil, again(err)
+		return nil, err
 	}
 	started := map[string]bool{}
 	for _, u := range f.Start {
@@ -592,28 +678,64 @@ func (k *Desk) Note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, erro
 }
 
 // special does what some notes mean to follow-ups that run: a chase, a reply, a pause, and that a duty is done.
-func (k *Desk) special(m *matter, n *Note, day caseforms.Date, f *store.Follow) error {
+func (k *Desk) special(ctx context.Context, a caseforms.Actor, m *matter, n *Note, day caseforms.Date, f *store.Follow) error {
+	only, err := k.meant(m, n)
+	if err != nil {
+		return err
+	}
+	today := k.today()
 	changed := 0
 	for _, u := range m.runs {
 		d := m.defs.Duties.Rule(u.Rule)
 		if u.State != store.FollowUpOpen || d == nil || n.Ref != "" && u.Ref != "" && u.Ref != n.Ref || changes(f, u.ID) {
 			continue
 		}
+		chased := d.Chases && u.HandOff != 0 && (only == 0 || u.HandOff == only) && u.Ref == n.Ref
 		switch {
 		case n.Done != "" && strings.EqualFold(n.Done, u.Rule):
+			if err := mayEnd(a, m, d); err != nil {
+				return err
+			}
+			if n.Ref == "" && u.Ref != "" {
+				return &caseforms.Error{Kind: caseforms.Invalid, Msg: u.Rule + " is about a document", Hint: "name the document: caseforms note " + string(u.Ref) + " …"}
+			}
 			end(&u, store.FollowUpDone, caseforms.EndDone, day)
-		case n.Kind == noteChase && d.Chases:
+		case n.Kind == noteChase && chased:
+			i := slices.IndexFunc(m.hands, func(h store.HandOff) bool { return h.ID == u.HandOff })
+			if i >= 0 && day.Before(m.hands[i].Day) {
+				return &caseforms.Error{Kind: caseforms.Invalid, Msg: "the chase is dated before the document was handed over, on " + m.hands[i].Day.Long()}
+			}
 			next := d.Next(day, m.cal)
-			u.Due, u.How, u.Round, u.Stepped, u.Paused = next.On, "chased: "+next.How, u.Round+1, 0, caseforms.Date{}
+			if next.On.Before(u.Due) {
+				next.On, next.How = u.Due, u.How // chased before it fell due: it does not come earlier for that
+			}
+			u.Due, u.How, u.Round, u.Stepped, u.Told, u.Paused = next.On, "chased: "+next.How, u.Round+1, 0, 0, caseforms.Date{}
+			for i, s := range m.steps(&u) {
+				if early(&u, s) {
+					u.Told = i + 1
+				}
+			}
+			if u.Told > 0 {
+				f.Entries = append(f.Entries, stepEntry(&u, m.steps(&u)[u.Told-1].Step, caseforms.Scheduler().ID))
+			}
 			u.StepDay = m.nextStep(&u)
-		case n.Kind == noteReply && d.Chases:
-			m.defer1(&u, k.today(), "a reply is to be read, and the response recorded")
-		case n.Kind == notePause && (d.Chases || n.Ref == u.Ref):
-			if !day.Before(n.Until) {
+		case n.Kind == noteReply && chased:
+			m.defer1(&u, today, "a reply is to be read, and the response recorded")
+		case n.Kind == notePause && chased:
+			if n.Until.IsZero() {
+				return &caseforms.Error{Kind: caseforms.Invalid, Msg: "a pause has an end", Hint: "say until when with --until"}
+			}
+			if !today.Before(n.Until) {
 				return &caseforms.Error{Kind: caseforms.Invalid, Msg: "a pause has an end in the future", Hint: "say until when with --until"}
 			}
-			next := m.cal.NoLaterThan(n.Until)
-			u.Due, u.How, u.Paused, u.Stepped = next.On, "paused until then: "+next.How, n.Until, 0
+			on := n.Until
+			for !m.cal.WorkingDay(on) {
+				on = on.AddDays(1)
+			}
+			if on.Before(u.Due) {
+				continue // it is not expected before anyhow
+			}
+			u.Due, u.How, u.Paused, u.Stepped = on, "paused until "+n.Until.Long(), n.Until, 0
 			u.StepDay = m.nextStep(&u)
 		default:
 			continue
@@ -621,15 +743,70 @@ func (k *Desk) special(m *matter, n *Note, day caseforms.Date, f *store.Follow) 
 		changed++
 		f.Change = append(f.Change, u)
 	}
-	if changed == 0 && (n.Done != "" || n.Kind == noteChase || n.Kind == notePause) {
-		return &caseforms.Error{Kind: caseforms.NotFound, Msg: "nothing of that kind is open here", Hint: "caseforms due shows what is"}
+	switch {
+	case changed > 0 || n.Done == "" && n.Kind != noteChase && n.Kind != notePause:
+		return nil
+	case n.Done != "" && m.defs.Duties.Rule(n.Done) == nil:
+		return &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no rule " + strconv.Quote(n.Done), Hint: "caseforms due shows the rules that are open"}
+	case n.Done == "" && n.Ref == "":
+		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "a chase, a reply and a pause are about a document", Hint: "name its reference instead of the case"}
+	}
+	return &caseforms.Error{Kind: caseforms.NotFound, Msg: "nothing of that kind is open here", Hint: "caseforms due shows what is"}
+}
+
+// mayEnd tells whether somebody may say of a duty that it is done: not of one that only a response ends (0.4 point 15), and of what a manager
+// enters themselves only a manager (002:658).
+func mayEnd(a caseforms.Actor, m *matter, d *caseforms.Duty) error {
+	if slices.Contains(d.Ends, "response") {
+		return &caseforms.Error{Kind: caseforms.Invalid, Msg: d.Rule + " goes on until somebody answers", Hint: "record what they answered: caseforms answer"}
+	}
+	managers := false
+	for _, e := range d.Ends {
+		kind, ok := strings.CutPrefix(e, "note:")
+		if !ok {
+			return nil
+		}
+		n := m.defs.Duties.Note(kind)
+		if n == nil || !n.Manager {
+			return nil
+		}
+		managers = true
+	}
+	if managers {
+		return a.Need("say that this is done: a manager enters it themselves (002:658)", caseforms.RoleManager)
 	}
 	return nil
 }
 
+// meant is the hand-off that a note is about; 0 when it is about none, or the document has no open one.
+func (k *Desk) meant(m *matter, n *Note) (int64, error) {
+	if n.Ref == "" || n.Kind != noteChase && n.Kind != noteReply && n.Kind != notePause {
+		return 0, nil
+	}
+	var all, open []store.HandOff
+	for _, h := range m.hands {
+		if h.Ref == n.Ref {
+			if all = append(all, h); h.State == store.HandOffOpen || h.State == store.HandOffPart {
+				open = append(open, h)
+			}
+		}
+	}
+	switch {
+	case n.HandOff > 0 && int(n.HandOff) <= len(all):
+		return all[n.HandOff-1].ID, nil
+	case n.HandOff != 0:
+		return 0, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(n.Ref) + " has no such hand-off", Hint: "caseforms show " + string(n.Ref) + " numbers them"}
+	case len(open) > 1:
+		return 0, &caseforms.Error{Kind: caseforms.Conflict, Msg: string(n.Ref) + " was handed to several, and several have not answered", Hint: "say which with --hand-off; caseforms show " + string(n.Ref) + " numbers them"}
+	case len(open) == 1:
+		return open[0].ID, nil
+	}
+	return 0, nil
+}
+
 // following works out, when a case record is issued, what its dates and changes start, move and end. Nobody's deadline moves in silence: each
-// move is in the ledger.
-func (k *Desk) following(m *matter, opened bool, changed []string, actor string, f *store.Follow) {
+// move is in the ledger. removed are the facts that the record does not have any more: a thinner record, such as an urgent referral's, ends no clock.
+func (k *Desk) following(m *matter, opened bool, changed, removed []string, actor string, f *store.Follow) {
 	today := k.today()
 	if opened {
 		k.happened(m, caseforms.Happening{Opened: true, On: today}, "", f)
@@ -641,27 +818,27 @@ func (k *Desk) following(m *matter, opened bool, changed []string, actor string,
 	}
 	now := slices.DeleteFunc(m.defs.OfCase(m.record, m.cal), func(r caseforms.Running) bool { return m.unless(r.Duty) })
 	for _, r := range now {
-		i := slices.IndexFunc(m.runs, func(u store.FollowUp) bool { return u.Rule == r.Duty.Rule && u.About == r.About && u.From == r.From })
+		same := func(state store.FollowUpState) bool {
+			return slices.ContainsFunc(m.runs, func(u store.FollowUp) bool {
+				return u.Rule == r.Duty.Rule && u.About == r.About && u.From == r.From && u.State == state
+			})
+		}
 		moved := slices.IndexFunc(m.runs, func(u store.FollowUp) bool {
-			return u.Rule == r.Duty.Rule && u.About == r.About && u.State == store.FollowUpOpen
+			return u.Rule == r.Duty.Rule && u.About == r.About && u.State == store.FollowUpOpen && !changes(f, u.ID)
 		})
 		next := k.starting(m, r, "", today)
 		next.Subject += "|" + r.From.String()
 		switch {
-		case i >= 0 && m.runs[i].State != store.FollowUpVoid: // it runs already, or was done
-		case i >= 0: // it was gone and is back
-			u := m.runs[i]
-			u.State, u.Due, u.How, u.Stepped, u.Ended, u.EndedOn = store.FollowUpOpen, next.Due, next.How, 0, "", caseforms.Date{}
-			u.StepDay = m.nextStep(&u)
-			f.Change = append(f.Change, u)
+		case same(store.FollowUpOpen), same(store.FollowUpDone): // it runs already, or was done
 		case moved >= 0:
 			u := m.runs[moved]
 			was := u.Due
-			u.Subject, u.From, u.Due, u.How, u.Stepped = next.Subject, r.From, next.Due, next.How+"; it was "+was.Long()+" before the date changed", 0
+			u.Subject, u.From, u.First, u.Due, u.How, u.Stepped = next.Subject, r.From, next.First, next.Due, next.How+"; it was "+was.Long()+" before the date changed", 0
 			u.StepDay = m.nextStep(&u)
 			f.Change = append(f.Change, u)
 			f.Entries = append(f.Entries, store.Entry{What: "follow-up: moved", Actor: actor, Case: m.c.ID, Detail: map[string]string{"rule": u.Rule, "from": was.String(), "to": u.Due.String()}})
-		case r.From.Before(today) && !r.From.Before(r.On): // it was to be done before something that is over: nobody can do it any more
+		case r.From.Before(today) && (!r.From.Before(r.On) || r.On.AddDays(longAgo).Before(today)):
+			// It was to be done before something that is over, or long ago, before anybody entered it: nobody can do it in time any more.
 		default:
 			f.Start = append(f.Start, next)
 		}
@@ -674,14 +851,18 @@ func (k *Desk) following(m *matter, opened bool, changed []string, actor string,
 			f.Change = append(f.Change, u)
 			continue
 		}
-		dated := d != nil && d.Dated(u.About)
-		if u.State != store.FollowUpOpen || !dated || slices.ContainsFunc(now, func(r caseforms.Running) bool { return r.Duty.Rule == u.Rule && r.About == u.About }) {
+		current := func(r caseforms.Running) bool { return r.Duty.Rule == u.Rule && r.About == u.About && r.From == u.From }
+		if u.State != store.FollowUpOpen || d == nil || !d.Dated(u.About) || changes(f, u.ID) || slices.ContainsFunc(now, current) {
 			continue
 		}
-		if changes(f, u.ID) {
+		if d.Reads(removed) { // the record only does not say it any more: that ends nothing
 			continue
 		}
 		end(&u, store.FollowUpVoid, caseforms.EndNoLonger, today)
 		f.Change = append(f.Change, u)
+		f.Entries = append(f.Entries, store.Entry{What: "follow-up: no longer", Actor: actor, Case: m.c.ID, Detail: map[string]string{"rule": u.Rule, "due": u.Due.String()}})
 	}
 }
+
+// longAgo is how many days after its deadline something that happened before it was entered is not asked for any more.
+const longAgo = 14

@@ -235,7 +235,7 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 		}
 	}
 	m := &matter{c: &store.Case{Area: r.Area, Owner: a.ID, Team: a.Team}, record: c}
-	var changed []string
+	var changed, removed []string
 	if id == "" {
 		var err error
 		if id, err = caseforms.NewCaseID(nil); err != nil {
@@ -264,7 +264,7 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 			return err
 		}
 		i.Entry.Acts = append([]store.Act{store.Alteration}, i.Entry.Acts...)
-		if changed, err = k.changes(ctx, have, record, doubts); err != nil {
+		if changed, removed, err = k.changes(ctx, have, record, doubts); err != nil {
 			return err
 		}
 		m.c = have
@@ -280,7 +280,7 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 		return err
 	}
 	m.cal = m.defs.Calendar(k.closed...)
-	k.following(m, out.NewCase, changed, a.ID, &i.Follow)
+	k.following(m, out.NewCase, changed, removed, a.ID, &i.Follow)
 	card, err := json.Marshal(cardOf(c))
 	if err != nil {
 		return err
@@ -317,33 +317,36 @@ func (k *Desk) twice(ctx context.Context, r *Record, i *store.Issue, have *store
 	return nil
 }
 
-// changes are the paths of the facts of a case that a new record changes. What the case knew and the record does not is told: the writer may
-// have had an older record in hand.
-func (k *Desk) changes(ctx context.Context, have *store.Case, record []byte, doubts *[]caseforms.Problem) (keys []string, err error) {
+// changes are the paths of the facts of a case that a new record changes, and of those that it does not have any more. The latter are told:
+// the writer may have had an older record in hand.
+func (k *Desk) changes(ctx context.Context, have *store.Case, record []byte, doubts *[]caseforms.Problem) (changed, removed []string, err error) {
 	old, err := k.store.Record(ctx, have)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	diff, err := caseforms.ChangedFacts(old, record)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	gone := 0
+	stated := func(key string) bool { // a value gave way to a reason why there is none: that is an answer
+		return slices.ContainsFunc(diff, func(x caseforms.Difference) bool { return x.Key == key+".state" && x.Yours != "" })
+	}
 	for _, x := range diff {
-		keys = append(keys, x.Key)
-		if x.Yours == "" {
-			gone++
+		if x.Yours == "" && !stated(x.Key) {
+			removed = append(removed, x.Key)
+		} else {
+			changed = append(changed, x.Key)
 		}
 	}
-	if gone > 0 {
+	if gone := len(removed); gone > 0 {
 		by, err := k.nameOf(ctx, have.ChangedBy)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Msg: fmt.Sprintf("this record lacks %d answers that case %s had, last changed by %s at %s; the earlier record is kept with its documents", gone, have.ID, by, longTime(have.Changed)),
+		*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Msg: fmt.Sprintf("this record lacks %d answers that case %s had, last changed by %s at %s; the earlier record is kept with its documents, and no deadline ends for it", gone, have.ID, by, longTime(have.Changed)),
 			Hint: "was an older file used? put the answers back and issue it again"})
 	}
-	return keys, nil
+	return changed, removed, nil
 }
 
 // samePerson refuses a record that gives another number, or quite another name, than the case it is to belong to.

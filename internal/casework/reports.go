@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (k *Desk) report(title string) (*caseforms.Document, error) {
 
 // dueTable is what is due as a table.
 func dueTable(key, label string, list []Due) caseforms.DocSection {
-	t := &caseforms.Table{Key: key, Label: label, Layout: caseforms.LayoutTable, Columns: columns("Due*3", "Rule", "Reference*2", "Person*2", "Owner*2", "Ladder*2", "What to do*6")}
+	t := &caseforms.Table{Key: key, Label: label, Layout: caseforms.LayoutTable, Columns: columns("Due*3", "First due*2", "Rule", "Reference*2", "Person*2", "Owner*2", "Ladder*2", "What to do*6")}
 	for _, d := range list {
 		due := d.Due.Long()
 		if d.Over > 0 {
@@ -52,7 +53,7 @@ func dueTable(key, label string, list []Due) caseforms.DocSection {
 		if d.Chase != "" {
 			says += ". Chase: " + d.Chase
 		}
-		t.Rows = append(t.Rows, row(key, len(t.Rows), due, d.Rule, ref, d.Card.Name, d.OwnerName, d.Step, says))
+		t.Rows = append(t.Rows, row(key, len(t.Rows), due, d.First.String(), d.Rule, ref, d.Card.Name, d.OwnerName, d.Step, says))
 	}
 	return section(key, label, t)
 }
@@ -198,6 +199,7 @@ func (k *Desk) Log(ctx context.Context, a caseforms.Actor, of any) (*Log, error)
 			out.Contacts = append(out.Contacts, c)
 		}
 	}
+	slices.SortStableFunc(out.Contacts, func(a, b Contact) int { return a.At.Compare(b.At) })
 	out.Registers = registers(m)
 	return out, k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "log read", Actor: a.ID, Case: m.c.ID})
 }
@@ -220,7 +222,6 @@ func contact(defs *caseforms.Definitions, r store.Record, form string) (Contact,
 	if w := r.Detail["with"]; w != "" {
 		with = "With " + w
 	}
-	kind, _ := strings.CutPrefix(r.What, "note: ")
 	switch {
 	case strings.HasPrefix(r.What, "handed over by "):
 		c.Type = types[map[string]string{"check": "check", "cp1": "referral", "conference": "conference"}[form]]
@@ -237,8 +238,8 @@ func contact(defs *caseforms.Definitions, r store.Record, form string) (Contact,
 			about = "About child " + n
 		}
 		c.Text = words(fmt.Sprintf("Response to %s, reference %s: %s", title, r.Ref, r.Detail["label"]), about, with, r.Detail["text"])
-	case kind != r.What:
-		if n := defs.Duties.Note(kind); n != nil {
+	case r.What == noted:
+		if n := defs.Duties.Note(r.Detail["kind"]); n != nil {
 			c.Type = types[n.Contact]
 		}
 		label := r.Detail["label"]
@@ -329,12 +330,12 @@ func (f *Figures) add(h *store.HandOff, today caseforms.Date) {
 }
 
 // Median is the median of the days; -1 when nothing was answered.
-func (f *Figures) Median() int {
+func (f *Figures) Median() float64 {
 	if len(f.Days) == 0 {
 		return -1
 	}
 	s := slices.Sorted(slices.Values(f.Days))
-	return s[len(s)/2]
+	return float64(s[len(s)/2]+s[(len(s)-1)/2]) / 2
 }
 
 func share(n, of int) string {
@@ -359,6 +360,9 @@ func (k *Desk) Inspect(ctx context.Context, a caseforms.Actor, q Inspection, f r
 	}
 	if q.Case != "" {
 		return k.inspectCase(ctx, a, q.Case, f)
+	}
+	if q.To.Before(q.From) {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the span ends before it begins", Hint: "say --since and --until the other way round"}
 	}
 	if err := a.Need("make an inspection pack of an area", caseforms.RoleManager, caseforms.RoleAuditor); err != nil {
 		return nil, err
@@ -445,7 +449,7 @@ func figuresTable(key, label string, names []string, fs []*Figures) caseforms.Do
 	for i, f := range fs {
 		median, longest := "–", "–"
 		if n := f.Median(); n >= 0 {
-			median, longest = fmt.Sprint(n), fmt.Sprint(slices.Max(f.Days))
+			median, longest = strconv.FormatFloat(n, 'f', -1, 64), fmt.Sprint(slices.Max(f.Days))
 		}
 		t.Rows = append(t.Rows, row(key, i, names[i], fmt.Sprint(f.Made), share(f.Answered, f.Made), share(f.InTime, f.Made), fmt.Sprint(f.Open), fmt.Sprint(f.Over), median, longest))
 	}
@@ -513,7 +517,7 @@ func (k *Desk) inspectCase(ctx context.Context, a caseforms.Actor, id caseforms.
 		return nil, err
 	}
 	var all Figures
-	requests := &caseforms.Table{Key: "handoffs", Label: "Requests and responses", Layout: caseforms.LayoutTable, Columns: columns("Reference*3", "Form*2", "Handed over*3", "To*3", "Answer due*2", "Answered*2", "Response*7")}
+	requests := &caseforms.Table{Key: "handoffs", Label: "Requests and responses", Layout: caseforms.LayoutTable, Columns: columns("Reference*3", "Form*2", "Handed over*3", "To*3", "Answer due*3", "Answered*3", "Response*7")}
 	for i := range hs {
 		h := &hs[i]
 		all.add(h, k.today())
@@ -545,7 +549,7 @@ func (k *Desk) inspectCase(ctx context.Context, a caseforms.Actor, id caseforms.
 		}
 		requests.Rows = append(requests.Rows, row("handoffs", i, string(h.Ref), h.Form, h.Day.String()+" by "+h.Channel, c.To, due, answered, strings.Join(said, "; ")))
 	}
-	followUps := &caseforms.Table{Key: "followups", Label: "Duties", Layout: caseforms.LayoutTable, Columns: columns("Rule*2", "State*3", "Due*3", "Rounds*2", "Owner*4", "How the day came about*9", "What was to be done*9")}
+	followUps := &caseforms.Table{Key: "followups", Label: "Duties", Layout: caseforms.LayoutTable, Columns: columns("Rule*2", "State*3", "First due*3", "Due*3", "Rounds*2", "Owner*4", "How the day came about*8", "What was to be done*8")}
 	for i, u := range m.runs {
 		says := u.Rule
 		if d := m.defs.Duties.Rule(u.Rule); d != nil {
@@ -555,19 +559,45 @@ func (k *Desk) inspectCase(ctx context.Context, a caseforms.Actor, id caseforms.
 		if !u.EndedOn.IsZero() {
 			state += " on " + u.EndedOn.String()
 		}
-		followUps.Rows = append(followUps.Rows, row("followups", i, u.Rule, state, u.Due.String(), fmt.Sprint(u.Round), who.of(u.Owner), u.How, says))
+		followUps.Rows = append(followUps.Rows, row("followups", i, u.Rule, state, u.First.String(), u.Due.String(), fmt.Sprint(u.Round), who.of(u.Owner), u.How, says))
 	}
 	contacts := &caseforms.Table{Key: "log", Label: "Log", Layout: caseforms.LayoutTable, Columns: columns("When*2", "By*2", "Contact*3", "Text*6")}
 	for i, c := range log.Contacts {
 		contacts.Rows = append(contacts.Rows, row("log", i, longTime(c.At), c.By, c.Type, c.Text))
+	}
+	steps, err := k.stepsTable(ctx, id, who)
+	if err != nil {
+		return nil, err
 	}
 	reg := &caseforms.Table{Key: "registers", Label: "Registers", Layout: caseforms.LayoutTable, Columns: columns("Register")}
 	for i, r := range log.Registers {
 		reg.Rows = append(reg.Rows, row("registers", i, r))
 	}
 	doc.Sections = []caseforms.DocSection{figuresTable("figures", "Figures", []string{string(id)}, []*Figures{&all}), section("handoffs", requests.Label, requests), section("followups", followUps.Label, followUps),
-		section("log", contacts.Label, contacts), section("registers", reg.Label, reg)}
+		section("log", contacts.Label, contacts), section("steps", steps.Label, steps), section("registers", reg.Label, reg)}
+	if err := k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "inspection pack made", Actor: a.ID, Case: id}); err != nil {
+		return nil, err
+	}
 	return written(doc, f)
+}
+
+// stepsTable are the rungs that were climbed, and the deadlines that moved or went.
+func (k *Desk) stepsTable(ctx context.Context, id caseforms.CaseID, who names) (*caseforms.Table, error) {
+	t := &caseforms.Table{Key: "steps", Label: "Reminders, chases made ready, managers told, deadlines moved", Layout: caseforms.LayoutTable, Columns: columns("When*2", "By*2", "Rule", "Reference*2", "Step*2", "Deadline*3")}
+	records, err := k.store.History(ctx, id)
+	for _, r := range records {
+		step, ok := strings.CutPrefix(r.What, "follow-up: ")
+		if !ok {
+			continue
+		}
+		deadline := r.Detail["due"]
+		if r.Detail["from"] != "" {
+			deadline = r.Detail["from"] + " to " + r.Detail["to"]
+		}
+		words := map[string]string{"remind": "reminded", "prepare": "reminded, a chase made ready", "manager": "the manager is told", "escalate": "it goes up", "moved": "moved with the date", "no longer": "no longer due"}
+		t.Rows = append(t.Rows, row("steps", len(t.Rows), longTime(r.At), who.of(r.Actor), r.Detail["rule"], string(r.Ref), cmp.Or(words[step], step), deadline))
+	}
+	return t, err
 }
 
 func (k *Desk) handOffContent(ctx context.Context, h *store.HandOff) (c content, err error) {

@@ -131,7 +131,7 @@ func (k *Desk) ChangeUser(ctx context.Context, a caseforms.Actor, login, name st
 	if roles != nil {
 		u.Roles = roles
 	}
-	if active != nil && !*active {
+	if active != nil && !*active || roles != nil && !u.Is(caseforms.RolePractitioner, caseforms.RoleManager) {
 		open, err := k.burden(ctx, u.ID)
 		if err != nil {
 			return err

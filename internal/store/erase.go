@@ -52,7 +52,9 @@ func (s *Store) erase(ctx context.Context, id caseforms.CaseID, again bool, e En
 			`DELETE FROM case_access WHERE case_id = $1`,
 			`DELETE FROM ledger_details WHERE n IN (SELECT n FROM ledger WHERE case_id = $1)`,
 			`UPDATE outbox SET said = '' WHERE case_id = $1`,
-			`UPDATE followups SET state = 'void', ended = 'erased', how = '' WHERE case_id = $1 AND state = 'open'`,
+			`UPDATE followups SET state = 'void', ended = 'erased' WHERE case_id = $1 AND state = 'open'`,
+			`UPDATE followups SET subject = 'erased ' || id, about = '', how = '', from_day = 0 WHERE case_id = $1`,
+			`UPDATE handoffs SET state = 'closed', outcome = '' WHERE case_id = $1`,
 			`UPDATE files SET sum = NULL, object = NULL WHERE ref IN (SELECT ref FROM documents WHERE case_id = $1)`,
 		} {
 			if err := t.exec(q, string(id)); err != nil {
@@ -109,7 +111,9 @@ func (s *Store) eraseDocument(ctx context.Context, ref caseforms.Ref, again bool
 			`DELETE FROM object_keys WHERE object IN (` + theirs + `)`,
 			`DELETE FROM ledger_details WHERE n IN (SELECT n FROM ledger WHERE ref = $1)`,
 			`UPDATE outbox SET said = '' WHERE ref = $1`,
-			`UPDATE followups SET state = 'void', ended = 'erased', how = '' WHERE ref = $1 AND state = 'open'`,
+			`UPDATE followups SET state = 'void', ended = 'erased' WHERE ref = $1 AND state = 'open'`,
+			`UPDATE followups SET subject = 'erased ' || id, about = '', how = '', from_day = 0 WHERE ref = $1`,
+			`UPDATE handoffs SET state = 'closed', outcome = '' WHERE ref = $1`,
 			`UPDATE files SET sum = NULL, object = NULL WHERE ref = $1`,
 		} {
 			if err := t.exec(q, string(ref)); err != nil {

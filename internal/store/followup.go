@@ -26,10 +26,11 @@ type HandOff struct {
 	By       string
 	AnswerBy caseforms.Date // when an answer was first due; zero when none is
 	State    HandOffState
-	Outcome  string // the kind of the last response
+	Outcome  string // the kind of the response that ended it, else of the last one
 	Answered caseforms.Date
 
 	content int64
+	changes int // how often it changed
 }
 
 // HandOffState says whether a hand-off was answered.
@@ -57,26 +58,29 @@ type Response struct {
 
 // FollowUp is a duty that is running, or was.
 type FollowUp struct {
-	ID      int64
-	Subject string // what it is about: the same subject never runs twice
-	Rule    string
-	Case    caseforms.CaseID
-	Ref     caseforms.Ref // "" when it is about the case as a whole
-	HandOff int64
-	About   string // which date or fact of the case it counts from
-	Owner   string
-	Team    string
-	Area    string
-	State   FollowUpState
-	From    caseforms.Date
-	Due     caseforms.Date
-	How     string // how the deadline came to be, in words
-	Round   int    // from 1; grows with every chase
-	Stepped int    // how many steps of the ladder were climbed in this round
-	StepDay caseforms.Date
-	Paused  caseforms.Date // until when; zero when it is not
-	Ended   string
-	EndedOn caseforms.Date
+	ID       int64
+	Subject  string // what it is about: the same subject never runs twice
+	Rule     string
+	Case     caseforms.CaseID
+	Ref      caseforms.Ref // "" when it is about the case as a whole
+	HandOff  int64
+	About    string // which date or fact of the case it counts from
+	Owner    string
+	Team     string
+	Area     string
+	State    FollowUpState
+	From     caseforms.Date
+	First    caseforms.Date // the first deadline, which figures go by
+	Due      caseforms.Date
+	How      string // how the deadline came to be, in words
+	Round    int    // from 1; grows with every chase
+	Stepped  int    // how many steps of the ladder were climbed in this round
+	StepDay  caseforms.Date
+	Paused   caseforms.Date // until when; zero when it is not
+	Deferred int            // the round in which it was put off because something was to be read; 0 is none
+	Told     int            // how many rungs were climbed in this round before it fell due, because it was chased so often
+	Ended    string
+	EndedOn  caseforms.Date
 
 	Version int // grows with every change
 }
@@ -98,9 +102,15 @@ type Follow struct {
 	Settle   *HandOff      // a hand-off whose state, outcome and day of the answer change
 	Start    []FollowUp    // those whose subject is there already are left as they are
 	Change   []FollowUp    // as they are to be, with the Version that was seen
-	Stale    bool          // changes of what was changed meanwhile are left out instead of failing the act
+	Steps    []Step        // rungs of the ladder; of what was changed meanwhile none is climbed
 	Owner    *OwnerOfCases // a caseload that gets another owner
 	Entries  []Entry
+}
+
+// Step is a change of a follow-up with its own entry, which is made only when the change is.
+type Step struct {
+	FollowUp FollowUp
+	Entry    *Entry // nil when nothing is to be told
 }
 
 // OwnerOfCases gives cases, their open follow-ups and drafts to somebody else.
@@ -166,8 +176,12 @@ func (t *tx) follow(f *Follow, content *object) error {
 		}
 	}
 	if h := f.Settle; h != nil {
-		if err := t.exec(`UPDATE handoffs SET state = $1, outcome = $2, answered_day = $3 WHERE id = $4`, string(h.State), h.Outcome, dayNumber(h.Answered), h.ID); err != nil {
+		n, err := t.changed(`UPDATE handoffs SET state = $1, outcome = $2, answered_day = $3, changes = changes + 1 WHERE id = $4 AND changes = $5`, string(h.State), h.Outcome, dayNumber(h.Answered), h.ID, h.changes)
+		if err != nil {
 			return err
+		}
+		if n == 0 {
+			return ErrChanged
 		}
 	}
 	for i := range f.Start {
@@ -180,8 +194,19 @@ func (t *tx) follow(f *Follow, content *object) error {
 		if err != nil {
 			return err
 		}
-		if n == 0 && !f.Stale {
+		if n == 0 {
 			return ErrChanged
+		}
+	}
+	for i := range f.Steps {
+		n, err := t.changeFollowUp(&f.Steps[i].FollowUp)
+		if err != nil {
+			return err
+		}
+		if n == 1 && f.Steps[i].Entry != nil {
+			if err := t.append(*f.Steps[i].Entry); err != nil {
+				return err
+			}
 		}
 	}
 	if o := f.Owner; o != nil {
@@ -209,9 +234,11 @@ func (t *tx) startFollowUp(u *FollowUp, handoff int64) error {
 	if handoff != 0 {
 		subject = fmt.Sprintf("%s|%d", subject, handoff)
 	}
-	return t.exec(`INSERT INTO followups (id, subject, rule, case_id, ref, handoff, about, owner, team, area, state, from_day, due_day, how, round, stepped, step_day, paused_until, ended, ended_day, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13, 1, 0, $14, 0, '', 0, 1) ON CONFLICT (subject) DO NOTHING`,
-		id, subject, u.Rule, string(u.Case), string(u.Ref), u.HandOff, u.About, u.Owner, u.Team, u.Area, dayNumber(u.From), dayNumber(u.Due), u.How, stepNumber(u.StepDay))
+	// The owner is the case's as it is now: it may have been handed over since it was read.
+	return t.exec(`INSERT INTO followups (id, subject, rule, case_id, ref, handoff, about, owner, team, area, state, from_day, first_day, due_day, how, round, stepped, step_day, paused_until, ended, ended_day, version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce((SELECT owner FROM cases WHERE id = $4), $8), coalesce((SELECT team FROM cases WHERE id = $4), $9), $10, 'open', $11, $12, $13, $14, 1, 0, $15, 0, '', 0, 1)
+		ON CONFLICT DO NOTHING`,
+		id, subject, u.Rule, string(u.Case), string(u.Ref), u.HandOff, u.About, u.Owner, u.Team, u.Area, dayNumber(u.From), dayNumber(u.First), dayNumber(u.Due), u.How, stepNumber(u.StepDay))
 }
 
 func stepNumber(d caseforms.Date) int64 {
@@ -223,9 +250,9 @@ func stepNumber(d caseforms.Date) int64 {
 
 func (t *tx) changeFollowUp(u *FollowUp) (int64, error) {
 	return t.changed(`UPDATE followups SET subject = $1, about = $2, owner = $3, team = $4, state = $5, from_day = $6, due_day = $7, how = $8, round = $9, stepped = $10, step_day = $11,
-		paused_until = $12, ended = $13, ended_day = $14, version = version + 1 WHERE id = $15 AND version = $16`,
+		paused_until = $12, ended = $13, ended_day = $14, deferred = $17, told = $18, version = version + 1 WHERE id = $15 AND version = $16`,
 		u.Subject, u.About, u.Owner, u.Team, string(u.State), dayNumber(u.From), dayNumber(u.Due), u.How, u.Round, u.Stepped, stepNumber(u.StepDay),
-		dayNumber(u.Paused), u.Ended, dayNumber(u.EndedOn), u.ID, u.Version)
+		dayNumber(u.Paused), u.Ended, dayNumber(u.EndedOn), u.ID, u.Version, u.Deferred, u.Told)
 }
 
 func (t *tx) giveCases(o *OwnerOfCases) error {
@@ -245,12 +272,13 @@ func (t *tx) giveCases(o *OwnerOfCases) error {
 	return nil
 }
 
-const followUpColumns = `id, subject, rule, case_id, ref, handoff, about, owner, team, area, state, from_day, due_day, how, round, stepped, step_day, paused_until, ended, ended_day, version`
+const followUpColumns = `id, subject, rule, case_id, ref, handoff, about, owner, team, area, state, from_day, first_day, due_day, how, round, stepped, step_day, paused_until, ended, ended_day, version, deferred, told`
 
 func scanFollowUp(scan func(...any) error) (FollowUp, error) {
 	var u FollowUp
-	var from, due, step, paused, ended int64
-	err := scan(&u.ID, &u.Subject, &u.Rule, &u.Case, &u.Ref, &u.HandOff, &u.About, &u.Owner, &u.Team, &u.Area, &u.State, &from, &due, &u.How, &u.Round, &u.Stepped, &step, &paused, &u.Ended, &ended, &u.Version)
+	var from, first, due, step, paused, ended int64
+	err := scan(&u.ID, &u.Subject, &u.Rule, &u.Case, &u.Ref, &u.HandOff, &u.About, &u.Owner, &u.Team, &u.Area, &u.State, &from, &first, &due, &u.How, &u.Round, &u.Stepped, &step, &paused, &u.Ended, &ended, &u.Version, &u.Deferred, &u.Told)
+	u.First = dayOf(first)
 	u.From, u.Due, u.Paused, u.EndedOn = dayOf(from), dayOf(due), dayOf(paused), dayOf(ended)
 	if step != never {
 		u.StepDay = dayOf(step)
@@ -270,9 +298,9 @@ func (s *Store) followUps(ctx context.Context, where string, args ...any) (out [
 // DueQuery says which follow-ups are wanted.
 type DueQuery struct {
 	By    caseforms.Date
-	Owner string  // "" is everybody
-	Team  string  // "" is every team
-	Area  *string // nil is every area
+	Owner string   // "" is everybody
+	Teams []string // nil is every team
+	Area  *string  // nil is every area
 	Most  int
 }
 
@@ -286,8 +314,13 @@ func (s *Store) DueBy(ctx context.Context, q DueQuery) ([]FollowUp, error) {
 	if q.Owner != "" {
 		and(`owner`, q.Owner)
 	}
-	if q.Team != "" {
-		and(`lower(team)`, strings.ToLower(q.Team))
+	if q.Teams != nil {
+		var marks []string
+		for _, t := range q.Teams {
+			args = append(args, t)
+			marks = append(marks, "$"+itoa(len(args)))
+		}
+		where += ` AND team IN (` + strings.Join(marks, ", ") + `)`
 	}
 	if q.Area != nil {
 		and(`area`, *q.Area)
@@ -323,12 +356,12 @@ func (s *Store) CasesOf(ctx context.Context, owner string) (ids []caseforms.Case
 	return ids, err
 }
 
-const handOffColumns = `id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, outcome, answered_day`
+const handOffColumns = `id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, outcome, answered_day, changes`
 
 func scanHandOff(scan func(...any) error) (HandOff, error) {
 	var h HandOff
 	var day, at, by, answered int64
-	err := scan(&h.ID, &h.Ref, &h.Version, &h.Case, &h.Form, &h.Area, &h.Team, &h.Channel, &h.Urgent, &h.Children, &day, &at, &h.By, &h.content, &by, &h.State, &h.Outcome, &answered)
+	err := scan(&h.ID, &h.Ref, &h.Version, &h.Case, &h.Form, &h.Area, &h.Team, &h.Channel, &h.Urgent, &h.Children, &day, &at, &h.By, &h.content, &by, &h.State, &h.Outcome, &answered, &h.changes)
 	h.Day, h.At, h.AnswerBy, h.Answered = dayOf(day), fromMilli(at), dayOf(by), dayOf(answered)
 	return h, err
 }
