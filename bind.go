@@ -54,6 +54,7 @@ func (d *Definitions) Bind() []Problem {
 	}
 	b.problems = append(b.problems, d.bindDuties()...)
 	b.problems = append(b.problems, d.bindRoles()...)
+	b.problems = append(b.problems, d.bindMail()...)
 	for _, r := range d.Rules {
 		b.copies(&Form{File: "facts.yaml"}, r.Line, r.Rule, r.Copies, []string{CopyFull, CopyDisclosable, CopyAnnex})
 		b.rule(&Form{File: "facts.yaml"}, r, nil)

@@ -10,7 +10,8 @@ type Definitions struct {
 	Words    Words
 	Settings map[string]Text // organisation names and the like, filled in where a text says {name}
 	Duties   Duties
-	Roles    []RecipientRole // whom documents may go to
+	Roles    []RecipientRole       // whom documents may go to
+	Mail     map[string]*MailWords // what messages say: by form, and see MailDefault
 	// BankHolidays are those that were published when the program was made.
 	BankHolidays []Holiday
 

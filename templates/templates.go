@@ -19,7 +19,7 @@ import (
 	"caseforms"
 )
 
-//go:embed words.yaml settings.yaml facts.yaml bank-holidays.json duties.yaml recipients.yaml forms areas
+//go:embed words.yaml settings.yaml facts.yaml bank-holidays.json duties.yaml recipients.yaml forms mail areas
 var builtin embed.FS
 
 // FS are the definitions that are built in.
@@ -50,6 +50,7 @@ func LoadFS(files fs.FS, area string) (*caseforms.Definitions, error) {
 func load(files fs.FS, area string) (*caseforms.Definitions, error) {
 	l := &loader{files: files, defs: &caseforms.Definitions{
 		Area: area, Lang: "en", Facts: map[string]*caseforms.FactWords{}, Words: caseforms.Words{}, Settings: map[string]caseforms.Text{},
+		Mail: map[string]*caseforms.MailWords{},
 	}}
 	l.layer(".")
 	if area != "" {
@@ -155,12 +156,39 @@ func (l *loader) layer(dir string) {
 	if l.read(path.Join(dir, "recipients.yaml"), notOfAForm, &recipients) {
 		l.defs.Roles = append(l.defs.Roles, recipients.Roles...)
 	}
+	l.mail(path.Join(dir, "mail"))
 	ids, err := fs.ReadDir(l.files, path.Join(dir, "forms"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		l.problems = append(l.problems, caseforms.Problem{Severity: caseforms.Blocking, File: dir, Msg: err.Error()})
 	}
 	for _, id := range ids {
 		l.form(path.Join(dir, "forms", id.Name()), id.Name())
+	}
+}
+
+// ofMessages is whose files the words of messages are: of no form, so that a change of them leaves the forms what they were.
+const ofMessages = "mail"
+
+// mail reads what messages say. An area's file has the texts that differ.
+func (l *loader) mail(dir string) {
+	files, err := fs.Glob(l.files, dir+"/*.yaml")
+	if err != nil {
+		l.problems = append(l.problems, caseforms.Problem{Severity: caseforms.Blocking, File: dir, Msg: err.Error()})
+	}
+	for _, file := range files {
+		w := &caseforms.MailWords{}
+		if !l.read(file, ofMessages, w) {
+			continue
+		}
+		w.File = file
+		id := strings.TrimSuffix(path.Base(file), ".yaml")
+		if general := l.defs.Mail[id]; general != nil {
+			merged := *general
+			merged.Over(w)
+			merged.File, merged.Line = w.File, w.Line
+			w = &merged
+		}
+		l.defs.Mail[id] = w
 	}
 }
 
