@@ -718,7 +718,7 @@ The rules stand in ` + "`templates/duties.yaml`" + `. A new one that fits what i
 | ` + "`due`" + ` | one of ` + "`same_day: true`, `working_days`, `days`, `months`" + ` (within), ` + "`working_days_before`, `days_before`, `months_before`" + ` (at least), ` + "`on: true`" + `; ` + "`again`" + `: working days until it is due again after a chase or reminder. What would fall on a day when offices are shut is due the working day before, except the same day |
 | ` + "`default`" + ` | the procedures give no time, and this one is ours |
 | ` + "`chases`" + ` | the agency is chased until it answers |
-| ` + "`ends`" + ` | what ends it: ` + "`response`" + ` (one that ends the follow-up of that document), ` + "`answer:KIND`, `note:KIND`, `handed:FORM`, `fact:PATH`" + ` (has an answer). A person may end any duty with the reason |
+| ` + "`ends`" + ` | what ends it: ` + "`response`" + ` (one that ends the follow-up of that document), ` + "`answer:KIND`, `note:KIND`, `handed:FORM`, `fact:PATH`" + ` (has an answer). A person may say of any other than one that a response ends that it is done; of one that a manager's note ends, only a manager |
 
 An area writes ` + "`templates/areas/NAME/duties.yaml`" + `: ` + "`change: {C30: {due: {working_days_before: 2}, source: P10}}`" + ` replaces single keys of a rule, ` + "`duties`" + ` adds rules,
 ` + "`notes`, `responses` and `contacts`" + ` replace or add single ones, ` + "`registers` and `chase`" + ` replace the whole, and ` + "`closed: {\"2026-12-24\": Office shut}`" + ` names days on which its offices are shut.

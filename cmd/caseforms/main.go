@@ -54,7 +54,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand,
-		recordCommand, sendCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
+		recordCommand, sendCommand, outboxCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
 		recipientCommand, policyCommand, userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, configCommand,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -154,6 +155,9 @@ func (k *Desk) Settle(ctx context.Context, a caseforms.Actor, item int64, arrive
 	}
 	if it.State != store.Uncertain {
 		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "it is not uncertain whether this arrived: it is " + string(it.State)}
+	}
+	if why = strings.TrimSpace(why); why == "" && by == ByPerson {
+		return needsReason("settling what was sent")
 	}
 	acts, what := []store.Act{store.Disclosure}, "uncertain send arrived"
 	if !arrived {
