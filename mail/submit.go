@@ -483,11 +483,12 @@ func (l *loginClient) Next([]byte) ([]byte, error) {
 // send hands one message over to one recipient. It sets whether the connection can be used again.
 func (l *line) send(ctx context.Context, m *Message, r *Relay, p Patience, del *Delivery, leaving func() error) (err error) {
 	l.good = false
-	var left sync.Mutex // locked while it is not clear which of the two limits holds
+	// Locked, so that nothing is cut between the last line and the dot, which would make it uncertain for nothing.
+	var limits sync.Mutex
 	gone := false
 	stop := context.AfterFunc(ctx, func() {
-		left.Lock()
-		defer left.Unlock()
+		limits.Lock()
+		defer limits.Unlock()
 		if gone {
 			l.conn.limit(time.Now().Add(p.Grace))
 		} else {
@@ -551,9 +552,9 @@ func (l *line) send(ctx context.Context, m *Message, r *Relay, p Patience, del *
 	if err := leaving(); err != nil {
 		return err
 	}
-	left.Lock()
+	limits.Lock()
 	gone = true
-	left.Unlock()
+	limits.Unlock()
 	if _, err := w.Write(m.Raw[cut:]); err != nil {
 		return failed(ctx, "data", err) // the dot that ends it is written by what follows, and by nothing before
 	}
