@@ -54,10 +54,10 @@ func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	t.Run("small disk", func(t *testing.T) {
 		t.Parallel()
-		dir := smallDisk(t, "6m")
+		dir := smallDisk(t, "8m")
 		o := Options{Dir: filepath.Join(dir, "data"), Keys: Keys{Config: t.TempDir()}}
 		ballast := filepath.Join(dir, "ballast")
-		must(t, os.WriteFile(ballast, make([]byte, 2<<20), 0o600))
+		must(t, os.WriteFile(ballast, make([]byte, 4<<20), 0o600))
 		untilFull(t, o, func(*Store) {}, func(*Store) { must(t, os.Remove(ballast)) })
 	})
 	t.Run("no more pages", func(t *testing.T) {
