@@ -516,17 +516,7 @@ func (b *binder) cond(f *Form, c *Cond, own, item *Shape) {
 		return
 	}
 	for _, v := range c.Is {
-		_, state := statedBy(v)
-		ok := v == "" || state
-		switch s.Kind {
-		case KindChoice, KindChecks:
-			ok = ok || s.has(v)
-		case KindYesNo, KindYesNoUnknown:
-			ok = ok || v == "yes" || v == "no"
-		default:
-			ok = true
-		}
-		if !ok {
+		if !s.mayCome(v) {
 			b.add(f.File, c.Line, c.Field, "a condition waits for "+quoteKey(v)+", which cannot be answered", s.mayBe(v))
 		}
 	}

@@ -412,6 +412,20 @@ func (s *Shape) has(value string) bool {
 	return slices.ContainsFunc(s.Options, func(o Option) bool { return o.Value == value })
 }
 
+// mayCome tells whether a condition that waits for the value can come true: it is one that can be answered, a stated unknown, or nothing.
+func (s *Shape) mayCome(value string) bool {
+	if _, state := statedBy(value); value == "" || state {
+		return true
+	}
+	switch s.Kind {
+	case KindChoice, KindChecks:
+		return s.has(value)
+	case KindYesNo, KindYesNoUnknown:
+		return value == "yes" || value == "no"
+	}
+	return true
+}
+
 func (s *Shape) mayBe(given string) string {
 	var all []string
 	for _, o := range s.Options {

@@ -625,15 +625,7 @@ func (b *dutyBinder) cond(line int, key string, c *Cond) {
 		return
 	}
 	for _, v := range c.Is {
-		_, state := statedBy(v)
-		ok := v == "" || state
-		switch s.Kind {
-		case KindChoice, KindChecks:
-			ok = ok || s.has(v)
-		case KindYesNo, KindYesNoUnknown:
-			ok = ok || v == "yes" || v == "no"
-		}
-		if !ok {
+		if !s.mayCome(v) {
 			b.bad(line, key, "a condition on %s waits for %s, which cannot be answered; %s", c.Field, quoteKey(v), s.mayBe(v))
 		}
 	}
