@@ -13,10 +13,11 @@ const (
 	RoleManager      Role = "manager"      // endorses what practitioners do and answers for their caseload
 	RoleAdmin        Role = "admin"        // people, restrictions, erasure, backups; not the content of cases
 	RoleAuditor      Role = "auditor"      // reads the ledger and verifies; changes nothing
+	RoleOffice       Role = "office"       // works in the Public Protection Office, beside being a practitioner or manager: what they send goes on to others (003:312)
 )
 
 // roles are all there are.
-var roles = []Role{RolePractitioner, RoleManager, RoleAdmin, RoleAuditor}
+var roles = []Role{RolePractitioner, RoleManager, RoleAdmin, RoleAuditor, RoleOffice}
 
 // ParseRoles reads roles separated by commas.
 func ParseRoles(s string) ([]Role, error) {
@@ -24,7 +25,7 @@ func ParseRoles(s string) ([]Role, error) {
 	for name := range strings.SplitSeq(s, ",") {
 		r := Role(strings.ToLower(strings.TrimSpace(name)))
 		if !slices.Contains(roles, r) {
-			return nil, &Error{Kind: Invalid, Msg: "there is no role " + quoteKey(string(r)), Hint: "roles: practitioner, manager, admin, auditor"}
+			return nil, &Error{Kind: Invalid, Msg: "there is no role " + quoteKey(string(r)), Hint: "roles: practitioner, manager, admin, auditor, office"}
 		}
 		if !slices.Contains(out, r) {
 			out = append(out, r)

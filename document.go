@@ -23,6 +23,7 @@ type Document struct {
 	Ref        string // empty: the document was not recorded and prints "not issued"
 	Issue      int    // from 2 on it is printed beside the reference, so that an earlier one can be told from it
 	Copy       string
+	For        string // of several addressees the one it is for, by name; "" is none in particular. It is for whoever sends it and is not printed
 	Draft      bool
 	Blank      bool // the empty printable form
 	Landscape  bool // printed on the long side of the paper: for tables with many columns

@@ -39,13 +39,13 @@ type Duty struct {
 	Default bool // the procedures give no time; the one here is ours
 	Who     string
 	Chases  bool     // an agency that does not answer is chased until it does
-	Ends    []string // response, note:KIND, handed:FORM, answer:KIND, fact:PATH
+	Ends    []string // response, note:KIND, handed:FORM, handed (of whatever form), answer:KIND, fact:PATH
 	Source  string
 	File    string // where it was read, or changed for an area
 	Line    int
 }
 
-// Start says what starts a duty. Exactly one of the first five is set.
+// Start says what starts a duty. Exactly one of the first seven is set.
 type Start struct {
 	Handed   []string // a document of one of these forms was handed over
 	Noted    []string // something of one of these kinds was noted
@@ -53,6 +53,8 @@ type Start struct {
 	Date     string   // a date of the case: its path, or one of the named dates; of a list every item's
 	Changed  []string // one of these facts of the case changed
 	Opened   bool     // the case was recorded for the first time
+	// Undelivered: a document was to be sent by e-mail and has not arrived, or nobody knows: "urgent" one that cannot wait, "ordinary" another.
+	Undelivered string
 
 	When   []*Cond  // conditions on the case, which must all hold; one without is wants any answer
 	If     []string // named conditions on the case, which must all hold too; see conditions
@@ -141,15 +143,23 @@ type Happening struct {
 	Answered string // FORM.KIND
 	Opened   bool
 	Changed  []string // paths of facts that differ from before
-	On       Date
-	Urgent   bool
+	// Undelivered is UndeliveredUrgent or UndeliveredOrdinary when a document that was to be sent has not arrived.
+	Undelivered string
+	To          string // the office it was handed to, or was not delivered to
+	On          Date
 }
+
+// How much a document that was not delivered matters.
+const (
+	UndeliveredUrgent   = "urgent"
+	UndeliveredOrdinary = "ordinary"
+)
 
 // Endings are the endings that this is, to be compared with the Ends of a duty.
 func (h Happening) Endings(ds *Duties) (out []string) {
 	switch {
 	case h.Handed != "":
-		out = append(out, "handed:"+h.Handed)
+		out = append(out, "handed:"+h.Handed, "handed")
 	case h.Noted != "":
 		out = append(out, "note:"+h.Noted)
 	case h.Answered != "":
@@ -183,8 +193,11 @@ func (d *Definitions) Start(h Happening, c *Case, cal *Calendar) (out []Running)
 				continue
 			}
 			about := "on " + h.On.String()
-			if h.Opened {
+			switch {
+			case h.Opened:
 				about = "opened"
+			case h.Undelivered != "":
+				about = "to " + h.To // each office it has not reached is one thing to see to
 			}
 			out = append(out, Running{r, about, h.On, r.Due.deadline(h.On, cal)})
 			break
@@ -195,7 +208,7 @@ func (d *Definitions) Start(h Happening, c *Case, cal *Calendar) (out []Running)
 
 func (s *Start) happens(h Happening) bool {
 	some := func(a []string, b string) bool { return b != "" && slices.Contains(a, b) }
-	return some(s.Handed, h.Handed) || some(s.Noted, h.Noted) || some(s.Answered, h.Answered) || s.Opened && h.Opened ||
+	return some(s.Handed, h.Handed) || some(s.Noted, h.Noted) || some(s.Answered, h.Answered) || s.Opened && h.Opened || s.Undelivered != "" && s.Undelivered == h.Undelivered ||
 		slices.ContainsFunc(h.Changed, func(at string) bool {
 			at = indexes.ReplaceAllString(at, "")
 			return slices.ContainsFunc(s.Changed, func(path string) bool { return at == path || strings.HasPrefix(at, path+".") })
@@ -230,6 +243,11 @@ func (d *Definitions) Ended(r *Duty, c *Case) bool {
 		path, ok := strings.CutPrefix(e, "fact:")
 		return ok && d.answered(c, path)
 	})
+}
+
+// Delivers tells whether a duty is about a document that has not arrived: handing the same issue of it over is what is asked for.
+func (r *Duty) Delivers() bool {
+	return slices.ContainsFunc(r.Starts, func(s *Start) bool { return s.Undelivered != "" })
 }
 
 // Dated tells whether About of a running duty is one of the dates its rule counts from.
@@ -573,8 +591,15 @@ func (b *dutyBinder) start(r *Duty, s *Start) {
 	if s.Opened {
 		set++
 	}
+	switch s.Undelivered {
+	case "":
+	case UndeliveredUrgent, UndeliveredOrdinary:
+		set++
+	default:
+		b.bad(s.Line, r.Rule, "what was not delivered is urgent or ordinary")
+	}
 	if set != 1 {
-		b.bad(s.Line, r.Rule, "a start is one of handed, noted, answered, date, changed, opened")
+		b.bad(s.Line, r.Rule, "a start is one of handed, noted, answered, date, changed, opened, undelivered")
 	}
 	for _, f := range s.Handed {
 		if !b.forms[f] {
@@ -634,7 +659,7 @@ func (b *dutyBinder) cond(line int, key string, c *Cond) {
 func (b *dutyBinder) ending(r *Duty, e string) {
 	kind, what, _ := strings.Cut(e, ":")
 	switch {
-	case e == "response", kind == "note" && b.d.Duties.Note(what) != nil, kind == "handed" && b.forms[what], kind == "fact" && b.d.shape.at(what) != nil:
+	case e == "response", e == "handed", kind == "note" && b.d.Duties.Note(what) != nil, kind == "handed" && b.forms[what], kind == "fact" && b.d.shape.at(what) != nil:
 	case kind == "answer" && b.d.answerLabel(what) != "":
 	default:
 		b.bad(r.Line, r.Rule, "%s is no ending that there is", quoteKey(e))

@@ -130,6 +130,8 @@ func (d *Definitions) startInWords(s *Start) string {
 			facts = append(facts, d.called(p))
 		}
 		what = "change of " + strings.Join(facts, ", ")
+	case s.Undelivered != "":
+		what = map[string]string{UndeliveredUrgent: "a document that cannot wait", UndeliveredOrdinary: "another document"}[s.Undelivered] + " was to be sent by e-mail and is held, failed or uncertain"
 	default:
 		what = "the case is recorded for the first time"
 	}
@@ -188,6 +190,9 @@ func (d *Definitions) endingInWords(e string) string {
 	case "note":
 		return "note " + what
 	case "handed":
+		if what == "" {
+			what = "the document"
+		}
 		return what + " is handed over"
 	case "answer":
 		return "response “" + d.answerLabel(what) + "”"

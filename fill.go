@@ -59,6 +59,7 @@ func (x *filler) document(o FillOptions) (*Document, error) {
 		}
 	}
 	doc := &Document{
+		For:  x.called,
 		Form: f.ID, Version: f.Version, Definition: f.Hash, Date: x.on, Area: d.Area, Lang: "en-GB", Title: d.say(title), Subtitle: d.say(subtitle),
 		Marking: f.Marking, Notice: d.say(f.Notices[x.copy]), Ref: o.Ref, Issue: o.Issue, Copy: x.copy, Draft: o.Draft, Blank: o.Blank, Words: d.Word,
 	}
@@ -130,7 +131,8 @@ type filler struct {
 	c         *Case
 	own       Group
 	addressee any             // the item of the addressees' list, nil when there is none
-	name      string          // the addressee's
+	name      string          // the addressee's, folded
+	called    string          // the same as it was given
 	at        int             // its place in the list
 	others    map[string]bool // the names of the other addressees, folded
 	on        Date
@@ -206,7 +208,7 @@ func (x *filler) address(want string) error {
 		}
 		seen[fold(name)] = true
 		if x.addressee == nil && (want == "" || number == i+1 || name != "" && fold(name) == fold(want)) {
-			x.addressee, x.name, x.at = l.item(i), fold(name), i
+			x.addressee, x.name, x.called, x.at = l.item(i), fold(name), name, i
 		}
 	}
 	if want != "" && x.addressee == nil {

@@ -35,6 +35,9 @@ type House struct {
 
 func (h *House) domain() string { return cmp.Or(h.Domain, h.Mailbox.Domain()) }
 
+// Hello is what we call ourselves to a relay.
+func (h *House) Hello() string { return h.domain() }
+
 // Letter is what a message is composed from: one to one recipient organisation (E.1 point 7). Nothing in it is about a person.
 type Letter struct {
 	ID    string // the send's own, up to 64 letters, digits, dots and hyphens; the Message-ID is made from it

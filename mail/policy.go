@@ -209,6 +209,14 @@ func (q *Question) meanwhile(hand bool) string {
 	return s + ", print the document and hand it over, and record both; then "
 }
 
+// MeansFor is the channel of the policy for an address; "" when there is none, or two that do not agree.
+func MeansFor(ps []Policy, to Address) Channel {
+	if p, also := policyFor(ps, to); p != nil && also == nil {
+		return p.Channel
+	}
+	return ""
+}
+
 // policyFor is the policy that is most exactly about an address: its own, else its domain's, else that of the nearest domain above. When two
 // are equally exact and do not agree, also is the other one.
 func policyFor(ps []Policy, to Address) (p, also *Policy) {

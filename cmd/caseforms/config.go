@@ -27,6 +27,7 @@ type config struct {
 	People map[string]string // name of a user of the operating system: login of the person in the store; else they are the same
 	Backup []string          // recipients that backups are encrypted to: age1…
 	Closed map[string]string // days beside the bank holidays on which the offices are shut, and why
+	Mail   *mailConfig       // nil: nothing goes by e-mail
 
 	file string // where it was read from; "" when there is none
 }
@@ -146,6 +147,12 @@ func (inv *invocation) desk(ctx context.Context, make bool) (*casework.Desk, cas
 			k.Close(days...)
 		}
 	}
+	if err == nil && c.Mail != nil {
+		var p *casework.Post
+		if p, err = c.post(); err == nil {
+			k.Mail(p)
+		}
+	}
 	if err != nil {
 		s.Close()
 		return nil, caseforms.Actor{}, nil, err
@@ -259,6 +266,7 @@ func (inv *invocation) checkConfig(ctx context.Context) error {
 	if _, err := c.closedDays(); err != nil {
 		wrong(err)
 	}
+	c.checkMail(say, wrong)
 	if login, _, err := inv.login(); err != nil {
 		wrong(err)
 	} else {

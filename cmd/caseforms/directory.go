@@ -81,10 +81,7 @@ func recipient(ctx context.Context, inv *invocation) error {
 			if !r.Active {
 				state = "closed"
 			}
-			shown := ""
-			if !r.Demonstrated.IsZero() {
-				shown = r.Demonstrated.String()
-			}
+			shown := dayOrNothing(r.Demonstrated)
 			if inv.json {
 				inv.object(inv.stdout, "type", "recipient", "id", r.ID, "role", r.Role, "organisation", r.Organisation, "area", r.Area, "channel", r.Channel, "address", r.Address, "phone", r.Phone,
 					"demonstrated", shown, "how", r.How, "state", state)
@@ -94,6 +91,13 @@ func recipient(ctx context.Context, inv *invocation) error {
 		}
 		return tw.Flush()
 	})
+}
+
+func dayOrNothing(d caseforms.Date) string {
+	if d.IsZero() {
+		return ""
+	}
+	return d.String()
 }
 
 // putRecipients puts recipients into the directory; first is how many rows stood before them in a workbook.
@@ -181,9 +185,11 @@ var policyCommand = &command{
 	example: `caseforms policy set northtown.gov.example --means tls --relay main --why "forced TLS agreed and tested on 1 November"`, stores: true,
 	flags: func(inv *invocation) {
 		o := &inv.opt
-		inv.set.StringVar(&o.means, "means", "", "tls (a relay that forces TLS), cjsm, password (a sealed file, the password by telephone) or hand")
-		inv.set.StringVar(&o.relay, "relay", "", "the name of the relay in the configuration")
-		inv.set.StringVar(&o.why, "why", "", "the reason")
+		inv.set.StringVar(&o.means, "means", "", "tls (a relay that forces TLS), cjsm, password (a sealed file, the password by telephone), hand, or none (nothing may be sent)")
+		inv.set.StringVar(&o.relay, "relay", "", "the name of the relay in the configuration (default the first that will do)")
+		inv.set.StringVar(&o.demonstrated, "demonstrated", "", "the day on which it was shown for all of them that the way is secure")
+		inv.set.StringVar(&o.how, "how", "", "how that was shown")
+		inv.set.StringVar(&o.why, "why", "", "the reason; where nothing may be sent, people are told it")
 	},
 	run: func(ctx context.Context, inv *invocation) error {
 		words := map[string]int{"list": 1, "set": 2, "remove": 2}
@@ -195,18 +201,22 @@ var policyCommand = &command{
 			switch inv.args[0] {
 			case "set":
 				if o.means == "" {
-					return errUsage{"policy set DOMAIN --means tls, cjsm, password or hand"}
+					return errUsage{"policy set DOMAIN --means tls, cjsm, password, hand or none"}
 				}
-				return inv.done(k.SetPolicy(ctx, a, inv.args[1], o.means, o.relay, o.why), "policy set")
+				day, err := casework.ParseDay(o.demonstrated)
+				if err != nil {
+					return err
+				}
+				return inv.done(k.SetPolicy(ctx, a, store.Policy{Pattern: inv.args[1], Means: o.means, Relay: o.relay, Demonstrated: day, How: o.how, Why: o.why}), "policy set")
 			case "remove":
-				return inv.done(k.SetPolicy(ctx, a, inv.args[1], "", "", o.why), "policy removed: what is sent there is held")
+				return inv.done(k.SetPolicy(ctx, a, store.Policy{Pattern: inv.args[1], Why: o.why}), "policy removed: what is sent there is held")
 			}
 			ps, err := k.Policies(ctx, a)
 			for _, p := range ps {
 				if inv.json {
-					inv.object(inv.stdout, "type", "policy", "pattern", p.Pattern, "means", p.Means, "relay", p.Relay, "changed_at", stamp(p.Changed))
+					inv.object(inv.stdout, "type", "policy", "pattern", p.Pattern, "means", p.Means, "relay", p.Relay, "demonstrated", dayOrNothing(p.Demonstrated), "how", p.How, "why", p.Why, "changed_at", stamp(p.Changed))
 				} else {
-					fmt.Fprintf(inv.stdout, "%s  %s  %s\n", p.Pattern, p.Means, p.Relay)
+					fmt.Fprintf(inv.stdout, "%s\n", strings.TrimRight(strings.Join([]string{p.Pattern, p.Means, p.Relay, p.Why}, "  "), " "))
 				}
 			}
 			return err

@@ -13,48 +13,6 @@ import (
 	"caseforms/render"
 )
 
-var sendCommand = &command{
-	name: "send", args: "REF --to RECIPIENT --by CHANNEL", does: "say that a document was handed over by hand, post, telephone or portal; its clocks run from then",
-	example: `caseforms send CF-7K3M-Q9ZQ --to "Northtown MASH" --by telephone --with "duty social worker"`, stores: true,
-	flags: func(inv *invocation) {
-		o := &inv.opt
-		inv.set.StringSliceVar(&o.to, "to", nil, "whom it was handed to: a service, an office")
-		inv.set.StringVar(&o.by, "by", "", "hand, post, telephone or portal")
-		inv.set.StringVar(&o.with, "with", "", "whom it was handed to there, or who was spoken to")
-		inv.set.StringVar(&o.at, "at", "", "when: 2026-11-25 or 2026-11-25 14:30, on London's clock (default now)")
-		inv.set.StringVar(&o.note, "note", "", "anything more")
-	},
-	run: func(ctx context.Context, inv *invocation) error {
-		if err := inv.want(1, 1); err != nil {
-			return err
-		}
-		ref, err := inv.ref(inv.args[0])
-		if err != nil {
-			return err
-		}
-		if inv.opt.by == "" {
-			return errUsage{"sending by e-mail is not there yet; say how it was handed over: --by hand, post, telephone or portal"}
-		}
-		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
-			at, err := inv.time(inv.opt.at)
-			if err != nil {
-				return err
-			}
-			h, err := k.HandOver(ctx, a, casework.HandOver{Ref: ref, Channel: casework.Channel(strings.ToLower(inv.opt.by)), To: strings.Join(inv.opt.to, ", "), With: inv.opt.with, At: at, Note: inv.opt.note})
-			if err != nil {
-				return err
-			}
-			if inv.json {
-				inv.object(inv.stdout, "type", "handed_over", "ref", string(ref), "hand_off", h.Number, "by", inv.opt.by)
-			} else {
-				fmt.Fprintf(inv.stderr, "handed over\n")
-			}
-			inv.due(h.Due)
-			return nil
-		})
-	},
-}
-
 // time reads a day, or a day and a time on London's clock. "" is now.
 func (inv *invocation) time(s string) (time.Time, error) {
 	if s == "" {
@@ -86,6 +44,8 @@ var answerCommand = &command{
 		inv.set.StringVar(&o.at, "at", "", "when: 2026-11-25 or 2026-11-25 14:30, on London's clock (default now)")
 		inv.set.IntSliceVar(&o.children, "child", nil, "of which children only, by their number on the form; the others stay open")
 		inv.set.Int64Var(&o.handOff, "hand-off", 0, "of which hand-off, when it went to several (caseforms show lists them)")
+		inv.set.Int64Var(&o.message, "message", 0, "the message of the inbox that it is taken from")
+		inv.set.StringVar(&o.file, "file", "", "a saved message (.eml) or a form that came back (.pdf), which is kept with the answer")
 	},
 	run: func(ctx context.Context, inv *invocation) error {
 		if err := inv.want(2, 2); err != nil {
@@ -100,7 +60,13 @@ var answerCommand = &command{
 			if err != nil {
 				return err
 			}
-			r, err := k.Answer(ctx, a, casework.Answer{Ref: ref, HandOff: inv.opt.handOff, Kind: outcome(inv.args[1]), From: inv.opt.from, Note: inv.opt.note, Children: inv.opt.children, At: at})
+			message := inv.opt.message
+			if inv.opt.file != "" {
+				if message, err = inv.putFile(ctx, k, a, ref); err != nil {
+					return err
+				}
+			}
+			r, err := k.Answer(ctx, a, casework.Answer{Message: message, Ref: ref, HandOff: inv.opt.handOff, Kind: outcome(inv.args[1]), From: inv.opt.from, Note: inv.opt.note, Children: inv.opt.children, At: at})
 			if err != nil {
 				return err
 			}

@@ -26,6 +26,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitPartly      = 3
 	exitHeld        = 4
 	exitOverdue     = 5
 	exitInterrupted = 130
@@ -54,7 +55,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand,
-		recordCommand, sendCommand, outboxCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
+		recordCommand, sendCommand, releaseCommand, outboxCommand, inboxCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
 		recipientCommand, policyCommand, userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, configCommand,
 	}
 }
@@ -94,6 +95,10 @@ type options struct {
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats                                                   []string
 	issue, base                                                          int
+	once, chase, throw, dryRun                                           bool
+	confirm, file, without                                               string
+	attach                                                               []string
+	message                                                              int64
 	hold, releaseHold, list, yes, open, samePerson, named                bool
 }
 
@@ -104,6 +109,9 @@ func (e errUsage) Error() string { return e.msg }
 
 // errOverdue ends a command that found something overdue.
 var errOverdue = errors.New("overdue")
+
+// errHeld ends a command that sent what it could: policy holds something.
+var errHeld = errors.New("held")
 
 // errReported ends a command that has already told what was wrong.
 var errReported = errors.New("reported")
@@ -131,6 +139,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	case errors.Is(err, errOverdue):
 		return exitOverdue
+	case errors.Is(err, errHeld):
+		return exitHeld
 	case errors.Is(err, errReported):
 	default:
 		inv.complain(err)

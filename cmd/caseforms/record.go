@@ -389,9 +389,3 @@ func orNothing(s string) string {
 	}
 	return s
 }
-
-// sends says in words where an item of the outbox stands.
-var sends = map[store.State]string{
-	store.Ready: "waits to be sent", store.Leased: "is about to be sent", store.InFlight: "is being sent", store.Sent: "was sent",
-	store.Uncertain: "may or may not have arrived: ask the recipient, it is not sent again by itself", store.Dead: "was not delivered",
-}

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +45,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ME", u.Username)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		Cmds: with(postCommands, map[string]func(*testscript.TestScript, bool, []string){
 			// nofiles: the folder is as empty as the script left it
 			"nofiles": func(ts *testscript.TestScript, _ bool, args []string) {
 				entries, err := os.ReadDir(ts.MkAbs("."))
@@ -73,6 +75,14 @@ func TestScripts(t *testing.T) {
 					}
 				}
 				ts.Setenv(args[0], first)
+			},
+			// keep-message: puts the number of the last message that was listed as JSON into a variable
+			"keep-message": func(ts *testscript.TestScript, _ bool, args []string) {
+				if m := regexp.MustCompile(`"message":"([0-9]+)"`).FindAllStringSubmatch(ts.ReadFile("stdout"), -1); len(m) > 0 {
+					ts.Setenv(args[0], m[len(m)-1][1])
+				} else {
+					ts.Fatalf("no message was listed")
+				}
 			},
 			// identity: makes an age identity, and the file of its recipient
 			"identity": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -124,8 +134,14 @@ func TestScripts(t *testing.T) {
 			"bigcase": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(`{"person":{"family_name":"`+strings.Repeat("x", 30<<20)+`"}}`), 0o600))
 			},
-		},
+		}),
 	})
+}
+
+func with[K comparable, V any](a, b map[K]V) map[K]V {
+	out := maps.Clone(a)
+	maps.Copy(out, b)
+	return out
 }
 
 // A reader that is cut off is told, and nothing is written.

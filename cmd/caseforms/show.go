@@ -103,8 +103,9 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 			inv.object(inv.stdout, "type", "hand_off", "hand_off", n+1, "issue", h.Version, "by", h.Channel, "to", h.To, "day", h.Day.String(), "state", string(h.State), "outcome", h.Outcome, "urgent", h.Urgent)
 		}
 		inv.due(t.Due)
-		for _, s := range t.Sends {
-			inv.object(inv.stdout, "type", "send", "kind", s.Kind, "issue", s.Version, "state", string(s.State), "attempts", s.Attempt, "said", s.Said, "at", stamp(s.Changed))
+		inv.outgoing(t.Sends)
+		for i := range t.Mail {
+			inv.came(&t.Mail[i])
 		}
 		for _, e := range t.Events {
 			inv.object(inv.stdout, "type", "event", "at", stamp(e.At), "by", e.By, "what", e.What, "why", e.Detail["why"], "erased", e.Erased)
@@ -144,8 +145,9 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 		fmt.Fprintln(w, line)
 	}
 	inv.due(t.Due)
-	for _, s := range t.Sends {
-		fmt.Fprintf(w, "%s of issue %d %s (%s)\n", s.Kind, s.Version, sends[s.State], clock(s.Changed))
+	inv.outgoing(t.Sends)
+	for i := range t.Mail {
+		inv.came(&t.Mail[i])
 	}
 	fmt.Fprintln(w)
 	for _, e := range t.Events {

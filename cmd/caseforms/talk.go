@@ -25,6 +25,11 @@ func (inv *invocation) complain(err error) {
 		inv.problems(inv.stderr, refused.Problems)
 		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: refused.Error(), Hint: "answer what is missing, or keep it as a draft: caseforms draft save FORM CASE"}
 	}
+	var unattached *casework.Unattached
+	if errors.As(err, &unattached) {
+		inv.problems(inv.stderr, unattached.Problems)
+		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: unattached.Error(), Hint: "--attach KEY=FILE with the key of what is ticked, such as --attach oasys=FILE; or say why it does not go with it: --without REASON"}
+	}
 	var e *caseforms.Error
 	hint, kind := "", caseforms.Internal
 	if errors.As(err, &e) {

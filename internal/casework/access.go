@@ -169,6 +169,23 @@ func (k *Desk) exportCase(ctx context.Context, c *store.Case, who names, add fun
 			return err
 		}
 	}
+	messages, err := k.store.ReceivedOf(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	for i := range messages {
+		raw, err := k.store.RawMail(ctx, &messages[i])
+		if err != nil {
+			return err
+		}
+		ending := ".eml"
+		if messages[i].Class == ClassForm {
+			ending = ".pdf"
+		}
+		if err := add(Exported{fmt.Sprintf("%s%s-message-%d%s", folderApart, messages[i].Ref, i+1, ending), raw}); err != nil {
+			return err
+		}
+	}
 	drafts, err := k.store.Drafts(ctx, c.ID)
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ type Desk struct {
 	// Closed are days beside the bank holidays on which these offices are shut.
 	closed []caseforms.Holiday
 
+	post     *Post // nil: nothing goes by e-mail
 	renderer func() (string, error)
 	lease    time.Duration // how long a claim of the outbox lasts; shorter in tests
 }

@@ -83,27 +83,27 @@ func crashOptions(dir string) store.Options {
 // relay is the other side of a delivery as the crash test plays it: what it has in its file has arrived.
 type relay struct{ leaving, arrived lines }
 
-func (r relay) Carry(_ context.Context, p Parcel, leaving func() error) (string, error) {
+func (r relay) Carry(_ context.Context, p Parcel, leaving func() error) (Carried, error) {
 	pause := func() { time.Sleep(mrand.N(4 * time.Millisecond)) }
 	if string(p.Payload) != "to "+p.Dedupe {
-		return "", errors.New("a parcel with the content of another")
+		return Carried{}, errors.New("a parcel with the content of another")
 	}
 	pause()
 	if err := r.leaving.add(p.Dedupe + " " + string(p.Ref)); err != nil {
-		return "", err
+		return Carried{}, err
 	}
 	if err := leaving(); err != nil {
-		return "", err
+		return Carried{}, err
 	}
 	pause()
 	if strings.HasSuffix(p.Dedupe, "-never") {
-		return "", &NotDelivered{Said: "550 nobody here", Never: true}
+		return Carried{}, &NotDelivered{Said: "550 nobody here", Never: true}
 	}
 	if err := r.arrived.add(p.Dedupe + " " + string(p.Ref)); err != nil {
-		return "", err
+		return Carried{}, err
 	}
 	pause()
-	return "250 taken", nil
+	return Carried{Said: "250 taken"}, nil
 }
 
 // crashWorker records, enqueues and delivers until it is killed.

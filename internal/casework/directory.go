@@ -2,24 +2,19 @@ package casework
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"caseforms"
 	"caseforms/internal/store"
+	"caseforms/mail"
 )
 
-// The channels of a recipient beside those that a person uses themselves.
-const channelEmail = "email"
-
-// The means by which an address may be written to (E.1, issue of the hand-offs by e-mail). Where there is none, nothing is sent.
-var means = []string{"tls", "cjsm", "password", "hand"}
-
-// demonstrationLasts is how long a demonstration that a channel is secure is relied upon, in months. The procedures ask for a demonstrated
-// means and give no time (003:332); this one is ours.
-const demonstrationLasts = 12
+// channelEmail is the channel of a recipient beside those that a person uses themselves.
+const channelEmail = string(ByEmail)
 
 // Recipients are the offices that documents go to.
 func (k *Desk) Recipients(ctx context.Context, a caseforms.Actor) ([]store.Recipient, error) {
@@ -74,10 +69,12 @@ func (k *Desk) PutRecipients(ctx context.Context, a caseforms.Actor, rs []store.
 		}
 		switch {
 		case r.Channel == channelEmail:
-			if address, err := caseforms.CheckEmail(r.Address); err != nil {
-				bad("address", err.Error(), "look for a missing @ or a space in it")
+			if address, err := mail.ParseAddress(r.Address); err != nil {
+				var e *caseforms.Error
+				errors.As(err, &e)
+				bad("address", e.Msg, e.Hint)
 			} else {
-				r.Address = address
+				r.Address = string(address)
 			}
 		case r.Channel == string(ByTelephone) && r.Phone == "":
 			bad("phone", "is missing", "an office that is reached by telephone has a number")
@@ -150,7 +147,7 @@ func (k *Desk) CheckDirectory(ctx context.Context, a caseforms.Actor) ([]casefor
 	if err != nil {
 		return nil, err
 	}
-	policies, err := k.store.Policies(ctx)
+	policies, err := k.policies(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -169,14 +166,12 @@ func (k *Desk) CheckDirectory(ctx context.Context, a caseforms.Actor) ([]casefor
 			ps = append(ps, caseforms.Problem{Severity: caseforms.Warning, Key: r.ID, Label: r.Organisation, Msg: msg, Hint: hint})
 		}
 		if r.Channel == channelEmail {
-			if p := policyFor(policies, r.Address); p == nil {
-				warn("there is no policy for its address: what is sent there is held", "caseforms policy set "+domainOf(r.Address)+" --means tls")
+			q := mail.Question{To: mail.Recipient{Listed: true, Address: mail.Address(r.Address), Demonstrated: mail.Demonstration{How: r.How, On: r.Demonstrated}}, Policies: policies, Today: k.today()}
+			if k.post != nil {
+				q.Relays, q.Months = k.post.Relays, k.post.Months
 			}
-			switch {
-			case r.Demonstrated.IsZero():
-				warn("nobody has shown that its address is secure", "caseforms recipient add … --demonstrated DAY --how TEXT")
-			case r.Demonstrated.AddMonths(demonstrationLasts).Before(k.today()):
-				warn("that its address is secure was shown on "+r.Demonstrated.Long()+", more than a year ago", "show it again")
+			if d := mail.Decide(q); d.Held != nil && (d.Held.Reason != mail.NoRelay || k.post != nil) {
+				warn("what is sent there is held: "+d.Held.Why, d.Held.Do)
 			}
 		}
 		if r.Phone == "" {
@@ -191,51 +186,30 @@ func (k *Desk) CheckDirectory(ctx context.Context, a caseforms.Actor) ([]casefor
 	return ps, nil
 }
 
-func domainOf(address string) string {
-	_, domain, _ := strings.Cut(address, "@")
-	return strings.ToLower(domain)
-}
-
-// policyFor is the policy of an address: its own, else that of its domain, else that of the nearest domain above it.
-func policyFor(ps []store.Policy, address string) *store.Policy {
-	address = strings.ToLower(address)
-	patterns := []string{address}
-	for d := domainOf(address); strings.Contains(d, "."); _, d, _ = strings.Cut(d, ".") {
-		patterns = append(patterns, d)
-	}
-	for _, want := range patterns {
-		if i := slices.IndexFunc(ps, func(p store.Policy) bool { return p.Pattern == want }); i >= 0 {
-			return &ps[i]
-		}
-	}
-	return nil
-}
-
-// SetPolicy says how an address or a domain may be written to; with no means nothing may be sent there any more.
-func (k *Desk) SetPolicy(ctx context.Context, a caseforms.Actor, pattern, by, relay, why string) error {
+// SetPolicy says how an address or a domain may be written to; with no means there is no policy, and what is sent there is held.
+func (k *Desk) SetPolicy(ctx context.Context, a caseforms.Actor, p store.Policy) error {
 	if err := a.Need("say how an address may be written to", caseforms.RoleAdmin); err != nil {
 		return err
 	}
-	pattern = strings.ToLower(strings.TrimSpace(pattern))
-	if strings.Contains(pattern, "@") {
-		if _, err := caseforms.CheckEmail(pattern); err != nil {
-			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "a policy is for an address or a domain, and this is neither"}
+	p.Pattern = strings.ToLower(strings.TrimSpace(p.Pattern))
+	what := "policy removed"
+	if p.Means != "" {
+		what = "policy set"
+		if err := (&mail.Policy{For: p.Pattern, Channel: mail.Channel(p.Means)}).Check(); err != nil {
+			return err
 		}
-	} else if _, err := caseforms.CheckEmail("a@" + pattern); err != nil {
-		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "a policy is for an address or a domain, and this is neither"}
+		if k.post != nil && p.Relay != "" && !slices.ContainsFunc(k.post.Relays, func(r mail.Relay) bool { return r.Name == p.Relay }) {
+			return &caseforms.Error{Kind: caseforms.NotFound, Msg: "the configuration has no relay " + strconv.Quote(p.Relay), Hint: "caseforms config check lists the relays"}
+		}
 	}
-	if by != "" && !slices.Contains(means, by) {
-		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no such means", Hint: "tls (a relay that forces TLS), cjsm, password (a sealed file, the password by telephone) or hand"}
+	if k.today().Before(p.Demonstrated) {
+		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "the day on which it was shown is in the future"}
 	}
-	if why = strings.TrimSpace(why); why == "" {
+	if p.Why = strings.TrimSpace(p.Why); p.Why == "" {
 		return needsReason("a policy")
 	}
-	what := "policy set"
-	if by == "" {
-		what = "policy removed"
-	}
-	return k.store.SetPolicy(ctx, store.Policy{Pattern: pattern, Means: by, Relay: relay, ChangedBy: a.ID},
-		store.Entry{What: what, Actor: a.ID, Detail: map[string]string{"pattern": pattern, "means": by, "relay": relay, "why": why}})
+	p.ChangedBy = a.ID
+	return k.store.SetPolicy(ctx, p, store.Entry{What: what, Actor: a.ID, Detail: map[string]string{"pattern": p.Pattern, "means": p.Means, "relay": p.Relay, "why": p.Why, "demonstrated": p.Demonstrated.String(), "how": p.How}})
 }
 
 // Policies are all policies.
@@ -248,7 +222,7 @@ func (k *Desk) Policies(ctx context.Context, a caseforms.Actor) ([]store.Policy,
 
 // addressed finds who is meant by a recipient that was named: its id in the directory, or a role that one office has for this document. Anything
 // else is taken as it is, because what is handed over by hand may go to somebody nobody entered.
-func (k *Desk) addressed(ctx context.Context, m *matter, to string) (string, error) {
+func (k *Desk) addressed(ctx context.Context, a caseforms.Actor, m *matter, to string) (string, error) {
 	role := m.defs.RecipientRole(to)
 	if !strings.HasPrefix(to, "r-") && role == nil {
 		return to, nil
@@ -274,8 +248,10 @@ func (k *Desk) addressed(ctx context.Context, m *matter, to string) (string, err
 		return "", &caseforms.Error{Kind: caseforms.Conflict, Msg: "several have this role: " + strings.Join(ids, ", "), Hint: "name one of them"}
 	}
 	r := found[0]
-	if x := m.defs.RecipientRole(r.Role); x != nil && m.doc != nil && !x.May(m.doc.Form) {
-		return "", &caseforms.Error{Kind: caseforms.Forbidden, Msg: fmt.Sprintf("a %s does not go to a recipient of this role (%s)", m.doc.Form, x.Label.In(m.defs.Lang)), Hint: "caseforms forms tells who each form goes to"}
+	if x := m.defs.RecipientRole(r.Role); x != nil && m.doc != nil {
+		if err := x.May(m.doc.Form, m.doc.Copy, a, m.defs.Lang); err != nil {
+			return "", err
+		}
 	}
 	return r.Organisation, nil
 }

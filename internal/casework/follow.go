@@ -17,8 +17,9 @@ import (
 // Channel is how a document is handed over.
 type Channel string
 
-// The channels that a person uses themselves. E-mail is sent by the program.
+// The channels. All but e-mail a person uses themselves.
 const (
+	ByEmail     Channel = "email"
 	ByHand      Channel = "hand"
 	ByPost      Channel = "post"
 	ByTelephone Channel = "telephone"
@@ -63,37 +64,54 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 	if err != nil {
 		return nil, err
 	}
-	at, err := k.when(h.At)
-	if err != nil {
+	if h.At, err = k.when(h.At); err != nil {
 		return nil, err
 	}
-	if h.To, err = k.addressed(ctx, m, h.To); err != nil {
+	if h.To, err = k.addressed(ctx, a, m, h.To); err != nil {
 		return nil, err
 	}
-	v := m.doc.Latest()
 	const before = 31 * 24 * time.Hour // a referral may be telephoned first and recorded after
-	if at.Before(v.Issued.Add(-before)) {
+	if v := m.doc.Latest(); h.At.Before(v.Issued.Add(-before)) {
 		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "it was issued on " + longDate(v.Issued) + ", long after it is said to have been handed over", Hint: "is it the right document, and the right day?"}
 	}
-	children, err := k.childrenOf(ctx, v)
+	f, err := k.handing(ctx, m, &h, m.doc.Latest(), a.ID, a.ID)
 	if err != nil {
 		return nil, err
+	}
+	if err := k.store.Follow(ctx, f); err != nil {
+		return nil, again(err)
+	}
+	due, err := k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return u.HandOff == f.HandOff.ID })
+	number := 1
+	for _, o := range m.hands {
+		if o.Ref == h.Ref {
+			number++
+		}
+	}
+	return &HandedOver{number, due}, err
+}
+
+// handing is what it does that a version of a document was handed to an office, by somebody; actor is who the ledger names, which for e-mail
+// is the program itself.
+func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Version, by, actor string) (f store.Follow, err error) {
+	children, err := k.childrenOf(ctx, v)
+	if err != nil {
+		return f, err
 	}
 	form, err := m.defs.Form(m.doc.Form)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
-	day := caseforms.DateOf(caseforms.London(at))
-	event := caseforms.Happening{Handed: m.doc.Form, On: day}
-	f := store.Follow{HandOff: &store.HandOff{
-		Ref: h.Ref, Version: v.Number, Case: m.c.ID, Form: m.doc.Form, Area: v.Area, Team: m.c.Team, Channel: string(h.Channel), Children: children, Day: day, At: at, By: a.ID,
+	day := caseforms.DateOf(caseforms.London(h.At))
+	f.HandOff = &store.HandOff{
+		Ref: h.Ref, Version: v.Number, Case: m.c.ID, Form: m.doc.Form, Area: v.Area, Team: m.c.Team, Channel: string(h.Channel), Children: children, Day: day, At: h.At, By: by,
 		Urgent: m.record != nil && m.defs.Urgent(form, m.record), State: store.HandOffClosed,
-	}}
+	}
 	m.issued = caseforms.DateOf(caseforms.London(v.Issued))
-	k.happened(m, event, h.Ref, &f)
-	joined, err := k.joins(ctx, m, &h)
+	k.happened(m, caseforms.Happening{Handed: m.doc.Form, To: h.To, On: day}, h.Ref, &f)
+	joined, err := k.joins(ctx, m, h)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	if joined { // the same office has it already, and its clock runs: by telephone first and then on paper, or a corrected issue
 		f.Start = nil
@@ -113,21 +131,11 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 		}
 	}
 	if f.Content, err = json.Marshal(content{h.To, h.With, h.Note}); err != nil {
-		return nil, err
+		return f, err
 	}
-	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Disclosure}, What: "handed over by " + string(h.Channel), Actor: a.ID, Case: m.c.ID, Ref: h.Ref, Version: v.Number,
-		Detail: map[string]string{"to": h.To, "with": h.With, "text": h.Note, "at": at.UTC().Format(time.RFC3339)}})
-	if err := k.store.Follow(ctx, f); err != nil {
-		return nil, again(err)
-	}
-	due, err := k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return u.HandOff == f.HandOff.ID })
-	number := 1
-	for _, o := range m.hands {
-		if o.Ref == h.Ref {
-			number++
-		}
-	}
-	return &HandedOver{number, due}, err
+	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Disclosure}, What: "handed over by " + string(h.Channel), Actor: actor, Case: m.c.ID, Ref: h.Ref, Version: v.Number,
+		Detail: map[string]string{"to": h.To, "with": h.With, "text": h.Note, "at": h.At.UTC().Format(time.RFC3339)}})
+	return f, nil
 }
 
 // joins tells whether a hand-off goes to an office that has the document already and has not answered.
@@ -160,6 +168,27 @@ type matter struct {
 
 // matter reads what an act on a document, or on a case, is about, and lets nobody near it who may not see it.
 func (k *Desk) matter(ctx context.Context, a caseforms.Actor, of any, what string) (*matter, error) {
+	m, err := k.whose(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.see(ctx, a, m.c, what); err != nil {
+		return nil, err
+	}
+	return m, k.read(ctx, m)
+}
+
+// known reads what the program itself does something about.
+func (k *Desk) known(ctx context.Context, of any) (*matter, error) {
+	m, err := k.whose(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	return m, k.read(ctx, m)
+}
+
+// whose finds the document and the case.
+func (k *Desk) whose(ctx context.Context, of any) (*matter, error) {
 	m := &matter{}
 	var err error
 	id, isCase := of.(caseforms.CaseID)
@@ -171,31 +200,31 @@ func (k *Desk) matter(ctx context.Context, a caseforms.Actor, of any, what strin
 	} else if !isCase {
 		return nil, fmt.Errorf("a matter of a %T", of)
 	}
-	if m.c, err = k.store.FindCase(ctx, id); err != nil {
-		return nil, err
-	}
-	if err := k.see(ctx, a, m.c, what); err != nil {
-		return nil, err
-	}
+	m.c, err = k.store.FindCase(ctx, id)
+	return m, err
+}
+
+// read reads what is known of a case.
+func (k *Desk) read(ctx context.Context, m *matter) (err error) {
 	if m.doc != nil && !m.doc.Latest().Erased.IsZero() {
-		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(m.doc.Ref) + " was erased on " + longDate(m.doc.Latest().Erased)}
+		return &caseforms.Error{Kind: caseforms.NotFound, Msg: string(m.doc.Ref) + " was erased on " + longDate(m.doc.Latest().Erased)}
 	}
 	area := m.c.Area
 	if m.doc != nil {
 		area = m.doc.Latest().Area
 	}
 	if m.defs, err = k.load(area); err != nil {
-		return nil, err
+		return err
 	}
 	m.cal = m.defs.Calendar(k.closed...)
 	if m.record, err = k.decoded(ctx, m.c, m.defs); err != nil {
-		return nil, err
+		return err
 	}
-	if m.runs, err = k.store.FollowUpsOf(ctx, id); err != nil {
-		return nil, err
+	if m.runs, err = k.store.FollowUpsOf(ctx, m.c.ID); err != nil {
+		return err
 	}
-	m.hands, err = k.store.HandOffs(ctx, id)
-	return m, err
+	m.hands, err = k.store.HandOffs(ctx, m.c.ID)
+	return err
 }
 
 // decoded is the record of a case as these definitions read it; nil when they cannot.
@@ -250,7 +279,7 @@ func (k *Desk) happened(m *matter, h caseforms.Happening, ref caseforms.Ref, f *
 	for _, r := range m.defs.Start(h, m.record, m.cal) {
 		// One clock of a kind is enough: what asks for the same while it still runs changes nothing. A hand-off has a clock of its own.
 		running := h.Handed == "" && slices.ContainsFunc(m.runs, func(u store.FollowUp) bool {
-			return u.Rule == r.Duty.Rule && u.Ref == ref && u.State == store.FollowUpOpen
+			return u.Rule == r.Duty.Rule && u.Ref == ref && u.State == store.FollowUpOpen && (!r.Duty.Delivers() || u.About == r.About)
 		})
 		if m.unless(r.Duty) || running {
 			continue
@@ -266,12 +295,25 @@ func (k *Desk) happened(m *matter, h caseforms.Happening, ref caseforms.Ref, f *
 		if u.Ref != "" && u.Ref != ref {
 			continue // what was said of one document, or of the case alone, ends nothing of another document
 		}
-		if h.On.Before(u.From) && u.Ref != "" || h.Noted != "" && h.On.Before(u.From) && !d.Dated(u.About) || h.Handed != "" && m.issued.Before(u.From) && !d.Dated(u.About) {
+		if h.On.Before(u.From) && u.Ref != "" || h.Noted != "" && h.On.Before(u.From) && !d.Dated(u.About) || h.Handed != "" && m.issued.Before(u.From) && !d.Dated(u.About) && !d.Delivers() {
 			continue // it was before: it cannot be what was asked for
+		}
+		if d.Delivers() && h.Handed != "" && !strings.EqualFold(u.About, "to "+h.To) && m.undelivered(ref) > 1 {
+			continue // another office is still without it
 		}
 		end(&u, store.FollowUpDone, endings[0], h.On)
 		f.Change = append(f.Change, u)
 	}
+}
+
+// undelivered is to how many offices a document is still to be delivered.
+func (m *matter) undelivered(ref caseforms.Ref) (n int) {
+	for _, u := range m.runs {
+		if d := m.defs.Duties.Rule(u.Rule); d != nil && d.Delivers() && u.Ref == ref && u.State == store.FollowUpOpen {
+			n++
+		}
+	}
+	return n
 }
 
 // unless tells whether something came before that keeps a duty from starting: what was handed over of the case, and what was answered.
@@ -408,6 +450,7 @@ type Answer struct {
 	Note     string
 	Children []int // which of the children it is about, by their number on the form; none is all
 	At       time.Time
+	Message  int64 // the message it was taken from, if it came by e-mail or as a file
 }
 
 // Answered is a response that was recorded.
@@ -437,6 +480,9 @@ func retried(act func() error) error {
 func (k *Desk) answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answered, error) {
 	m, err := k.matter(ctx, a, r.Ref, "record a response")
 	if err != nil {
+		return nil, err
+	}
+	if err := k.fromMessage(ctx, a, &r); err != nil {
 		return nil, err
 	}
 	kind := m.defs.Duties.Response(m.doc.Form, r.Kind)
@@ -511,6 +557,11 @@ func (k *Desk) answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 	f.Entries = append(f.Entries, e)
 	if err := k.store.Follow(ctx, f); err != nil {
 		return nil, err
+	}
+	if r.Message != 0 {
+		if err := k.answeredBy(ctx, a, r.Message, m, r.Kind); err != nil {
+			return nil, err
+		}
 	}
 	started := map[string]bool{}
 	for _, u := range f.Start {

@@ -1,15 +1,18 @@
 package casework
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"caseforms"
 	"caseforms/internal/store"
+	"caseforms/mail"
 )
 
 // Parcel is something that is to be delivered.
@@ -19,18 +22,25 @@ type Parcel struct {
 }
 
 // Carrier takes parcels to where they go. It calls leaving at the last moment before the parcel could arrive, and not at all when it fails
-// before; when leaving fails, it stops. What it returns as said is kept and shown.
+// before; when leaving fails, it stops.
 //
 // An error before leaving, and a [NotDelivered] after it, means that the parcel certainly did not arrive. Any other error after leaving
 // means that nobody knows, and it is never tried again by itself.
 type Carrier interface {
-	Carry(ctx context.Context, p Parcel, leaving func() error) (said string, err error)
+	Carry(ctx context.Context, p Parcel, leaving func() error) (Carried, error)
+}
+
+// Carried is what there is to record of an attempt.
+type Carried struct {
+	Said   string            // the words of the other side, which are kept and shown
+	Detail map[string]string // how it went, for the ledger: relay, TLS
 }
 
 // NotDelivered says that a parcel certainly did not arrive.
 type NotDelivered struct {
-	Said  string // what the other side said
-	Never bool   // trying again is of no use
+	Said  string     // what the other side said
+	Never bool       // trying again is of no use
+	Held  *mail.Held // policy does not allow it any more
 }
 
 func (e *NotDelivered) Error() string { return "not delivered: " + e.Said }
@@ -82,11 +92,10 @@ func (k *Desk) carry(ctx context.Context, c Carrier, it *store.Item) error {
 		if ctx.Err() != nil {
 			return nil // its lease runs out, and somebody takes it up again
 		}
-		_, err := k.store.GiveUp(done, it, "its content cannot be read")
-		return err
+		return k.failed(done, it, "its content cannot be read")
 	}
 	left := false
-	said, err := c.Carry(ctx, Parcel{*it, payload}, func() error {
+	got, err := c.Carry(ctx, Parcel{*it, payload}, func() error {
 		ok, err := k.store.Begin(done, it)
 		switch {
 		case err != nil:
@@ -103,28 +112,61 @@ func (k *Desk) carry(ctx context.Context, c Carrier, it *store.Item) error {
 		return nil
 	case err == nil && !left:
 		err = errors.New("the carrier took it without saying that it leaves")
-		_, e := k.store.GiveUp(done, it, err.Error())
-		return errors.Join(err, e)
+		return errors.Join(err, k.failed(done, it, err.Error()))
 	case err == nil:
-		_, err = k.store.Delivered(done, it, said, nil)
-		return err
+		return k.delivered(done, it, got)
 	case left && !known:
-		_, err = k.store.Unclear(done, it, "the connection broke before the other side had answered")
-		return err
+		return k.unclear(done, it, "the connection broke before the other side had answered")
+	case known && not.Held != nil:
+		return k.holdItem(done, it, not.Held)
 	case known && not.Never:
-		_, err = k.store.GiveUp(done, it, not.Said)
-		return err
+		return k.failed(done, it, not.Said)
 	}
-	said = "it could not be handed over"
+	said := "it could not be handed over"
 	if not != nil {
 		said = not.Said
 	}
 	if it.Attempt >= mostAttempts {
-		_, err = k.store.GiveUp(done, it, said)
-		return err
+		return k.failed(done, it, said)
 	}
 	_, err = k.store.Retry(done, it, k.store.Now().Add(delay(it.Attempt)), said)
 	return err
+}
+
+// delivered records that an item was taken, and starts what that starts: the document is handed over, or its agency chased.
+func (k *Desk) delivered(ctx context.Context, it *store.Item, got Carried) error {
+	return k.ended(ctx, it, true, k.store.Now(), func(f *store.Follow) error {
+		_, err := k.store.Delivered(ctx, it, got.Said, got.Detail, f)
+		return err
+	})
+}
+
+// unclear records that nobody knows whether an item arrived: somebody has to ask.
+func (k *Desk) unclear(ctx context.Context, it *store.Item, said string) error {
+	return k.ended(ctx, it, false, k.store.Now(), func(f *store.Follow) error {
+		_, err := k.store.Unclear(ctx, it, said, f)
+		return err
+	})
+}
+
+// failed records that an item did not arrive and will not: somebody has to see to it.
+func (k *Desk) failed(ctx context.Context, it *store.Item, said string) error {
+	return k.ended(ctx, it, false, k.store.Now(), func(f *store.Follow) error {
+		_, err := k.store.GiveUp(ctx, it, said, f)
+		return err
+	})
+}
+
+// ended works out what the end of an item does to follow-ups, and does it. Somebody may change one of them at the same moment; then it is
+// worked out again.
+func (k *Desk) ended(ctx context.Context, it *store.Item, arrived bool, at time.Time, do func(*store.Follow) error) error {
+	return retried(func() error {
+		f, err := k.ending(ctx, it, arrived, at)
+		if err != nil {
+			return err
+		}
+		return do(f)
+	})
 }
 
 // Proof is what settles an item of which nobody knew whether it arrived.
@@ -154,20 +196,36 @@ func (k *Desk) Settle(ctx context.Context, a caseforms.Actor, item int64, arrive
 		return &caseforms.Error{Kind: caseforms.Forbidden, Msg: "the program itself settles nothing without a receipt or an answer"}
 	}
 	if it.State != store.Uncertain {
-		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "it is not uncertain whether this arrived: it is " + string(it.State)}
+		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "it is not uncertain whether this arrived: it " + Standing[it.State]}
 	}
 	if why = strings.TrimSpace(why); why == "" && by == ByPerson {
 		return needsReason("settling what was sent")
 	}
+	return k.ended(ctx, it, arrived, it.Changed, func(f *store.Follow) error {
+		return k.store.Settle(ctx, it, arrived, f, settled(it, arrived, a.ID, by, why))
+	})
+}
+
+func settled(it *store.Item, arrived bool, actor string, by Proof, why string) store.Entry {
 	acts, what := []store.Act{store.Disclosure}, "uncertain send arrived"
 	if !arrived {
 		acts, what = nil, "uncertain send did not arrive"
 	}
-	return again(k.store.Settle(ctx, it, arrived, store.Entry{Acts: acts, What: what, Actor: a.ID, Case: it.Case, Ref: it.Ref, Version: it.Version, Detail: map[string]string{"by": string(by), "why": why}}))
+	return store.Entry{Acts: acts, What: what, Actor: actor, Case: it.Case, Ref: it.Ref, Version: it.Version, Detail: map[string]string{"by": string(by), "why": why}}
 }
 
-// Outbox is what waits for somebody, of the cases the actor may see: uncertain, failed, or on its way.
-func (k *Desk) Outbox(ctx context.Context, a caseforms.Actor) ([]store.Item, error) {
+// Standing says in words where an item of the outbox stands.
+var Standing = map[store.State]string{
+	store.Ready: "waits to be sent", store.Leased: "is about to be sent", store.InFlight: "is being sent", store.Sent: "was sent",
+	store.Uncertain: "may or may not have arrived: ask the recipient, it is not sent again by itself", store.Dead: "was not delivered",
+}
+
+// reportedFor is how long a report that something did not arrive is shown among what waits for somebody, in days.
+const reportedFor = 30
+
+// Outbox is what waits for somebody, of the cases the actor may see: held, uncertain, failed, or on its way. What was reported as not arrived
+// is there for a month, unless it was handed over again since.
+func (k *Desk) Outbox(ctx context.Context, a caseforms.Actor) ([]Outgoing, error) {
 	if err := a.Need("see the outbox", caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAdmin); err != nil {
 		return nil, err
 	}
@@ -175,15 +233,104 @@ func (k *Desk) Outbox(ctx context.Context, a caseforms.Actor) ([]store.Item, err
 	if err != nil {
 		return nil, err
 	}
-	var out []store.Item
-	for _, it := range items {
-		c, err := k.store.FindCase(ctx, it.Case)
+	sends, err := k.store.HeldSends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	since := k.store.Now().AddDate(0, 0, -reportedFor)
+	for _, what := range []mail.Action{mail.ActionFailed, mail.ActionDelayed} {
+		more, err := k.store.ReportedSends(ctx, string(what), since)
 		if err != nil {
 			return nil, err
 		}
-		if !c.Restricted || allowed(a, c.Access) {
-			out = append(out, it)
+		sends = append(sends, more...)
+	}
+	var out []Outgoing
+	for i := range items {
+		n, err := k.store.FindSend(ctx, store.ByItem, items[i].ID)
+		switch {
+		case err != nil:
+			return nil, err
+		case n == nil:
+			it := &items[i]
+			sends = append(sends, store.Send{Ref: it.Ref, Version: it.Version, Case: it.Case, Kind: it.Kind, State: store.SendQueued, Item: it.ID})
+		case items[i].State != store.Dead || items[i].Changed.After(since):
+			sends = append(sends, *n)
 		}
 	}
+	for i := range sends {
+		n := &sends[i]
+		c, err := k.store.FindCase(ctx, n.Case)
+		if err != nil {
+			return nil, err
+		}
+		if c.Restricted && !allowed(a, c.Access) || !c.Erased.IsZero() {
+			continue
+		}
+		if n.ID == 0 {
+			it, err := k.store.Item(ctx, n.Item)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, outgoing(n, &posting{}, it, nil))
+			continue
+		}
+		o, err := k.outgoings(ctx, []store.Send{*n})
+		if err != nil {
+			return nil, err
+		}
+		if o[0].Standing != Replied {
+			out = append(out, o...)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Outgoing) int { return urgentFirst(&a, &b) })
 	return out, nil
+}
+
+// Now is the time by the store's clock.
+func (k *Desk) Now() time.Time { return k.store.Now() }
+
+// Trouble is what did not get through since a time, what cannot wait first: it is told as it happens, to whoever runs the program. What somebody
+// has to do about it is on their list.
+func (k *Desk) Trouble(ctx context.Context, since time.Time) ([]Outgoing, error) {
+	held, err := k.store.HeldSends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sends := slices.DeleteFunc(held, func(n store.Send) bool { return n.Changed.Before(since) })
+	failed, err := k.store.ReportedSends(ctx, string(mail.ActionFailed), since)
+	if err != nil {
+		return nil, err
+	}
+	sends = append(sends, failed...)
+	items, err := k.store.Items(ctx, "", store.Uncertain, store.Dead)
+	if err != nil {
+		return nil, err
+	}
+	for i := range items {
+		if items[i].Changed.Before(since) {
+			continue
+		}
+		n, err := k.store.FindSend(ctx, store.ByItem, items[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		if n != nil && n.State == store.SendQueued {
+			sends = append(sends, *n)
+		}
+	}
+	out, err := k.outgoings(ctx, sends)
+	slices.SortStableFunc(out, func(a, b Outgoing) int { return urgentFirst(&a, &b) })
+	return out, err
+}
+
+// urgentFirst orders sends: what cannot wait comes first.
+func urgentFirst(a, b *Outgoing) int {
+	switch {
+	case a.Urgent == b.Urgent:
+		return cmp.Compare(a.Item, b.Item)
+	case a.Urgent:
+		return -1
+	}
+	return 1
 }

@@ -16,8 +16,9 @@ import (
 // carrier does with a parcel what the test says.
 type carrier func(p Parcel, leaving func() error) (string, error)
 
-func (c carrier) Carry(_ context.Context, p Parcel, leaving func() error) (string, error) {
-	return c(p, leaving)
+func (c carrier) Carry(_ context.Context, p Parcel, leaving func() error) (Carried, error) {
+	said, err := c(p, leaving)
+	return Carried{Said: said}, err
 }
 
 // then is a carrier that lets a parcel leave and ends so.

@@ -40,6 +40,9 @@ type Record struct {
 	For     string // of several addressees, whom it is for
 	Outputs []Output
 	Send    []store.NewItem // what is to be delivered, entered in the same act
+
+	// Mail sends it by e-mail in the same act: to whom, or to nobody in particular, which is whoever the form goes to. Ref, Chase and Dry are not looked at.
+	Mail *Send
 }
 
 // Issued is a document that was issued.
@@ -50,6 +53,7 @@ type Issued struct {
 	NewCase  bool
 	Document *caseforms.Document
 	Files    []IssuedFile
+	Sent     []Outgoing
 }
 
 // IssuedFile is one of its files.
@@ -155,6 +159,11 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		if err := write(out, r.Outputs, &i); err != nil {
 			return nil, nil, err
 		}
+		if r.Mail != nil {
+			if err := k.mailed(ctx, a, &r, d, c, out, &i, &doubts); err != nil {
+				return nil, nil, err
+			}
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
@@ -172,6 +181,43 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		}
 		return out, append(ps, doubts...), nil
 	}
+}
+
+// mailed puts what is to be sent of a document into the act that issues it.
+func (k *Desk) mailed(ctx context.Context, a caseforms.Actor, r *Record, d *caseforms.Definitions, c *caseforms.Case, out *Issued, i *store.Issue, doubts *[]caseforms.Problem) error {
+	if err := k.noPost(); err != nil {
+		return err
+	}
+	s := *r.Mail
+	s.Ref, s.Chase, s.Dry = out.Ref, false, false
+	m := &matter{
+		doc: &store.Document{Ref: out.Ref, Case: i.Case, Form: i.Form, Copy: i.Copy, Versions: []store.Version{{Number: out.Version, Area: r.Area}}},
+		c:   &store.Case{ID: i.Case, Area: r.Area, Owner: a.ID, Team: a.Team}, defs: d, cal: d.Calendar(k.closed...), record: c,
+	}
+	if !out.NewCase {
+		var err error
+		if m.c, err = k.store.FindCase(ctx, i.Case); err != nil {
+			return err
+		}
+		if m.runs, err = k.store.FollowUpsOf(ctx, i.Case); err != nil {
+			return err
+		}
+		if m.hands, err = k.store.HandOffs(ctx, i.Case); err != nil {
+			return err
+		}
+	}
+	x := &sending{k: k, a: a, m: m, v: m.doc.Latest(), doc: out.Document, files: out.Files, s: &s}
+	var err error
+	if x.earlier, err = k.store.Sends(ctx, out.Ref); err != nil {
+		return err
+	}
+	if i.Sends, err = x.all(ctx); err != nil {
+		return err
+	}
+	out.Sent = x.out
+	i.Follow.Start = append(i.Follow.Start, x.follow.Start...)
+	*doubts = append(*doubts, x.problems...)
+	return nil
 }
 
 // chooseDocument settles which document it is: a new one, or the next version of one there is.

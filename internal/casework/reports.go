@@ -92,13 +92,13 @@ func (k *Desk) Digest(ctx context.Context, a caseforms.Actor, list []Due, f rend
 		if err != nil {
 			return nil, err
 		}
-		t := &caseforms.Table{Key: "sends", Layout: caseforms.LayoutTable, Columns: columns("Reference*2", "Since*2", "State*2", "What was said*4")}
+		t := &caseforms.Table{Key: "sends", Layout: caseforms.LayoutTable, Columns: columns("Reference*2", "Since*2", "State*2", "What was said*4", "What to do*4")}
 		for _, it := range items {
-			if it.State == store.Uncertain || it.State == store.Dead {
-				t.Rows = append(t.Rows, row("sends", len(t.Rows), string(it.Ref), longTime(it.Changed), map[store.State]string{store.Uncertain: "may or may not have arrived", store.Dead: "was not delivered"}[it.State], it.Said))
+			if it.Standing != Queued {
+				t.Rows = append(t.Rows, row("sends", len(t.Rows), string(it.Ref), longTime(it.At), string(it.Standing)+" ("+it.Organisation+")", it.Said, it.Do))
 			}
 		}
-		t.Label = "Sent, and not certain to have arrived"
+		t.Label = "To be sent, and not known to have arrived"
 		doc.Sections = append(doc.Sections, section("sends", t.Label, t))
 	}
 	return written(doc, f)

@@ -22,7 +22,8 @@ type Timeline struct {
 	Versions []TimelineVersion
 	HandOffs []TimelineHandOff
 	Due      []Due // what is open of it
-	Sends    []store.Item
+	Sends    []Outgoing
+	Mail     []Came // what came about it
 	Events   []Event
 }
 
@@ -89,8 +90,10 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 	if err := k.handOffs(ctx, a, t, d, c, audits); err != nil {
 		return nil, err
 	}
-	if t.Sends, err = k.store.Items(ctx, ref); err != nil {
-		return nil, err
+	if c.Erased.IsZero() && d.Latest().Erased.IsZero() {
+		if err := k.mailbox(ctx, t, audits); err != nil {
+			return nil, err
+		}
 	}
 	if t.Events, err = k.events(ctx, ref, who); err != nil {
 		return nil, err
@@ -109,6 +112,29 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 	}
 	slices.SortFunc(t.Events, func(a, b Event) int { return cmp.Compare(a.Record, b.Record) })
 	return t, err
+}
+
+// mailbox puts what was sent and what came on the timeline of a document. An auditor sees that it was, and not to whom or in which words.
+func (k *Desk) mailbox(ctx context.Context, t *Timeline, audits bool) error {
+	sends, err := k.store.Sends(ctx, t.Ref)
+	if err != nil {
+		return err
+	}
+	if t.Sends, err = k.outgoings(ctx, sends); err != nil {
+		return err
+	}
+	if t.Mail, err = k.mailOf(ctx, t.Ref); err != nil {
+		return err
+	}
+	if audits {
+		for i, o := range t.Sends {
+			t.Sends[i] = Outgoing{Send: o.Send, Standing: o.Standing, At: o.At, Report: o.Report, Attempts: o.Attempts}
+		}
+		for i, c := range t.Mail {
+			t.Mail[i] = Came{Received: c.Received}
+		}
+	}
+	return nil
 }
 
 // handOffs puts the hand-offs of a document on its timeline, and what is open of it.

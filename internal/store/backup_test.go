@@ -462,7 +462,7 @@ func TestRestoreAgain(t *testing.T) {
 			}
 			_, err = s.Begin(ctx, &it)
 			must(t, err)
-			_, err = s.Delivered(ctx, &it, "250", nil)
+			_, err = s.Delivered(ctx, &it, "250", nil, nil)
 			must(t, err)
 		}
 	}

@@ -121,9 +121,10 @@ type Issue struct {
 	Files       []NewFile
 
 	Send   []NewItem
-	Follow Follow // the follow-ups that start, change or end with it
-	Draft  *Draft // the draft it was made from, which goes
-	Entry  Entry  // its Detail gets what was issued beside what the caller put there
+	Sends  []NewSend // by e-mail
+	Follow Follow    // the follow-ups that start, change or end with it
+	Draft  *Draft    // the draft it was made from, which goes
+	Entry  Entry     // its Detail gets what was issued beside what the caller put there
 }
 
 // NewFile is a file to be kept.
@@ -166,6 +167,10 @@ func (s *Store) issue(ctx context.Context, i Issue) error {
 		}
 	}
 	items, err := s.sealItems(i.Send)
+	if err != nil {
+		return err
+	}
+	sends, err := s.sealSends(i.Sends)
 	if err != nil {
 		return err
 	}
@@ -231,6 +236,11 @@ func (s *Store) issue(ctx context.Context, i Issue) error {
 			}
 			if !isNew {
 				return ErrTaken // what was to be sent with this document is another's already
+			}
+		}
+		for n := range sends {
+			if err := t.putSend(&sends[n]); err != nil {
+				return err
 			}
 		}
 		return t.follow(&i.Follow, nil)

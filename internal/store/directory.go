@@ -28,11 +28,14 @@ type Recipient struct {
 
 // Policy says how an address, or every address of a domain, may be written to.
 type Policy struct {
-	Pattern   string // an address, or a domain
-	Means     string
-	Relay     string
-	Changed   time.Time
-	ChangedBy string
+	Pattern      string // an address, or a domain
+	Means        string
+	Relay        string
+	Demonstrated caseforms.Date // when it was shown for all of them that the way is secure
+	How          string
+	Why          string
+	Changed      time.Time
+	ChangedBy    string
 }
 
 // NewRecipientID draws the id of a recipient.
@@ -101,9 +104,10 @@ func (s *Store) SetPolicy(ctx context.Context, p Policy, e Entry) error {
 		if p.Means == "" {
 			err = t.exec(`DELETE FROM policies WHERE pattern = $1`, p.Pattern)
 		} else {
-			err = t.exec(`INSERT INTO policies (pattern, means, relay, changed_at, changed_by) VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT (pattern) DO UPDATE SET means = excluded.means, relay = excluded.relay, changed_at = excluded.changed_at, changed_by = excluded.changed_by`,
-				p.Pattern, p.Means, p.Relay, t.at.UnixMilli(), e.Actor)
+			err = t.exec(`INSERT INTO policies (pattern, means, relay, demonstrated, how, why, changed_at, changed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+				ON CONFLICT (pattern) DO UPDATE SET means = excluded.means, relay = excluded.relay, demonstrated = excluded.demonstrated, how = excluded.how, why = excluded.why,
+				changed_at = excluded.changed_at, changed_by = excluded.changed_by`,
+				p.Pattern, p.Means, p.Relay, dayNumber(p.Demonstrated), p.How, p.Why, t.at.UnixMilli(), e.Actor)
 		}
 		if err != nil {
 			return err
@@ -114,10 +118,13 @@ func (s *Store) SetPolicy(ctx context.Context, p Policy, e Entry) error {
 
 // Policies are all policies, by pattern.
 func (s *Store) Policies(ctx context.Context) (out []Policy, err error) {
-	err = s.all(ctx, `SELECT pattern, means, relay, changed_at, changed_by FROM policies ORDER BY pattern`, nil, func(scan func(...any) error) error {
+	err = s.all(ctx, `SELECT pattern, means, relay, demonstrated, how, why, changed_at, changed_by FROM policies ORDER BY pattern`, nil, func(scan func(...any) error) error {
 		var p Policy
-		var changed int64
-		err := scan(&p.Pattern, &p.Means, &p.Relay, &changed, &p.ChangedBy)
+		var shown, changed int64
+		err := scan(&p.Pattern, &p.Means, &p.Relay, &shown, &p.How, &p.Why, &changed, &p.ChangedBy)
+		if shown != 0 {
+			p.Demonstrated = dayOf(shown)
+		}
 		p.Changed = fromMilli(changed)
 		out = append(out, p)
 		return err

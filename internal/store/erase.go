@@ -52,6 +52,7 @@ func (s *Store) erase(ctx context.Context, id caseforms.CaseID, again bool, e En
 			`DELETE FROM case_access WHERE case_id = $1`,
 			`DELETE FROM ledger_details WHERE n IN (SELECT n FROM ledger WHERE case_id = $1)`,
 			`UPDATE outbox SET said = '' WHERE case_id = $1`,
+			`UPDATE received SET state = 'done', outcome = 'erased', words = x'' WHERE case_id = $1`,
 			`UPDATE followups SET state = 'void', ended = 'erased' WHERE case_id = $1 AND state = 'open'`,
 			`UPDATE followups SET subject = 'erased ' || id, about = '', how = '', from_day = 0 WHERE case_id = $1`,
 			`UPDATE handoffs SET state = 'closed', outcome = '' WHERE case_id = $1`,
@@ -103,6 +104,9 @@ func (s *Store) eraseDocument(ctx context.Context, ref caseforms.Ref, again bool
 			UNION SELECT answers FROM versions WHERE ref = $1 AND answers IS NOT NULL
 			UNION SELECT payload FROM outbox WHERE ref = $1
 			UNION SELECT content FROM handoffs WHERE ref = $1
+			UNION SELECT content FROM sends WHERE ref = $1
+			UNION SELECT id FROM received WHERE ref = $1
+			UNION SELECT content FROM received WHERE ref = $1
 			UNION SELECT r.content FROM responses r JOIN handoffs h ON h.id = r.handoff WHERE h.ref = $1
 			UNION SELECT record FROM versions v WHERE v.ref = $1 AND record IS NOT NULL
 				AND NOT EXISTS (SELECT 1 FROM versions o WHERE o.record = v.record AND o.ref <> v.ref) AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.record = v.record)`
@@ -111,6 +115,7 @@ func (s *Store) eraseDocument(ctx context.Context, ref caseforms.Ref, again bool
 			`DELETE FROM object_keys WHERE object IN (` + theirs + `)`,
 			`DELETE FROM ledger_details WHERE n IN (SELECT n FROM ledger WHERE ref = $1)`,
 			`UPDATE outbox SET said = '' WHERE ref = $1`,
+			`UPDATE received SET state = 'done', outcome = 'erased', words = x'' WHERE ref = $1`,
 			`UPDATE followups SET state = 'void', ended = 'erased' WHERE ref = $1 AND state = 'open'`,
 			`UPDATE followups SET subject = 'erased ' || id, about = '', how = '', from_day = 0 WHERE ref = $1`,
 			`UPDATE handoffs SET state = 'closed', outcome = '' WHERE ref = $1`,
@@ -135,12 +140,19 @@ func (s *Store) eraseDocument(ctx context.Context, ref caseforms.Ref, again bool
 // settled refuses while something is on its way. When it is erased again, it was settled once; how is not known any more.
 func (t *tx) settled(where, id string, again bool) error {
 	if again {
-		return t.exec(`UPDATE outbox SET state = 'dead', changed_at = $1 WHERE `+strings.ReplaceAll(where, "$1", "$2")+` AND state IN `+unsettled, t.at.UnixMilli(), id)
+		where = strings.ReplaceAll(where, "$1", "$2")
+		if err := t.exec(`UPDATE sends SET state = 'withdrawn', changed_at = $1 WHERE `+where+` AND state = 'held'`, t.at.UnixMilli(), id); err != nil {
+			return err
+		}
+		return t.exec(`UPDATE outbox SET state = 'dead', changed_at = $1 WHERE `+where+` AND state IN `+unsettled, t.at.UnixMilli(), id)
 	}
-	var open int64
+	var open, held int64
 	_, err := t.row(`SELECT count(*) FROM outbox WHERE `+where+` AND state IN `+unsettled, []any{id}, &open)
-	if err == nil && open > 0 {
-		err = &caseforms.Error{Kind: caseforms.Held, Msg: "something of it is still on its way, or it is not certain whether it arrived", Hint: "settle that first: caseforms outbox"}
+	if err == nil {
+		_, err = t.row(`SELECT count(*) FROM sends WHERE `+where+` AND state = 'held'`, []any{id}, &held)
+	}
+	if err == nil && open+held > 0 {
+		err = &caseforms.Error{Kind: caseforms.Held, Msg: "something of it is held or still on its way, or it is not certain whether it arrived", Hint: "settle that first: caseforms outbox"}
 	}
 	return err
 }

@@ -136,14 +136,19 @@ func (s *Store) Follow(ctx context.Context, f Follow) error {
 }
 
 func (s *Store) followOnce(ctx context.Context, f Follow) error {
-	var content *object
-	var err error
-	if f.HandOff != nil || f.Response != nil {
-		if content, err = s.seal(kindNote, f.Content); err != nil {
-			return err
-		}
+	content, err := s.sealFollow(&f)
+	if err != nil {
+		return err
 	}
 	return s.act(ctx, func(t *tx) error { return t.follow(&f, content) })
+}
+
+// sealFollow seals what is written down with a new hand-off or response.
+func (s *Store) sealFollow(f *Follow) (*object, error) {
+	if f == nil || f.HandOff == nil && f.Response == nil {
+		return nil, nil
+	}
+	return s.seal(kindNote, f.Content)
 }
 
 func (t *tx) follow(f *Follow, content *object) error {

@@ -20,7 +20,8 @@ const (
 	kindFile    = "file"    // the bytes of an issued document
 	kindDraft   = "draft"
 	kindPayload = "payload" // what an outbox item carries
-	kindNote    = "note"    // what was written down about a hand-off or a response
+	kindNote    = "note"    // what was written down about a hand-off, a response, a send or a message
+	kindMail    = "mail"    // a message as it came
 )
 
 // squeezed are the kinds that are compressed before they are sealed. Documents are compressed already.

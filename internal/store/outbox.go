@@ -161,8 +161,9 @@ func (s *Store) Payload(ctx context.Context, it *Item) ([]byte, error) {
 	return s.object(ctx, it.payload, kindPayload)
 }
 
-// move changes the state of an item that is still whose it was; moved is false when the lease ran out and it is somebody else's by now.
-func (s *Store) move(ctx context.Context, it *Item, from, to State, at time.Time, said string, e *Entry) (moved bool, err error) {
+// move changes the state of an item that is still whose it was, with what goes with it; moved is false when the lease ran out and it is
+// somebody else's by now.
+func (s *Store) move(ctx context.Context, it *Item, from, to State, at time.Time, said string, with func(*tx) error) (moved bool, err error) {
 	err = s.act(ctx, func(t *tx) error {
 		run := it.At
 		if !at.IsZero() {
@@ -173,8 +174,8 @@ func (s *Store) move(ctx context.Context, it *Item, from, to State, at time.Time
 		if err != nil {
 			return err
 		}
-		if moved = n == 1; moved && e != nil {
-			return t.append(*e)
+		if moved = n == 1; moved && with != nil {
+			return with(t)
 		}
 		return nil
 	})
@@ -184,22 +185,48 @@ func (s *Store) move(ctx context.Context, it *Item, from, to State, at time.Time
 	return moved && err == nil, err
 }
 
+// ends moves an item with its entry in the ledger and what it does to follow-ups; f may be nil. ErrChanged when one of those is another by now.
+func (s *Store) ends(ctx context.Context, it *Item, from, to State, said string, f *Follow, e Entry) (moved bool, err error) {
+	err = s.distinct(func() error {
+		content, err := s.sealFollow(f)
+		if err != nil {
+			return err
+		}
+		moved, err = s.move(ctx, it, from, to, time.Time{}, said, func(t *tx) error {
+			if f != nil {
+				if err := t.arrived(it, f, content); err != nil {
+					return err
+				}
+			}
+			return t.append(e)
+		})
+		return err
+	})
+	return moved, err
+}
+
+// arrived does what an item does to follow-ups. A hand-off that comes of it is that of its send.
+func (t *tx) arrived(it *Item, f *Follow, content *object) error {
+	if err := t.follow(f, content); err != nil || f.HandOff == nil {
+		return err
+	}
+	return t.exec(`UPDATE sends SET handoff = $1, changes = changes + 1 WHERE item = $2`, f.HandOff.ID, it.ID)
+}
+
 // Begin marks a leased item as leaving. From then on only its outcome ends it, and if that never comes it is uncertain. It is called at
 // the last moment before it could arrive, so that everything that fails before is simply tried again.
 func (s *Store) Begin(ctx context.Context, it *Item) (bool, error) {
 	return s.move(ctx, it, Leased, InFlight, time.Time{}, it.Said, nil)
 }
 
-// Delivered records that the other side took an item, and what it said.
-func (s *Store) Delivered(ctx context.Context, it *Item, said string, detail map[string]string) (bool, error) {
-	e := it.entry("sent", caseforms.Scheduler().ID, withSaid(detail, said), Disclosure)
-	return s.move(ctx, it, InFlight, Sent, time.Time{}, said, &e)
+// Delivered records that the other side took an item, what it said, and what that does to follow-ups.
+func (s *Store) Delivered(ctx context.Context, it *Item, said string, detail map[string]string, f *Follow) (bool, error) {
+	return s.ends(ctx, it, InFlight, Sent, said, f, it.entry("sent", caseforms.Scheduler().ID, withSaid(detail, said), Disclosure))
 }
 
 // Unclear records that nobody can tell whether an item arrived.
-func (s *Store) Unclear(ctx context.Context, it *Item, said string) (bool, error) {
-	e := it.entry("send uncertain", caseforms.Scheduler().ID, withSaid(nil, said))
-	return s.move(ctx, it, InFlight, Uncertain, time.Time{}, said, &e)
+func (s *Store) Unclear(ctx context.Context, it *Item, said string, f *Follow) (bool, error) {
+	return s.ends(ctx, it, InFlight, Uncertain, said, f, it.entry("send uncertain", caseforms.Scheduler().ID, withSaid(nil, said)))
 }
 
 // open tells whether an item has not come to its end. One of which nobody knows whether it arrived is ended by [Store.Settle] alone.
@@ -216,12 +243,11 @@ func (s *Store) Retry(ctx context.Context, it *Item, at time.Time, said string) 
 }
 
 // GiveUp records that an item certainly did not arrive and will not.
-func (s *Store) GiveUp(ctx context.Context, it *Item, said string) (bool, error) {
+func (s *Store) GiveUp(ctx context.Context, it *Item, said string, f *Follow) (bool, error) {
 	if !it.open() {
 		return false, nil
 	}
-	e := it.entry("send failed", caseforms.Scheduler().ID, withSaid(nil, said))
-	return s.move(ctx, it, it.State, Dead, time.Time{}, said, &e)
+	return s.ends(ctx, it, it.State, Dead, said, f, it.entry("send failed", caseforms.Scheduler().ID, withSaid(nil, said)))
 }
 
 func withSaid(detail map[string]string, said string) map[string]string {
@@ -233,12 +259,12 @@ func withSaid(detail map[string]string, said string) map[string]string {
 }
 
 // Settle ends an uncertain item: it arrived, or it did not. It is never sent again by this; a new item would be.
-func (s *Store) Settle(ctx context.Context, it *Item, arrived bool, e Entry) error {
+func (s *Store) Settle(ctx context.Context, it *Item, arrived bool, f *Follow, e Entry) error {
 	to := Dead
 	if arrived {
 		to = Sent
 	}
-	moved, err := s.move(ctx, it, Uncertain, to, time.Time{}, it.Said, &e)
+	moved, err := s.ends(ctx, it, Uncertain, to, it.Said, f, e)
 	if err == nil && !moved {
 		err = ErrChanged
 	}

@@ -168,10 +168,10 @@ func TestLease(t *testing.T) {
 	}
 	late := map[string]func(*Item) (bool, error){
 		"begin":     func(it *Item) (bool, error) { return s.Begin(ctx, it) },
-		"delivered": func(it *Item) (bool, error) { return s.Delivered(ctx, it, "250", nil) },
-		"unclear":   func(it *Item) (bool, error) { return s.Unclear(ctx, it, "broke") },
+		"delivered": func(it *Item) (bool, error) { return s.Delivered(ctx, it, "250", nil, nil) },
+		"unclear":   func(it *Item) (bool, error) { return s.Unclear(ctx, it, "broke", nil) },
 		"retry":     func(it *Item) (bool, error) { return s.Retry(ctx, it, clock.now(), "later") },
-		"give up":   func(it *Item) (bool, error) { return s.GiveUp(ctx, it, "never") },
+		"give up":   func(it *Item) (bool, error) { return s.GiveUp(ctx, it, "never", nil) },
 	}
 	nothing := func(who Item, why string) {
 		t.Helper()
@@ -220,7 +220,7 @@ func TestStates(t *testing.T) {
 	later := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
 	settle := func(arrived bool) func(*Store, *Item) (bool, error) {
 		return func(s *Store, it *Item) (bool, error) {
-			err := s.Settle(ctx, it, arrived, Entry{What: "settled", Actor: "u-1", Case: it.Case, Ref: it.Ref})
+			err := s.Settle(ctx, it, arrived, nil, Entry{What: "settled", Actor: "u-1", Case: it.Case, Ref: it.Ref})
 			if err == ErrChanged {
 				return false, nil
 			}
@@ -229,10 +229,10 @@ func TestStates(t *testing.T) {
 	}
 	steps := []step{
 		{"begin", func(s *Store, it *Item) (bool, error) { return s.Begin(ctx, it) }, map[State]State{Leased: InFlight}, ""},
-		{"delivered", func(s *Store, it *Item) (bool, error) { return s.Delivered(ctx, it, "250 ok", nil) }, map[State]State{InFlight: Sent}, "sent"},
-		{"unclear", func(s *Store, it *Item) (bool, error) { return s.Unclear(ctx, it, "broke") }, map[State]State{InFlight: Uncertain}, "send uncertain"},
+		{"delivered", func(s *Store, it *Item) (bool, error) { return s.Delivered(ctx, it, "250 ok", nil, nil) }, map[State]State{InFlight: Sent}, "sent"},
+		{"unclear", func(s *Store, it *Item) (bool, error) { return s.Unclear(ctx, it, "broke", nil) }, map[State]State{InFlight: Uncertain}, "send uncertain"},
 		{"retry", func(s *Store, it *Item) (bool, error) { return s.Retry(ctx, it, later, "451 later") }, map[State]State{Ready: Ready, Leased: Ready, InFlight: Ready}, ""},
-		{"give up", func(s *Store, it *Item) (bool, error) { return s.GiveUp(ctx, it, "550 no") }, map[State]State{Ready: Dead, Leased: Dead, InFlight: Dead}, "send failed"},
+		{"give up", func(s *Store, it *Item) (bool, error) { return s.GiveUp(ctx, it, "550 no", nil) }, map[State]State{Ready: Dead, Leased: Dead, InFlight: Dead}, "send failed"},
 		{"arrived", settle(true), map[State]State{Uncertain: Sent}, "settled"},
 		{"did not arrive", settle(false), map[State]State{Uncertain: Dead}, "settled"},
 	}
@@ -276,11 +276,11 @@ func TestStates(t *testing.T) {
 					if again.ID != it.ID || again.Attempt != 2 {
 						t.Errorf("%+v", again)
 					}
-					_, err := s.GiveUp(ctx, again, "over")
+					_, err := s.GiveUp(ctx, again, "over", nil)
 					must(t, err)
 					clock.add(-24 * time.Hour)
 				} else if now.State == Leased {
-					_, err := s.GiveUp(ctx, it, "over")
+					_, err := s.GiveUp(ctx, it, "over", nil)
 					must(t, err)
 				}
 				nothingDue(t, s)

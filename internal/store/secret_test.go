@@ -169,7 +169,7 @@ func TestNoPlaintext(t *testing.T) {
 		must(t, s.SaveDraft(ctx, Draft{ID: caseforms.DraftID("d-" + itoa(n)), Form: "cp1"}, record, Entry{What: "draft saved", Actor: "u-1", Detail: map[string]string{"x": words[0]}}))
 		must(t, s.Issue(ctx, sampleIssue(t, s, record, words)))
 		it := claimed(t, s, time.Minute)
-		_, err := s.GiveUp(ctx, it, said)
+		_, err := s.GiveUp(ctx, it, said, nil)
 		must(t, err)
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -260,7 +260,7 @@ func TestErased(t *testing.T) {
 			must(t, s.Issue(ctx, i))
 			is = append(is, i)
 			it := claimed(t, s, time.Minute)
-			_, err := s.GiveUp(ctx, it, "550 no mailbox of "+string(i.Ref)+" is known here")
+			_, err := s.GiveUp(ctx, it, "550 no mailbox of "+string(i.Ref)+" is known here", nil)
 			must(t, err)
 		}
 		gone, kept := is[1], is[2]
@@ -424,10 +424,10 @@ func TestEraseRefuses(t *testing.T) {
 	_, err := s.Begin(ctx, it)
 	must(t, err)
 	both("on its way")
-	_, err = s.Unclear(ctx, it, "broke")
+	_, err = s.Unclear(ctx, it, "broke", nil)
 	must(t, err)
 	both("on its way")
-	must(t, s.Settle(ctx, it, true, Entry{What: "settled", Actor: "u-1"}))
+	must(t, s.Settle(ctx, it, true, nil, Entry{What: "settled", Actor: "u-1"}))
 	must(t, s.Hold(ctx, i.Case, true, Entry{What: "held", Actor: "u-1", Case: i.Case}))
 	both("hold")
 	must(t, s.Hold(ctx, i.Case, false, Entry{What: "released", Actor: "u-1", Case: i.Case}))

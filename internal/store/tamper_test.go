@@ -54,7 +54,7 @@ func filled(t testing.TB) (s *Store, clock *testClock, o Options) {
 	for _, it := range items {
 		_, err = s.Begin(ctx, &it)
 		must(t, err)
-		_, err = s.Delivered(ctx, &it, "250", nil)
+		_, err = s.Delivered(ctx, &it, "250", nil, nil)
 		must(t, err)
 	}
 	clock.add(time.Hour)
@@ -73,6 +73,9 @@ var unproven = map[string]string{
 	"drafts":           "a draft is nobody's record yet; that its content is there and was not changed is checked",
 	"outbox":           "the state of a delivery changes; what was sent is in the ledger, and that a payload is there and was not changed is checked",
 	"handoffs":         "what became of a hand-off changes; every act is in the ledger, and the present state is not compared with it",
+	"sends":            "where a send stands changes; every act is in the ledger, and the present state is not compared with it",
+	"received":         "what a message belongs to changes; that it came is in the ledger, with the sum of its bytes",
+	"mailboxes":        "how far a mailbox was read is no evidence: what is read again is known by its bytes",
 	"responses":        "as with hand-offs",
 	"followups":        "a duty changes with time; every step is in the ledger, and the present state is not compared with it",
 	"recipients":       "an office moves; every change is in the ledger, and the present state is not compared with it",

@@ -1,0 +1,41 @@
+-- +goose Up
+-- A document that goes to one recipient by e-mail, or a chase of it. Who that is, and why it is held, is in the sealed content. While it is
+-- held there is no item of the outbox; until the relay has taken it there is no hand-off.
+CREATE TABLE sends (
+  id INTEGER PRIMARY KEY, ref TEXT NOT NULL, version INTEGER NOT NULL, case_id TEXT NOT NULL, form TEXT NOT NULL, kind TEXT NOT NULL, recipient TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('held', 'queued', 'withdrawn')), reason TEXT NOT NULL, urgent INTEGER NOT NULL,
+  message TEXT NOT NULL, token TEXT NOT NULL, message_id TEXT NOT NULL, item INTEGER NOT NULL, handoff INTEGER NOT NULL,
+  reported TEXT NOT NULL DEFAULT '', reported_at INTEGER NOT NULL DEFAULT 0,
+  content INTEGER NOT NULL, by_user TEXT NOT NULL, created_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, changes INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sends_ref ON sends (ref);
+CREATE INDEX sends_case ON sends (case_id);
+CREATE INDEX sends_token ON sends (token) WHERE token <> '';
+CREATE INDEX sends_message ON sends (message) WHERE message <> '';
+CREATE INDEX sends_message_id ON sends (message_id) WHERE message_id <> '';
+CREATE INDEX sends_item ON sends (item) WHERE item <> 0;
+CREATE INDEX sends_held ON sends (state) WHERE state = 'held';
+
+-- What came in. raw is the message as it came, content what was read of it; both are sealed. Without a case it belongs to none yet. sum is
+-- of the raw bytes: the same message is taken in once, however often the mailbox is read. words is a keyed hash of who wrote what, by
+-- which a message that was delivered twice is told.
+CREATE TABLE received (
+  id INTEGER PRIMARY KEY, case_id TEXT, ref TEXT NOT NULL, send INTEGER NOT NULL, class TEXT NOT NULL, action TEXT NOT NULL,
+  matched_by TEXT NOT NULL, sure TEXT NOT NULL, verified INTEGER NOT NULL,
+  mailbox TEXT NOT NULL, came_at INTEGER NOT NULL, taken_at INTEGER NOT NULL, size INTEGER NOT NULL, sum BLOB NOT NULL, words BLOB NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('new', 'done')), outcome TEXT NOT NULL, content INTEGER NOT NULL, changes INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX received_sum ON received (mailbox, sum);
+CREATE INDEX received_words ON received (words);
+CREATE INDEX received_new ON received (state) WHERE state = 'new';
+CREATE INDEX received_ref ON received (ref);
+CREATE INDEX received_case ON received (case_id);
+CREATE INDEX received_send ON received (send) WHERE send <> 0;
+
+-- How far each mailbox was read.
+CREATE TABLE mailboxes (name TEXT PRIMARY KEY, validity INTEGER NOT NULL, uid INTEGER NOT NULL) STRICT;
+
+-- When and how it was shown that a whole domain can be written to securely, and the reason people are told where nothing may be sent.
+ALTER TABLE policies ADD COLUMN demonstrated INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE policies ADD COLUMN how TEXT NOT NULL DEFAULT '';
+ALTER TABLE policies ADD COLUMN why TEXT NOT NULL DEFAULT '';
