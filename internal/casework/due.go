@@ -184,13 +184,11 @@ func (k *Desk) listed(ctx context.Context, a caseforms.Actor, us []store.FollowU
 	return out, hidden, forms, nil
 }
 
-// chaseText is what the agency is asked. It has the reference and no name.
+// chaseText is what the agency is asked, in the words of the message that caseforms send --chase sends. It has the reference and no name.
 func chaseText(defs *caseforms.Definitions, u *store.FollowUp, form string) string {
-	title := form
-	if f, err := defs.Form(form); err == nil {
-		title = f.Title.In(defs.Lang)
-	}
-	return fmt.Sprintf("On %s you had %s from us, reference %s. We do not know yet what you have decided. Please tell us, or when you will, quoting the reference.", u.From.Long(), title, u.Ref)
+	w := defs.MailFor(form, caseforms.MailChase)
+	facts := map[string]string{"name": w.Name.In(defs.Lang), "reference": string(u.Ref), "sent": u.From.Long()}
+	return defs.SayMail(w.Opening, defs.Lang, facts) + " " + defs.SayMail(w.Wanted, defs.Lang, facts)
 }
 
 // Transfer gives somebody's caseload, or some of its cases, to somebody else: cases, open follow-ups and drafts (0.4 point 18).

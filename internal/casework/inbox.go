@@ -205,7 +205,7 @@ func (k *Desk) Receive(ctx context.Context, in Incoming) (came *Came, err error)
 
 func (k *Desk) cameEntry(r *store.Received, raw []byte) *store.Entry {
 	sum := sha256.Sum256(raw)
-	e := &store.Entry{What: "mail came: " + r.Class, Actor: caseforms.Scheduler().ID, Case: r.Case, Ref: r.Ref, Detail: map[string]string{"mail": hex.EncodeToString(sum[:])}}
+	e := &store.Entry{What: store.MailCame + ": " + r.Class, Actor: caseforms.Scheduler().ID, Case: r.Case, Ref: r.Ref, Detail: map[string]string{"mail": hex.EncodeToString(sum[:])}}
 	for key, v := range map[string]string{"matched by": r.MatchedBy, "sure": r.Sure, "action": r.Action, "verified": map[bool]string{true: "yes"}[r.Verified]} {
 		if v != "" {
 			e.Detail[key] = v
@@ -533,7 +533,7 @@ func (k *Desk) DoneMail(ctx context.Context, a caseforms.Actor, id int64, why st
 		if r.Case != "" {
 			return &caseforms.Error{Kind: caseforms.Conflict, Msg: "it belongs to " + string(r.Ref) + " and is kept with its case", Hint: "put it away without throwing it away"}
 		}
-		e.What, e.Acts, r.Outcome = "mail thrown away", []store.Act{store.Erasure}, "thrown away"
+		e.What, e.Acts, r.Outcome = "mail thrown away", []store.Act{store.Erasure}, store.ThrownAway
 		return again(k.store.DropReceived(ctx, *r, e))
 	}
 	r.State, r.Outcome = store.ReceivedDone, "read"

@@ -38,6 +38,15 @@ const (
 	ReceivedDone ReceivedState = "done"
 )
 
+// MailCame is how the ledger's word begins for a message that was taken in; the sum of its bytes is in the detail, as "mail".
+const MailCame = "mail came"
+
+// The outcomes of messages whose bytes are gone.
+const (
+	Erased     = "erased"
+	ThrownAway = "thrown away"
+)
+
 // Place is how far a mailbox was read.
 type Place struct{ Validity, UID uint32 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -270,7 +271,7 @@ func (s *Store) VerifyContents(ctx context.Context, v *Verified, sameForm func(h
 	if err != nil {
 		return v.note(err)
 	}
-	checks := []func(context.Context, *Verified) error{s.verifyObjects, s.verifyDocuments, s.verifyCases, s.verifyRest}
+	checks := []func(context.Context, *Verified) error{s.verifyObjects, s.verifyDocuments, s.verifyCases, s.verifyReceived, s.verifyRest}
 	for _, check := range checks {
 		if err := v.note(check(ctx, v)); err != nil {
 			return err
@@ -576,6 +577,37 @@ func (s *Store) verifyCase(ctx context.Context, v *Verified, id caseforms.CaseID
 		v.add("case %s: the sum of its record was changed", id)
 	}
 	return nil
+}
+
+// verifyReceived checks that every message that came is there as it came, unless it was erased or thrown away.
+func (s *Store) verifyReceived(ctx context.Context, v *Verified) error {
+	head, _, _, err := s.head(ctx)
+	if err != nil {
+		return err
+	}
+	return s.eachRecord(ctx, 0, head.size, func(r rawRecord) error {
+		rec, err := s.readRecord(r)
+		if err != nil || !strings.HasPrefix(rec.What, MailCame) || rec.Erased {
+			return nil // what cannot be read was told when the ledger was checked
+		}
+		sum, err := hex.DecodeString(rec.Detail["mail"])
+		if err != nil {
+			return nil
+		}
+		var id, size int64
+		var of caseforms.CaseID
+		var outcome string
+		found, err := s.one(ctx, `SELECT id, size, coalesce(case_id, ''), outcome FROM received WHERE sum = $1`, []any{sum}, &id, &size, &of, &outcome)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			v.add("a message came (record %d of the ledger) and is gone", r.n)
+		case outcome != Erased && outcome != ThrownAway:
+			s.verifyContent(ctx, v, fmt.Sprintf("the message of record %d of the ledger", r.n), id, kindMail, of, rec.Detail["mail"], size)
+		}
+		return nil
+	})
 }
 
 // verifyRest checks that what belongs together is there.
