@@ -313,13 +313,7 @@ func dial(ctx context.Context, r *Relay, hello string, loopback bool, p Patience
 	del.Relay, del.Server = r.Name, address
 	d := net.Dialer{Timeout: p.Dial}
 	if loopback {
-		d.Control = func(_, address string, _ syscall.RawConn) error {
-			ip, _, _ := net.SplitHostPort(address)
-			if !net.ParseIP(ip).IsLoopback() {
-				return errors.New("a test store sends nothing beyond this machine")
-			}
-			return nil
-		}
+		d.Control = loopbackOnly
 	}
 	nc, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -337,6 +331,15 @@ func dial(ctx context.Context, r *Relay, hello string, loopback bool, p Patience
 	}
 	l.about = *del
 	return l, nil
+}
+
+// loopbackOnly lets a dialer reach nothing beyond this machine.
+func loopbackOnly(_, address string, _ syscall.RawConn) error {
+	ip, _, _ := net.SplitHostPort(address)
+	if !net.ParseIP(ip).IsLoopback() {
+		return errors.New("a test store reaches nothing beyond this machine")
+	}
+	return nil
 }
 
 func open(ctx context.Context, conn *deadlineConn, r *Relay, conf *tls.Config, hello string, p Patience, del *Delivery) (*line, error) {
