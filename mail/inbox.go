@@ -210,8 +210,12 @@ func (b *IMAP) Wait(ctx context.Context, d time.Duration) error {
 		return err
 	}
 	for end := time.Now().Add(d); ; {
+		// Also before the first wait: what came since the last command is not told by every server when IDLE begins.
+		if err := l.step(ctx, "wait", l.patience.Command, func() error { return l.client.Noop().Wait() }); err != nil {
+			return err
+		}
 		left := time.Until(end)
-		if left <= 0 {
+		if l.heard() || left <= 0 {
 			return nil
 		}
 		var news bool
@@ -226,12 +230,6 @@ func (b *IMAP) Wait(ctx context.Context, d time.Duration) error {
 		}
 		if news || err != nil {
 			return err
-		}
-		if err := l.step(ctx, "wait", l.patience.Command, func() error { return l.client.Noop().Wait() }); err != nil {
-			return err
-		}
-		if l.heard() {
-			return nil
 		}
 	}
 }

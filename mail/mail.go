@@ -9,6 +9,15 @@
 //	payload, err := m.MarshalBinary()                                  // stored; from here on the bytes do not change
 //	delivery, err := courier.Carry(ctx, m, leaving)                    // now, and again when a *NotDelivered says so
 //
+// To take in what comes back:
+//
+//	err := inbox.Take(ctx, place, func(t mail.Taken) error {           // stores t.Raw and t.Place together, once for the same bytes
+//		in := mail.Read(t.Raw)
+//		match, err := ours.Match(ctx, in, keys)
+//		…
+//	})
+//	err = inbox.Wait(ctx, time.Minute)                                 // and again
+//
 // What it promises:
 //
 //   - Nothing leaves that no policy allows: not by another relay, not to another address, not unsealed. Policy is asked when a message is
@@ -17,6 +26,8 @@
 //   - A message is built once. Every attempt sends the same bytes with the same Message-ID.
 //   - A message that certainly did not arrive is told from one of which nobody knows: the first is a [NotDelivered], and only it may be
 //     tried again.
+//   - A mailbox is only read, and people may read it too. A message in it is handed over until its place was stored; one that was handed over
+//     before may come again, and is known by its bytes.
 //   - Nothing personal stands in a subject, in what mail programs show of a message before it is opened, in names of files, in a
 //     Message-ID or in an address.
 package mail
