@@ -290,6 +290,11 @@ func (inv *invocation) takeIn(ctx context.Context, k *casework.Desk, box mail.In
 			return taken, err
 		}
 		inv.complain(&caseforms.Error{Kind: caseforms.Unavailable, Msg: fmt.Sprintf("message %d of the mailbox cannot be taken in: %s", not.At.UID, not.Said), Hint: "read it in the mailbox itself; those behind it are taken in"})
+		// Something stands in the inbox for it, so that a person looks.
+		note := fmt.Sprintf("Message %d (%d) of the mailbox could not be taken in. Read it there.", not.At.UID, not.At.Validity)
+		if _, err := k.Receive(ctx, casework.Incoming{Mailbox: name, Raw: []byte(note), Place: store.Place(not.At), Cut: true}); err != nil {
+			return taken, err
+		}
 		from = not.At
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"caseforms"
 	"caseforms/internal/casework"
+	"caseforms/mail"
 	"caseforms/templates"
 )
 
@@ -34,6 +35,10 @@ func (inv *invocation) complain(err error) {
 	hint, kind := "", caseforms.Internal
 	if errors.As(err, &e) {
 		hint, kind = e.Hint, e.Kind
+	}
+	var not *mail.NotTaken
+	if errors.As(err, &not) {
+		hint, kind = not.Hint, caseforms.Unavailable
 	}
 	if inv.json {
 		inv.object(inv.stderr, "type", "error", "kind", string(kind), "message", err.Error(), "hint", hint)
