@@ -33,7 +33,11 @@ const crashFolder = "CASEFORMS_TEST_CRASH_FOLDER"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashFolder); dir != "" {
-		if err := crashWorker(dir); err != nil {
+		work := crashWorker
+		if _, err := os.Stat(filepath.Join(dir, crashPost)); err == nil {
+			work = mailWorker
+		}
+		if err := work(dir); err != nil {
 			fmt.Fprintln(os.Stderr, "worker:", err)
 			os.Exit(3)
 		}

@@ -245,17 +245,17 @@ func (k *Desk) effect(ctx context.Context, m *mail.Incoming, match *mail.Match, 
 			return nil
 		}
 		t.State, t.Outcome = store.ReceivedDone, "report"
-		return k.reported(ctx, m.Report.Action, send, t)
+		return k.reported(ctx, m, send, t)
 	case mail.AutomaticAnswer, mail.ReadReceipt:
 		if !send.Urgent || m.Class == mail.ReadReceipt { // that somebody is away matters where a child waits
 			t.State, t.Outcome = store.ReceivedDone, "automatic"
 		}
 		if sure {
-			return k.proved(ctx, send, true, ByReceipt, t)
+			return k.proved(ctx, send, m, t)
 		}
 	case mail.HumanReply:
 		if sure {
-			if err := k.proved(ctx, send, true, ByAnswer, t); err != nil {
+			if err := k.proved(ctx, send, m, t); err != nil {
 				return err
 			}
 		}
@@ -294,8 +294,8 @@ func (k *Desk) reply(ctx context.Context, ref caseforms.Ref, handOff int64) (f s
 }
 
 // reported is what the report of a server does.
-func (k *Desk) reported(ctx context.Context, action mail.Action, send *store.Send, t *store.TakeIn) error {
-	before := mail.Action(send.Reported)
+func (k *Desk) reported(ctx context.Context, m *mail.Incoming, send *store.Send, t *store.TakeIn) error {
+	action, before := m.Report.Action, mail.Action(send.Reported)
 	switch {
 	case action == "":
 		t.State, t.Outcome = store.ReceivedNew, ""
@@ -305,7 +305,7 @@ func (k *Desk) reported(ctx context.Context, action mail.Action, send *store.Sen
 	}
 	t.Report = string(action)
 	if action == mail.ActionFailed {
-		m, err := k.known(ctx, send.Ref)
+		of, err := k.known(ctx, send.Ref)
 		if err != nil {
 			return err
 		}
@@ -313,20 +313,25 @@ func (k *Desk) reported(ctx context.Context, action mail.Action, send *store.Sen
 		if err != nil {
 			return err
 		}
-		answered := slices.ContainsFunc(m.hands, func(h store.HandOff) bool { return h.ID == send.HandOff && h.State == store.HandOffAnswered })
+		answered := slices.ContainsFunc(of.hands, func(h store.HandOff) bool { return h.ID == send.HandOff && h.State == store.HandOffAnswered })
 		if !answered {
-			k.happened(m, undelivered(send.Urgent, p.Organisation, k.today()), send.Ref, &t.Follow)
+			k.happened(of, undelivered(send.Urgent, p.Organisation, k.today()), send.Ref, &t.Follow)
 		}
 	}
-	return k.proved(ctx, send, action != mail.ActionFailed, ByReceipt, t)
+	return k.proved(ctx, send, m, t)
 }
 
 // proved settles an item of which nobody knew whether it arrived.
-func (k *Desk) proved(ctx context.Context, send *store.Send, arrived bool, by Proof, t *store.TakeIn) error {
+func (k *Desk) proved(ctx context.Context, send *store.Send, m *mail.Incoming, t *store.TakeIn) error {
 	it, err := k.itemOf(ctx, send)
 	if err != nil || it == nil || it.State != store.Uncertain {
 		return err
 	}
+	action := mail.Action("")
+	if m.Report != nil {
+		action = m.Report.Action
+	}
+	arrived, by := proves(m.Class, action)
 	t.Settle = &store.Settling{Item: it, Arrived: arrived, Entry: settled(it, arrived, caseforms.Scheduler().ID, by, "")}
 	if arrived {
 		t.Settle.Follow, err = k.ending(ctx, it, true, it.Changed)

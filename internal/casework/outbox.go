@@ -67,6 +67,9 @@ func (k *Desk) Deliver(ctx context.Context, c Carrier, workers int) (int, error)
 	taken := 0
 	for ctx.Err() == nil {
 		items, err := k.store.Claim(ctx, workers, k.lease)
+		if err == nil && len(items) == 0 {
+			err = k.settleProved(ctx)
+		}
 		if err != nil || len(items) == 0 {
 			return taken, err
 		}
@@ -204,6 +207,66 @@ func (k *Desk) Settle(ctx context.Context, a caseforms.Actor, item int64, arrive
 	return k.ended(ctx, it, arrived, it.Changed, func(f *store.Follow) error {
 		return k.store.Settle(ctx, it, arrived, f, settled(it, arrived, a.ID, by, why))
 	})
+}
+
+// settleProved ends what is uncertain although something came that proves what became of it: it came before anybody knew that the outcome would not
+// be known.
+func (k *Desk) settleProved(ctx context.Context) error {
+	items, err := k.store.Items(ctx, "", store.Uncertain)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		it := &items[i]
+		n, err := k.store.FindSend(ctx, store.ByItem, it.ID)
+		if err != nil {
+			return err
+		}
+		if n == nil {
+			continue
+		}
+		mails, err := k.store.ReceivedOf(ctx, n.Ref)
+		if err != nil {
+			return err
+		}
+		arrived, by := false, Proof("")
+		for _, r := range mails {
+			if r.Send != n.ID || r.Sure != string(mail.Certain) {
+				continue
+			}
+			switch a, p := proves(mail.Class(r.Class), mail.Action(r.Action)); {
+			case p == "":
+			case by == "", p == ByAnswer, by == ByReceipt && !a: // who answers has it; else the worst that was reported
+				arrived, by = a, p
+			}
+		}
+		if by == "" {
+			continue
+		}
+		err = k.ended(ctx, it, arrived, it.Changed, func(f *store.Follow) error {
+			return k.store.Settle(ctx, it, arrived, f, settled(it, arrived, caseforms.Scheduler().ID, by, ""))
+		})
+		var e *caseforms.Error
+		if err != nil && !(errors.As(err, &e) && e.Kind == caseforms.Conflict) { // somebody else settled it
+			return err
+		}
+	}
+	return nil
+}
+
+// proves tells what a message of a kind proves about what it belongs to; nothing when by is "".
+func proves(class mail.Class, action mail.Action) (arrived bool, by Proof) {
+	switch class {
+	case mail.HumanReply:
+		return true, ByAnswer
+	case mail.AutomaticAnswer, mail.ReadReceipt:
+		return true, ByReceipt
+	case mail.DeliveryReport:
+		if action != "" {
+			return action != mail.ActionFailed, ByReceipt
+		}
+	}
+	return false, ""
 }
 
 func settled(it *store.Item, arrived bool, actor string, by Proof, why string) store.Entry {
