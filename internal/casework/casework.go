@@ -35,9 +35,27 @@ type Desk struct {
 	lease    time.Duration // how long a claim of the outbox lasts; shorter in tests
 }
 
-// New is a desk on a store. load gives the definitions of an area.
+// New is a desk on a store. load gives the definitions of an area; it is asked once for each, because reading them takes longer than most acts.
 func New(s *store.Store, load func(area string) (*caseforms.Definitions, error)) *Desk {
-	return &Desk{store: s, load: load, renderer: sync.OnceValues(programSum), lease: leaseTime}
+	return &Desk{store: s, load: once(load), renderer: sync.OnceValues(programSum), lease: leaseTime}
+}
+
+// once remembers what was loaded. What could not be loaded is tried again.
+func once(load func(area string) (*caseforms.Definitions, error)) func(string) (*caseforms.Definitions, error) {
+	var mu sync.Mutex
+	loaded := map[string]*caseforms.Definitions{}
+	return func(area string) (*caseforms.Definitions, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if d := loaded[area]; d != nil {
+			return d, nil
+		}
+		d, err := load(area)
+		if err == nil {
+			loaded[area] = d
+		}
+		return d, err
+	}
 }
 
 // Close says on which days beside the bank holidays the offices are shut. It is called before anything else.

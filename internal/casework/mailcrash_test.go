@@ -362,3 +362,33 @@ func TestMailCrash(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkReceive takes in replies of 6 kB to a thousand sends: read, classified, matched by their address, sealed, recorded, with the follow-up
+// of reading them.
+func BenchmarkReceive(b *testing.B) {
+	o := newOffice(b)
+	_, at := memoryPost(b)
+	post, _ := at.post()
+	o.Mail(post)
+	i := o.record("petra", Record{Form: "cp1", Case: sample(b, "01-simple"), Outputs: []Output{{Format: render.FormatText}}, Mail: &Send{To: []string{"desk@council.example"}, Without: "a test"}})
+	n := store.NewSend{Send: store.Send{Ref: i.Ref, Version: 1, Case: i.Case, Form: "cp1", State: store.SendQueued, By: "u"}, Content: []byte(`{"address":"desk@council.example"}`), Entry: store.Entry{What: "x", Actor: "u", Case: i.Case, Ref: i.Ref}}
+	var tokens []mail.Token
+	for range 1000 {
+		id, token, err := newMessage()
+		o.must(err)
+		n.Message, n.Token, n.MessageID, n.Item = id, string(token), id+"@probation.example", nil
+		o.must(o.store.PutSends(o.ctx, []store.NewSend{n}, store.Follow{}))
+		tokens = append(tokens, token)
+	}
+	text := strings.Repeat("We have looked at your referral and will say more tomorrow.\r\n", 100)
+	uid := uint32(0)
+	for b.Loop() {
+		uid++
+		raw := fmt.Sprintf("From: desk@council.example\r\nTo: safeguarding+%s@probation.example\r\nSubject: Re: referral\r\nMessage-ID: <%d@council.example>\r\n\r\n%s", tokens[int(uid)%len(tokens)], uid, text)
+		c, err := o.Receive(o.ctx, Incoming{Mailbox: "m", Raw: []byte(raw), Place: store.Place{Validity: 1, UID: uid}})
+		if err != nil || c == nil || c.Ref != i.Ref {
+			b.Fatal(c, err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}
