@@ -115,13 +115,13 @@ func (inv *invocation) came(c *casework.Came) {
 		sure = "matched"
 	}
 	if inv.json {
-		inv.object(inv.stdout, "type", "message", "message", number(c.ID), "ref", string(c.Ref), "class", c.Class, "state", string(c.State), "outcome", c.Outcome, "from", c.From, "subject", c.Subject, "came", stamp(c.Came),
+		inv.object(inv.stdout, "type", "message", "message", number(c.Number), "ref", string(c.Ref), "class", c.Class, "state", string(c.State), "outcome", c.Outcome, "from", c.From, "subject", c.Subject, "came", stamp(c.Came),
 			"matched_by", c.MatchedBy, "sure", c.Sure, "verified", c.Verified, "suggested", strings.Join(refs, " "), "doubts", strings.Join(c.Doubts, "; "), "warnings", strings.Join(c.Warnings, "; "), "action", c.Action, "why", c.Why,
 			"files", strings.Join(files, " "))
 		for _, f := range c.Forms {
-			inv.object(inv.stdout, "type", "returned_form", "message", number(c.ID), "file", f.File, "form", f.Form, "ref", f.Ref, "problem", f.Problem)
+			inv.object(inv.stdout, "type", "returned_form", "message", number(c.Number), "file", f.File, "form", f.Form, "ref", f.Ref, "problem", f.Problem)
 			for _, p := range f.Answers {
-				inv.object(inv.stdout, "type", "proposed", "message", number(c.ID), "key", p.Key, "label", p.Label, "typed", p.Typed, "value", p.Value, "problem", p.Problem)
+				inv.object(inv.stdout, "type", "proposed", "message", number(c.Number), "key", p.Key, "label", p.Label, "typed", p.Typed, "value", p.Value, "problem", p.Problem)
 			}
 		}
 		return
@@ -131,7 +131,7 @@ func (inv *invocation) came(c *casework.Came) {
 	if about == "" {
 		about = "?"
 	}
-	fmt.Fprintf(w, "message %d  %s  %s, %s (%s)\n", c.ID, about, c.Class, sure, clock(c.Came))
+	fmt.Fprintf(w, "message %d  %s  %s, %s (%s)\n", c.Number, about, c.Class, sure, clock(c.Came))
 	if c.From != "" || c.Subject != "" {
 		fmt.Fprintf(w, "     from %s: %s\n", c.From, c.Subject)
 	}
@@ -148,7 +148,7 @@ func (inv *invocation) came(c *casework.Came) {
 		fmt.Fprintf(w, "     note: %s\n", d)
 	}
 	if len(refs) > 0 {
-		fmt.Fprintf(w, "     it names %s: if it belongs there, caseforms inbox file %d %s\n", strings.Join(refs, ", "), c.ID, refs[0])
+		fmt.Fprintf(w, "     it names %s: if it belongs there, caseforms inbox file %d %s\n", strings.Join(refs, ", "), c.Number, refs[0])
 	}
 	if len(files) > 0 {
 		fmt.Fprintf(w, "     files: %s\n", strings.Join(files, ", "))
@@ -157,7 +157,7 @@ func (inv *invocation) came(c *casework.Came) {
 		inv.returned(&f)
 	}
 	if c.State == store.ReceivedNew && c.Class == string(mail.HumanReply) && c.Ref != "" {
-		fmt.Fprintf(w, "     do: read it (caseforms inbox show %d) and record what it says: caseforms answer %s OUTCOME --message %d, or inbox done\n", c.ID, c.Ref, c.ID)
+		fmt.Fprintf(w, "     do: read it (caseforms inbox show %d) and record what it says: caseforms answer %s OUTCOME --message %d, or inbox done\n", c.Number, c.Ref, c.Number)
 	}
 }
 
@@ -278,9 +278,9 @@ func (inv *invocation) takeIn(ctx context.Context, k *casework.Desk, box mail.In
 			if c != nil {
 				taken++
 				if inv.json {
-					inv.object(inv.stdout, "type", "taken_in", "message", number(c.ID), "ref", string(c.Ref), "class", c.Class, "action", c.Action, "state", string(c.State), "sure", c.Sure, "verified", c.Verified)
+					inv.object(inv.stdout, "type", "taken_in", "message", number(c.Number), "ref", string(c.Ref), "class", c.Class, "action", c.Action, "state", string(c.State), "sure", c.Sure, "verified", c.Verified)
 				} else {
-					fmt.Fprintf(inv.stderr, "message %d: %s %s\n", c.ID, c.Class, c.Ref)
+					fmt.Fprintf(inv.stderr, "message %d: %s %s\n", c.Number, c.Class, c.Ref)
 				}
 			}
 			return nil

@@ -12,11 +12,11 @@ import (
 )
 
 var outboxCommand = &command{
-	name: "outbox", args: "[run | settle ITEM arrived|lost | withdraw REF]", does: "what is held, on its way, failed, or may or may not have arrived; run sends what is due; settle says what became of an uncertain item, after somebody asked",
+	name: "outbox", args: "[run | settle REF arrived|lost | withdraw REF]", does: "what is held, on its way, failed, or may or may not have arrived; run sends what is due; settle says what became of an uncertain item, after somebody asked",
 	example: `caseforms outbox run --once`, stores: true,
 	flags: func(inv *invocation) {
 		inv.set.BoolVar(&inv.opt.once, "once", false, "outbox run: send what is due and end")
-		inv.set.StringSliceVar(&inv.opt.to, "to", nil, "outbox withdraw: of several that are held, which recipient")
+		inv.set.StringSliceVar(&inv.opt.to, "to", nil, "outbox settle, withdraw: of several, which recipient")
 		inv.set.StringVar(&inv.opt.why, "why", "", "outbox settle, withdraw: how that is known, or the reason")
 	},
 	run: func(ctx context.Context, inv *invocation) error {
@@ -45,15 +45,22 @@ var outboxCommand = &command{
 				return inv.done(k.Withdraw(ctx, a, ref, strings.Join(o.to, ""), o.why), "withdrawn: it is not sent")
 			})
 		case len(inv.args) == 3 && inv.args[0] == "settle" && (inv.args[2] == "arrived" || inv.args[2] == "lost"):
+			ref, isRef := caseforms.ParseRef(inv.args[1])
 			item, err := strconv.ParseInt(inv.args[1], 10, 64)
-			if err != nil {
-				return errUsage{"an item is named by its number; caseforms outbox shows it"}
+			if err != nil && !isRef {
+				return errUsage{"say which: the reference, or the number of the item that caseforms outbox shows"}
 			}
 			return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
+				if isRef {
+					var err error
+					if item, err = k.UncertainOf(ctx, a, ref, strings.Join(o.to, "")); err != nil {
+						return err
+					}
+				}
 				return inv.done(k.Settle(ctx, a, item, inv.args[2] == "arrived", casework.ByPerson, o.why), "settled: "+inv.args[2])
 			})
 		}
-		return errUsage{"outbox, outbox run, outbox settle ITEM arrived, outbox settle ITEM lost, or outbox withdraw REF"}
+		return errUsage{"outbox, outbox run, outbox settle REF arrived, outbox settle REF lost, or outbox withdraw REF"}
 	},
 }
 

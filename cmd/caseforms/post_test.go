@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	netmail "net/mail"
 	"os"
@@ -39,6 +40,24 @@ func configured(p *postoffice.Memory, dir, settings string) error {
 
 var postOffices sync.Map // by the folder of the script
 
+// returnedForm is a form of ours in which one question was answered, as small as such a file can be.
+func returnedForm(root, question, answer string) []byte {
+	objects := []string{
+		"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[5 0 R]/DA(/Helv 0 Tf 0 g)/DR<</Font<</Helv 4 0 R>>>>>>>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+		"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<<>>/Annots[6 0 R]>>", "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
+		"<</T(" + root + ")/Kids[6 0 R]>>", "<</Type/Annot/Subtype/Widget/P 3 0 R/F 4/Rect[50 700 400 720]/Parent 5 0 R/T(" + question + ")/FT/Tx/DA(/Helv 10 Tf 0 g)/V(" + answer + ")>>",
+	}
+	b := bytes.NewBufferString("%PDF-1.7\n")
+	table := "xref\n0 7\n0000000000 65535 f \n"
+	for i, o := range objects {
+		table += fmt.Sprintf("%010d 00000 n \n", b.Len())
+		fmt.Fprintf(b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	start := b.Len()
+	fmt.Fprintf(b, "%strailer\n<</Root 1 0 R/Size 7>>\nstartxref\n%d\n%%%%EOF\n", table, start)
+	return b.Bytes()
+}
+
 // postCommands are the words of scripts about mail.
 var postCommands = map[string]func(*testscript.TestScript, bool, []string){
 	// postoffice: starts a relay and a mailbox, and writes config.yaml. A file with more settings may be named
@@ -72,6 +91,10 @@ var postCommands = map[string]func(*testscript.TestScript, bool, []string){
 			fmt.Fprintf(ts.Stdout(), "file: %s %s\n", f.Name, f.Type)
 		}
 	},
+	// filled: makes a form that came back with one answer: ROOT QUESTION ANSWER FILE
+	"filled": func(ts *testscript.TestScript, _ bool, args []string) {
+		ts.Check(os.WriteFile(ts.MkAbs(args[3]), returnedForm(args[0], args[1], args[2]), 0o600))
+	},
 	// comes: puts a message into our mailbox, a file in which the facts of what arrived last at an address stand in braces
 	"comes": func(ts *testscript.TestScript, _ bool, args []string) {
 		v, _ := postOffices.Load(ts.Getenv("WORK"))
@@ -90,6 +113,10 @@ var postCommands = map[string]func(*testscript.TestScript, bool, []string){
 		}
 		for _, name := range []string{"REF", "OTHER"} {
 			text = strings.ReplaceAll(text, "{"+name+"}", ts.Getenv(name))
+		}
+		for before, rest, ok := strings.Cut(text, "{file:"); ok; before, rest, ok = strings.Cut(text, "{file:") {
+			name, after, _ := strings.Cut(rest, "}")
+			text = before + base64.StdEncoding.EncodeToString([]byte(ts.ReadFile(name))) + after
 		}
 		ts.Check(p.Put([]byte(strings.ReplaceAll(text, "\n", "\r\n"))))
 	},

@@ -193,7 +193,7 @@ func (k *Desk) Receive(ctx context.Context, in Incoming) (came *Came, err error)
 		if t.Content, err = json.Marshal(c.kept()); err != nil {
 			return err
 		}
-		t.ID, err = k.store.TakeIn(ctx, t)
+		t.Number, err = k.store.TakeIn(ctx, t)
 		c.Received = t.Received
 		return err
 	})
@@ -603,8 +603,8 @@ func (k *Desk) PutFile(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 	if same {
 		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "this very file was put in before", Hint: "caseforms show tells with which document"}
 	}
-	id, err := k.store.TakeIn(ctx, t)
-	return &Filed{Message: id, Forms: c.Forms, From: c.From}, again(err)
+	number, err := k.store.TakeIn(ctx, t)
+	return &Filed{Message: number, Forms: c.Forms, From: c.From}, again(err)
 }
 
 // fromMessage takes from the message who answered and when, and which hand-off it answers, where the actor did not say.

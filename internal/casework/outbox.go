@@ -209,6 +209,31 @@ func (k *Desk) Settle(ctx context.Context, a caseforms.Actor, item int64, arrive
 	})
 }
 
+// UncertainOf is the item of a document of which nobody knows whether it arrived, to be settled; to says which of several.
+func (k *Desk) UncertainOf(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, to string) (int64, error) {
+	if _, err := k.matter(ctx, a, ref, "settle what was sent"); err != nil {
+		return 0, err
+	}
+	sends, err := k.store.Sends(ctx, ref)
+	if err != nil {
+		return 0, err
+	}
+	out, err := k.outgoings(ctx, sends)
+	if err != nil {
+		return 0, err
+	}
+	out = slices.DeleteFunc(out, func(o Outgoing) bool {
+		return o.Standing != Doubtful || to != "" && to != o.Recipient && !strings.EqualFold(to, o.Organisation) && !strings.EqualFold(to, o.Address)
+	})
+	switch len(out) {
+	case 0:
+		return 0, &caseforms.Error{Kind: caseforms.NotFound, Msg: "nothing of " + string(ref) + " is uncertain", Hint: "caseforms outbox lists what is"}
+	case 1:
+		return out[0].Item, nil
+	}
+	return 0, &caseforms.Error{Kind: caseforms.Conflict, Msg: "several are uncertain", Hint: "say which with --to"}
+}
+
 // settleProved ends what is uncertain although something came that proves what became of it: it came before anybody knew that the outcome would not
 // be known.
 func (k *Desk) settleProved(ctx context.Context) error {

@@ -958,7 +958,7 @@ func outgoing(n *store.Send, p *posting, it *store.Item, h *store.HandOff) Outgo
 	o.At, o.Said, o.Attempts = it.Changed, cmp.Or(it.Said, Standing[it.State]), it.Attempt
 	switch it.State {
 	case store.Uncertain:
-		o.Standing, o.Do = Doubtful, ring+fmt.Sprintf(" whether it arrived, then: caseforms outbox settle %d arrived or lost; it is not sent again by itself", it.ID)
+		o.Standing, o.Do = Doubtful, ring+" whether it arrived, then: caseforms outbox settle "+string(n.Ref)+" arrived or lost; it is not sent again by itself"
 	case store.Dead:
 		o.Standing, o.Do = Failed, ring+", and send it again or hand it over; record what was done"
 	case store.Sent:

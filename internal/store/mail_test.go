@@ -69,11 +69,11 @@ func TestTakeIn(t *testing.T) {
 		t.Errorf("problems: %s", ps)
 	}
 	// Whoever changes or removes it is found out.
-	must(t, s.act(ctx, func(t *tx) error { return t.exec(`UPDATE received SET size = 4 WHERE id = $1`, id) }))
+	must(t, s.act(ctx, func(t *tx) error { return t.exec(`UPDATE received SET size = 4 WHERE number = $1`, id) }))
 	if ps := contentProblems(t, s); !strings.Contains(ps, "the message of record") {
 		t.Errorf("a changed message gives %q", ps)
 	}
-	must(t, s.act(ctx, func(t *tx) error { return t.exec(`DELETE FROM received WHERE id = $1`, id) }))
+	must(t, s.act(ctx, func(t *tx) error { return t.exec(`DELETE FROM received WHERE number = $1`, id) }))
 	if ps := contentProblems(t, s); !strings.Contains(ps, "a message came (record") {
 		t.Errorf("a removed message gives %q", ps)
 	}

@@ -11,6 +11,7 @@ import (
 // Received is a message that came in.
 type Received struct {
 	ID        int64
+	Number    int64            // by which people name it, from 1
 	Case      caseforms.CaseID // "" while it belongs to none
 	Ref       caseforms.Ref
 	Send      int64 // what it belongs to; 0 is nothing yet
@@ -82,11 +83,11 @@ func (s *Store) Already(ctx context.Context, mailbox string, raw, words []byte) 
 	return false, twin, err
 }
 
-// TakeIn does it, altogether or not at all. A message of which the same bytes are there already only moves the place. ErrChanged when something
-// it does was changed meanwhile.
-func (s *Store) TakeIn(ctx context.Context, in TakeIn) (int64, error) {
+// TakeIn does it, altogether or not at all, and tells the number of the message; 0 when the same bytes are there already, and only the place is moved.
+// ErrChanged when something it does was changed meanwhile.
+func (s *Store) TakeIn(ctx context.Context, in TakeIn) (n int64, err error) {
 	sum := sha256.Sum256(in.Raw)
-	err := s.distinct(func() error {
+	err = s.distinct(func() error {
 		raw, err := s.seal(kindMail, in.Raw)
 		if err != nil {
 			return err
@@ -107,8 +108,8 @@ func (s *Store) TakeIn(ctx context.Context, in TakeIn) (int64, error) {
 					return err
 				}
 			}
-			n, err := t.changed(`INSERT INTO received (id, case_id, ref, send, class, action, matched_by, sure, verified, mailbox, came_at, taken_at, size, sum, words, state, outcome, content, changes)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1) ON CONFLICT (mailbox, sum) DO NOTHING`,
+			n, err := t.changed(`INSERT INTO received (id, number, case_id, ref, send, class, action, matched_by, sure, verified, mailbox, came_at, taken_at, size, sum, words, state, outcome, content, changes)
+				VALUES ($1, (SELECT coalesce(max(number), 0) + 1 FROM received), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1) ON CONFLICT (mailbox, sum) DO NOTHING`,
 				raw.id, nullable(string(in.Case)), string(in.Ref), in.Send, in.Class, in.Action, in.MatchedBy, in.Sure, number(in.Verified), in.Mailbox, in.Came.UnixMilli(), t.at.UnixMilli(),
 				len(in.Raw), sum[:], in.Words, string(in.State), in.Outcome, content.id)
 			if err != nil {
@@ -118,6 +119,9 @@ func (s *Store) TakeIn(ctx context.Context, in TakeIn) (int64, error) {
 				return err
 			}
 			in.ID = raw.id
+			if _, err := t.row(`SELECT number FROM received WHERE id = $1`, []any{in.ID}, &in.Number); err != nil {
+				return err
+			}
 			for _, o := range []*object{raw, content} {
 				if err := t.put(o, in.Case); err != nil {
 					return err
@@ -140,7 +144,7 @@ func (s *Store) TakeIn(ctx context.Context, in TakeIn) (int64, error) {
 			return nil
 		})
 	})
-	return in.ID, err
+	return in.Number, err
 }
 
 func (t *tx) settle(g *Settling, handoff *object) error {
@@ -224,13 +228,13 @@ func (s *Store) DropReceived(ctx context.Context, r Received, e Entry) error {
 	})
 }
 
-const receivedColumns = `id, coalesce(case_id, ''), ref, send, class, action, matched_by, sure, verified, mailbox, came_at, taken_at, size, state, outcome, content, changes`
+const receivedColumns = `id, number, coalesce(case_id, ''), ref, send, class, action, matched_by, sure, verified, mailbox, came_at, taken_at, size, state, outcome, content, changes`
 
 func (s *Store) received(ctx context.Context, where string, args ...any) (out []Received, err error) {
 	err = s.all(ctx, `SELECT `+receivedColumns+` FROM received WHERE `+where+` ORDER BY id`, args, func(scan func(...any) error) error {
 		var r Received
 		var came, taken int64
-		err := scan(&r.ID, &r.Case, &r.Ref, &r.Send, &r.Class, &r.Action, &r.MatchedBy, &r.Sure, &r.Verified, &r.Mailbox, &came, &taken, &r.Size, &r.State, &r.Outcome, &r.content, &r.changes)
+		err := scan(&r.ID, &r.Number, &r.Case, &r.Ref, &r.Send, &r.Class, &r.Action, &r.MatchedBy, &r.Sure, &r.Verified, &r.Mailbox, &came, &taken, &r.Size, &r.State, &r.Outcome, &r.content, &r.changes)
 		r.Came, r.Taken = fromMilli(came), fromMilli(taken)
 		out = append(out, r)
 		return err
@@ -254,9 +258,9 @@ func (s *Store) NewReceived(ctx context.Context) ([]Received, error) {
 	return s.received(ctx, `state = 'new' AND id IN (SELECT id FROM received WHERE state = 'new' ORDER BY id LIMIT 1000)`)
 }
 
-// ReceivedMail reads one.
-func (s *Store) ReceivedMail(ctx context.Context, id int64) (*Received, error) {
-	found, err := s.received(ctx, `id = $1`, id)
+// ReceivedMail reads one by its number.
+func (s *Store) ReceivedMail(ctx context.Context, number int64) (*Received, error) {
+	found, err := s.received(ctx, `number = $1`, number)
 	if err == nil && len(found) == 0 {
 		err = &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no such message in the inbox", Hint: "caseforms inbox lists them"}
 	}

@@ -16,11 +16,11 @@ CREATE INDEX sends_message_id ON sends (message_id) WHERE message_id <> '';
 CREATE INDEX sends_item ON sends (item) WHERE item <> 0;
 CREATE INDEX sends_held ON sends (state) WHERE state = 'held';
 
--- What came in. raw is the message as it came, content what was read of it; both are sealed. Without a case it belongs to none yet. sum is
+-- What came in, numbered from 1. raw is the message as it came, content what was read of it; both are sealed. Without a case it belongs to none yet. sum is
 -- of the raw bytes: the same message is taken in once, however often the mailbox is read. words is a keyed hash of who wrote what, by
 -- which a message that was delivered twice is told.
 CREATE TABLE received (
-  id INTEGER PRIMARY KEY, case_id TEXT, ref TEXT NOT NULL, send INTEGER NOT NULL, class TEXT NOT NULL, action TEXT NOT NULL,
+  id INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE, case_id TEXT, ref TEXT NOT NULL, send INTEGER NOT NULL, class TEXT NOT NULL, action TEXT NOT NULL,
   matched_by TEXT NOT NULL, sure TEXT NOT NULL, verified INTEGER NOT NULL,
   mailbox TEXT NOT NULL, came_at INTEGER NOT NULL, taken_at INTEGER NOT NULL, size INTEGER NOT NULL, sum BLOB NOT NULL, words BLOB NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('new', 'done')), outcome TEXT NOT NULL, content INTEGER NOT NULL, changes INTEGER NOT NULL
