@@ -95,7 +95,7 @@ type options struct {
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats                                                   []string
 	issue, base                                                          int
-	once, chase, throw, dryRun                                           bool
+	once, chase, throw, dryRun, now                                      bool
 	confirm, file, without                                               string
 	attach                                                               []string
 	message                                                              int64

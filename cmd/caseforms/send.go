@@ -17,6 +17,7 @@ var sendCommand = &command{
 	flags: func(inv *invocation) {
 		o := &inv.opt
 		inv.set.StringSliceVar(&o.to, "to", nil, "whom: an id or a role of the directory, or an address (default: whoever the form goes to); with --by an office")
+		inv.set.BoolVar(&o.now, "now", false, "try to hand it to the relay at once, as outbox run --once does, and tell what came of it")
 		inv.set.BoolVar(&o.dryRun, "dry-run", false, "tell exactly what would go where, and do nothing")
 		inv.set.StringArrayVar(&o.attach, "attach", nil, "a file that goes with it: KEY=FILE, with the key of the form's question, such as chronology=FILE")
 		inv.set.StringVar(&o.without, "without", "", "why something that the form says is attached does not go with it")
@@ -47,7 +48,7 @@ var sendCommand = &command{
 // handOver records what a person handed over.
 func (inv *invocation) handOver(ctx context.Context, ref caseforms.Ref) error {
 	o := &inv.opt
-	if o.dryRun || o.chase || len(o.attach) > 0 || o.again != "" || o.without != "" || o.confirm != "" {
+	if o.dryRun || o.now || o.chase || len(o.attach) > 0 || o.again != "" || o.without != "" || o.confirm != "" {
 		return errUsage{"with --by it is recorded that you handed it over; nothing is sent"}
 	}
 	return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
@@ -85,8 +86,34 @@ func (inv *invocation) sendMail(ctx context.Context, ref caseforms.Ref) error {
 			return err
 		}
 		inv.problems(inv.stderr, ps)
+		if o.now && !o.dryRun {
+			return inv.sendNow(ctx, k, out)
+		}
 		return inv.sent(out, o.dryRun)
 	})
+}
+
+// sendNow sends what is due, and tells what became of what was just put into the outbox.
+func (inv *invocation) sendNow(ctx context.Context, k *casework.Desk, out []casework.Outgoing) error {
+	c, err := k.Courier()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := k.Deliver(ctx, c, outboxWorkers); err != nil {
+		return err
+	}
+	now, err := k.Standings(context.WithoutCancel(ctx), out)
+	if err != nil {
+		return err
+	}
+	err = inv.sent(now, true)
+	for _, s := range now {
+		if err == nil && s.Standing != casework.Relayed {
+			err = errReported
+		}
+	}
+	return err
 }
 
 // sent tells what was put into the outbox, or would be.
@@ -106,8 +133,9 @@ func (inv *invocation) sent(out []casework.Outgoing, dry bool) error {
 		}
 	}
 	switch {
-	case dry && !inv.json:
+	case inv.opt.dryRun && !inv.json:
 		fmt.Fprintln(inv.stderr, "nothing was sent: this was a dry run")
+	case dry:
 	case !held && !inv.json && len(out) > 0:
 		fmt.Fprintln(inv.stderr, "in the outbox; caseforms outbox run sends what is there")
 	}

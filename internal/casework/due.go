@@ -45,6 +45,9 @@ func (k *Desk) Due(ctx context.Context, a caseforms.Actor, filter DueFilter) ([]
 	if err := a.Need("see what is due", caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAdmin, caseforms.RoleAuditor); err != nil {
 		return nil, err
 	}
+	if err := k.waiting(ctx); err != nil {
+		return nil, err
+	}
 	if _, err := k.Tick(ctx); err != nil {
 		return nil, err
 	}

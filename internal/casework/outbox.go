@@ -360,7 +360,7 @@ func (k *Desk) Outbox(ctx context.Context, a caseforms.Actor) ([]Outgoing, error
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, outgoing(n, &posting{}, it, nil))
+			out = append(out, outgoing(n, &posting{}, it, nil, k.store.Now()))
 			continue
 		}
 		o, err := k.outgoings(ctx, []store.Send{*n})
@@ -373,6 +373,59 @@ func (k *Desk) Outbox(ctx context.Context, a caseforms.Actor) ([]Outgoing, error
 	}
 	slices.SortStableFunc(out, func(a, b Outgoing) int { return urgentFirst(&a, &b) })
 	return out, nil
+}
+
+// How long something may wait in the outbox before somebody has to see to it: one that cannot wait, and another. Nothing may be running that
+// sends, or the relay may be away.
+const (
+	urgentWaits   = 15 * time.Minute
+	ordinaryWaits = time.Hour
+)
+
+// waits tells whether a send has been in the outbox for too long by a time.
+func waits(n *store.Send, now time.Time) bool {
+	most := ordinaryWaits
+	if n.Urgent {
+		most = urgentWaits
+	}
+	return now.Sub(n.Created) > most
+}
+
+// waiting makes what waits in the outbox for too long a duty of somebody.
+func (k *Desk) waiting(ctx context.Context) error {
+	items, err := k.store.Items(ctx, "", store.Ready, store.Leased)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		n, err := k.store.FindSend(ctx, store.ByItem, items[i].ID)
+		if err != nil {
+			return err
+		}
+		if n == nil || !waits(n, k.store.Now()) {
+			continue
+		}
+		err = retried(func() error {
+			p, err := k.posting(ctx, n)
+			if err != nil {
+				return err
+			}
+			m, err := k.known(ctx, n.Ref)
+			if err != nil {
+				return err
+			}
+			f := store.Follow{}
+			k.happened(m, undelivered(n.Urgent, p.Organisation, k.today()), n.Ref, &f)
+			if len(f.Start) == 0 {
+				return nil
+			}
+			return k.store.Follow(ctx, f)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Now is the time by the store's clock.

@@ -104,6 +104,9 @@ func (k *Desk) Send(ctx context.Context, a caseforms.Actor, s Send) ([]Outgoing,
 	if err := k.store.PutSends(ctx, out, x.follow); err != nil {
 		return nil, nil, again(err)
 	}
+	for i := range out {
+		x.out[i].ID, x.out[i].Item = out[i].ID, out[i].Send.Item
+	}
 	return x.out, x.problems, nil
 }
 
@@ -519,7 +522,7 @@ func (x *sending) told(n *store.NewSend, p *posting, msg *mail.Message, by casef
 	if n.Content, err = json.Marshal(p); err != nil {
 		return nil, err
 	}
-	o := outgoing(&n.Send, p, nil, nil)
+	o := outgoing(&n.Send, p, nil, nil, x.k.store.Now())
 	o.AnswerBy = by
 	if msg != nil {
 		o.Text = mail.Read(msg.Raw).Text
@@ -933,7 +936,7 @@ func (k *Desk) itemOf(ctx context.Context, n *store.Send) (*store.Item, error) {
 }
 
 // outgoing puts a send into words.
-func outgoing(n *store.Send, p *posting, it *store.Item, h *store.HandOff) Outgoing {
+func outgoing(n *store.Send, p *posting, it *store.Item, h *store.HandOff, now time.Time) Outgoing {
 	o := Outgoing{Send: *n, Organisation: p.Organisation, Role: p.Role, Address: p.Address, Phone: p.Phone, Listed: p.Listed, Relay: p.Relay, Subject: p.Subject, Files: p.Files, Size: p.Size, Password: p.Password,
 		At: n.Changed, Report: n.Reported}
 	ring := "ask the recipient"
@@ -982,6 +985,12 @@ func outgoing(n *store.Send, p *posting, it *store.Item, h *store.HandOff) Outgo
 			if n.Urgent {
 				o.Do = ring + ", and do not wait for it"
 			}
+		} else if waits(n, now) {
+			o.Standing, o.Said = Delayed, "it has waited since "+longTime(n.Created)+", and nothing has taken it up"
+			o.Do = "see that caseforms outbox run is running"
+			if n.Urgent {
+				o.Do = ring + ", and do not wait for it; " + o.Do
+			}
 		}
 	}
 	return o
@@ -1009,9 +1018,24 @@ func (k *Desk) outgoings(ctx context.Context, sends []store.Send) (out []Outgoin
 				of = &hs[j]
 			}
 		}
-		out = append(out, outgoing(n, p, it, of))
+		out = append(out, outgoing(n, p, it, of, k.store.Now()))
 	}
 	return out, nil
+}
+
+// Standings tells where sends stand by now that were asked for a moment ago.
+func (k *Desk) Standings(ctx context.Context, of []Outgoing) ([]Outgoing, error) {
+	var now []store.Send
+	for _, o := range of {
+		n, err := k.store.FindSend(ctx, "id", o.ID)
+		if err != nil {
+			return nil, err
+		}
+		if n != nil {
+			now = append(now, *n)
+		}
+	}
+	return k.outgoings(ctx, now)
 }
 
 func quoted(s string) string {

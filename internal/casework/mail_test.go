@@ -1,0 +1,114 @@
+package casework
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"caseforms"
+	"caseforms/internal/postoffice"
+	"caseforms/internal/store"
+	"caseforms/render"
+)
+
+// posted is an office with a relay, to which council.example may be written.
+func posted(t *testing.T) (*office, *postoffice.Memory) {
+	o := newOffice(t)
+	m, at := memoryPost(t)
+	post, _ := at.post()
+	o.Mail(post)
+	o.must(o.SetPolicy(o.ctx, o.as("boss"), store.Policy{Pattern: "council.example", Means: "tls", Demonstrated: o.today(), How: "a test", Why: "a test"}))
+	return o, m
+}
+
+// mails issues a referral and puts it into the outbox in one act.
+func (o *office) mails(name, to string) *Issued {
+	o.t.Helper()
+	return o.record("petra", Record{Form: "cp1", Case: sample(o.t, name), Outputs: []Output{{Format: render.FormatText}}, Mail: &Send{To: []string{to}, Confirm: "a test", Without: "a test"}})
+}
+
+func (o *office) carryAll() {
+	o.t.Helper()
+	c, err := o.Courier()
+	o.must(err)
+	defer c.Close()
+	_, err = o.Deliver(o.ctx, c, 3)
+	o.must(err)
+}
+
+// due tells which rules are due of a document on somebody's list.
+func (o *office) dueOn(login string, ref caseforms.Ref, told bool) string {
+	o.t.Helper()
+	list, err := o.Due(o.ctx, o.as(login), DueFilter{Told: told})
+	o.must(err)
+	var out []string
+	for _, d := range list {
+		if d.Ref == ref {
+			out = append(out, d.Rule)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// What waits in the outbox because nothing sends is seen, what cannot wait sooner, and no more when it has left.
+func TestWhatWaitsIsSeen(t *testing.T) {
+	t.Parallel()
+	o, m := posted(t)
+	urgent, other := o.mails("03-urgent", "desk@council.example"), o.mails("01-simple", "duty@council.example")
+	look := func(wantUrgent, wantOther string) {
+		t.Helper()
+		for ref, want := range map[caseforms.Ref]string{urgent.Ref: wantUrgent, other.Ref: wantOther} {
+			if got := o.dueOn("petra", ref, false); got != want {
+				t.Errorf("due of %s at %s: %q, want %q", ref, o.clock.Format("15:04"), got, want)
+			}
+		}
+	}
+	look("", "")
+	o.clock = o.clock.Add(20 * time.Minute)
+	look("M01", "")
+	if got := o.dueOn("mary", urgent.Ref, true); got != "M01" {
+		t.Errorf("the manager sees %q", got)
+	}
+	o.clock = o.clock.Add(time.Hour)
+	look("M01", "M02")
+	out, err := o.Outbox(o.ctx, o.as("petra"))
+	o.must(err)
+	if len(out) != 2 || !out[0].Urgent || out[0].Standing != Delayed || !strings.Contains(out[0].Do, "outbox run is running") {
+		t.Errorf("the outbox has %+v", out)
+	}
+	o.carryAll()
+	if n := len(m.All()); n != 2 {
+		t.Errorf("%d arrived", n)
+	}
+	for _, ref := range []caseforms.Ref{urgent.Ref, other.Ref} {
+		if got := o.dueOn("petra", ref, false); strings.Contains(got, "M0") {
+			t.Errorf("due of %s after it left: %q", ref, got)
+		}
+	}
+	o.intact()
+}
+
+// A document that goes to two offices and reaches one is still to be delivered to the other.
+func TestOneOfTwoIsMissing(t *testing.T) {
+	t.Parallel()
+	o, _ := posted(t)
+	i := o.mails("01-simple", "refuse@council.example")
+	_, _, err := o.Send(o.ctx, o.as("petra"), Send{Ref: i.Ref, To: []string{"somebody@nowhere.example"}, Confirm: "x", Without: "x"})
+	o.must(err) // held: there is no policy
+	o.carryAll()
+	if got := o.dueOn("petra", i.Ref, false); got != "M02 M02" {
+		t.Errorf("due: %q", got)
+	}
+	// Handed over to the one: the other is still without it.
+	_, err = o.HandOver(o.ctx, o.as("petra"), HandOver{Ref: i.Ref, Channel: ByHand, To: "council.example"})
+	o.must(err)
+	if got := o.dueOn("petra", i.Ref, false); !strings.Contains(got, "M02") || strings.Contains(got, "M02 M02") {
+		t.Errorf("due after one has it: %q", got)
+	}
+	_, err = o.HandOver(o.ctx, o.as("petra"), HandOver{Ref: i.Ref, Channel: ByPost, To: "nowhere.example"})
+	o.must(err)
+	if got := o.dueOn("petra", i.Ref, false); strings.Contains(got, "M02") {
+		t.Errorf("due when both have it: %q", got)
+	}
+	o.intact()
+}
