@@ -112,3 +112,48 @@ func TestOneOfTwoIsMissing(t *testing.T) {
 	}
 	o.intact()
 }
+
+// A row of a batch is issued and sent once, however often and by however many it is done.
+func TestRowIsIssuedOnce(t *testing.T) {
+	t.Parallel()
+	o, m := posted(t)
+	r := Record{Form: "cp1", Case: sample(t, "01-simple"), Outputs: []Output{{Format: render.FormatText}}, Row: "a row", Mail: &Send{To: []string{"desk@council.example"}, Confirm: "a test", Without: "a test"}}
+	type one struct {
+		out *Issued
+		err error
+	}
+	all := make(chan one, 6)
+	for range cap(all) {
+		go func() {
+			out, _, err := o.Record(o.ctx, o.as("petra"), r)
+			all <- one{out, err}
+		}()
+	}
+	first := (<-all)
+	o.must(first.err)
+	before := 0
+	for range cap(all) - 1 {
+		x := <-all
+		o.must(x.err)
+		if x.out.Ref != first.out.Ref || string(x.out.Files[0].Data) != string(first.out.Files[0].Data) || len(x.out.Sent) != 1 {
+			t.Errorf("another was issued: %s and %s", x.out.Ref, first.out.Ref)
+		}
+		if x.out.Before {
+			before++
+		}
+	}
+	if !first.out.Before && before != cap(all)-1 {
+		t.Errorf("%d were issued before", before)
+	}
+	o.carryAll()
+	if n := len(m.All()); n != 1 {
+		t.Errorf("%d arrived", n)
+	}
+	r.Row = "another row"
+	out, _, err := o.Record(o.ctx, o.as("petra"), r)
+	o.must(err)
+	if out.Ref == first.out.Ref {
+		t.Error("another row has the same document")
+	}
+	o.intact()
+}

@@ -41,6 +41,9 @@ type Record struct {
 	Outputs []Output
 	Send    []store.NewItem // what is to be delivered, entered in the same act
 
+	// Row tells the row of a batch that it is made from, by all that goes into the document: the same row is issued once, and what was issued is given back.
+	Row string
+
 	// Mail sends it by e-mail in the same act: to whom, or to nobody in particular, which is whoever the form goes to. Ref, Chase and Dry are not looked at.
 	Mail *Send
 }
@@ -54,6 +57,7 @@ type Issued struct {
 	Document *caseforms.Document
 	Files    []IssuedFile
 	Sent     []Outgoing
+	Before   bool // it was issued before, from the same row of a batch
 }
 
 // IssuedFile is one of its files.
@@ -72,6 +76,11 @@ func (e *Refused) Error() string { return "the form cannot be issued yet; nothin
 func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued, []caseforms.Problem, error) {
 	if err := a.Need("issue documents", caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
 		return nil, nil, err
+	}
+	if r.Row != "" {
+		if out, err := k.issuedBefore(ctx, a, r.Row); out != nil || err != nil {
+			return out, nil, err
+		}
 	}
 	var draft *store.Draft
 	if r.Draft != "" {
@@ -167,7 +176,15 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
+		if r.Row != "" {
+			i.Row = k.store.Term(termRow, r.Row)
+		}
 		err := k.store.Issue(ctx, i)
+		if errors.Is(err, store.ErrTaken) && r.Row != "" { // somebody else may have issued the same row at the same moment
+			if out, e := k.issuedBefore(ctx, a, r.Row); out != nil || e != nil {
+				return out, nil, e
+			}
+		}
 		if (errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrChanged)) && try < 5 {
 			if draft != nil {
 				if now, _, err := k.store.Draft(ctx, draft.ID); err != nil || now.Version != draft.Version {
@@ -181,6 +198,31 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		}
 		return out, append(ps, doubts...), nil
 	}
+}
+
+// termRow is the kind of term of a row of a batch.
+const termRow = "row"
+
+// issuedBefore is what was issued from a row of a batch; nil when nothing was.
+func (k *Desk) issuedBefore(ctx context.Context, a caseforms.Actor, row string) (*Issued, error) {
+	ref, version, found, err := k.store.IssuedRow(ctx, k.store.Term(termRow, row))
+	if err != nil || !found {
+		return nil, err
+	}
+	m, err := k.matter(ctx, a, ref, "issue this document")
+	if err != nil {
+		return nil, err
+	}
+	out := &Issued{Ref: ref, Version: version, Case: m.c.ID, Before: true}
+	if out.Document, out.Files, err = k.refill(ctx, m.doc, &m.doc.Versions[version-1]); err != nil {
+		return nil, err
+	}
+	sends, err := k.store.Sends(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	out.Sent, err = k.outgoings(ctx, sends)
+	return out, err
 }
 
 // mailed puts what is to be sent of a document into the act that issues it.

@@ -112,6 +112,7 @@ type Issue struct {
 	Form        string
 	FormVersion string
 	Area        string
+	Row         []byte // keyed hash of the row of a batch it is made from; ErrTaken when that was issued already
 	Team        string // of a new case: whose it is, with the actor
 	Copy        string
 	Definition  string
@@ -206,6 +207,15 @@ func (s *Store) issue(ctx context.Context, i Issue) error {
 		}
 		if err := t.putDocument(i); err != nil {
 			return err
+		}
+		if i.Row != nil {
+			n, err := t.changed(`INSERT INTO issued_rows (key, ref, version) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, i.Row, string(i.Ref), i.Version)
+			if err == nil && n == 0 {
+				err = ErrTaken
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if err := t.put(answers, i.Case); err != nil {
 			return err
@@ -348,6 +358,12 @@ func (t *tx) putDocument(i Issue) error {
 		err = ErrChanged
 	}
 	return err
+}
+
+// IssuedRow is what was issued from the row of a batch with this key.
+func (s *Store) IssuedRow(ctx context.Context, key []byte) (ref caseforms.Ref, version int, found bool, err error) {
+	found, err = s.one(ctx, `SELECT ref, version FROM issued_rows WHERE key = $1`, []any{key}, &ref, &version)
+	return ref, version, found, err
 }
 
 // FindCase reads what the store knows of a case.

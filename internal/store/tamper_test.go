@@ -75,6 +75,7 @@ var unproven = map[string]string{
 	"handoffs":         "what became of a hand-off changes; every act is in the ledger, and the present state is not compared with it",
 	"sends":            "where a send stands changes; every act is in the ledger, and the present state is not compared with it",
 	"received":         "what a message belongs to changes; that it came is in the ledger, with the sum of its bytes",
+	"issued_rows":      "which row of a workbook a document was made from is no evidence",
 	"mailboxes":        "how far a mailbox was read is no evidence: what is read again is known by its bytes",
 	"responses":        "as with hand-offs",
 	"followups":        "a duty changes with time; every step is in the ledger, and the present state is not compared with it",
