@@ -31,13 +31,14 @@ type Desk struct {
 	closed []caseforms.Holiday
 
 	post     *Post // nil: nothing goes by e-mail
+	door     *door
 	renderer func() (string, error)
 	lease    time.Duration // how long a claim of the outbox lasts; shorter in tests
 }
 
 // New is a desk on a store. load gives the definitions of an area; it is asked once for each, because reading them takes longer than most acts.
 func New(s *store.Store, load func(area string) (*caseforms.Definitions, error)) *Desk {
-	return &Desk{store: s, load: once(load), renderer: sync.OnceValues(programSum), lease: leaseTime}
+	return &Desk{store: s, load: once(load), renderer: sync.OnceValues(programSum), lease: leaseTime, door: newDoor()}
 }
 
 // once remembers what was loaded. What could not be loaded is tried again.

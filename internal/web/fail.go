@@ -1,0 +1,162 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"caseforms"
+	"caseforms/internal/casework"
+)
+
+// status is a failure of HTTP itself.
+type status struct {
+	code  int
+	title string
+	hint  string
+}
+
+func (e *status) Error() string { return e.title }
+
+// failure is what is told of an error: a status, a title, what to do, and problems with their places.
+type failure struct {
+	code        int
+	title, hint string
+	problems    []caseforms.Problem
+}
+
+// failureOf is the one place where an error becomes a status.
+func failureOf(err error) failure {
+	var http_ *status
+	var large *http.MaxBytesError
+	var throttled *casework.Throttled
+	var refused *casework.Refused
+	var ours *caseforms.Error
+	switch {
+	case errors.As(err, &http_):
+		return failure{code: http_.code, title: http_.title, hint: http_.hint}
+	case errors.As(err, &large):
+		return failure{code: http.StatusRequestEntityTooLarge, title: "This is too large", hint: fmt.Sprintf("At most %d MB are taken here.", max(large.Limit>>20, 1))}
+	case errors.As(err, &throttled):
+		return failure{code: http.StatusTooManyRequests, title: "There were too many attempts to sign in", hint: "Try again in " + minutes(throttled) + "."}
+	case errors.As(err, &refused):
+		return failure{code: http.StatusUnprocessableEntity, title: sentence(refused.Error()), problems: refused.Problems}
+	case errors.As(err, &ours):
+		code := map[caseforms.ErrorKind]int{
+			caseforms.Invalid: http.StatusUnprocessableEntity, caseforms.NotFound: http.StatusNotFound, caseforms.Forbidden: http.StatusForbidden,
+			caseforms.Conflict: http.StatusConflict, caseforms.Held: http.StatusConflict, caseforms.Unavailable: http.StatusServiceUnavailable,
+		}[ours.Kind]
+		if code != 0 {
+			return failure{code: code, title: sentence(ours.Msg), hint: hint(ours.Hint)}
+		}
+	}
+	return failure{code: http.StatusInternalServerError, title: "Sorry, we made a mistake", hint: "Nothing you did is wrong. Try again; if it happens again, tell an admin the number below."}
+}
+
+func minutes(t *casework.Throttled) string {
+	if n := int(math.Ceil(t.After.Minutes())); n > 1 {
+		return fmt.Sprintf("%d minutes", n)
+	}
+	return "a minute"
+}
+
+// sentence begins with a capital, as pages do and the command line does not.
+func sentence(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// hint leaves out what only helps on the command line.
+func hint(s string) string {
+	if s == "" || strings.Contains(s, "caseforms ") || strings.Contains(s, "--") {
+		return ""
+	}
+	s = sentence(s)
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
+}
+
+// fail answers with what went wrong. Details of our own mistakes go into the log and nowhere else.
+func (s *Service) fail(w http.ResponseWriter, r *Request, err error) {
+	st := stateOf(r.Request)
+	if errors.Is(err, errSignIn) && !(r.route != nil && r.route.API) {
+		s.sendToSignIn(w, r)
+		return
+	}
+	f := failureOf(err)
+	if errors.Is(err, errSignIn) {
+		f = failure{code: http.StatusUnauthorized, title: "This takes a key", hint: "Send one in the header Authorization."}
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if f.code >= 500 {
+		var ours *caseforms.Error
+		kind, what := "other", fmt.Sprintf("%T", err)
+		if errors.As(err, &ours) {
+			kind, what = string(ours.Kind), ours.Msg
+		}
+		s.log.Error("failed", "request", st.number, "route", st.route, "kind", kind, "what", what)
+	}
+	var throttled *casework.Throttled
+	if errors.As(err, &throttled) {
+		w.Header().Set("Retry-After", fmt.Sprint(int(math.Ceil(throttled.After.Seconds()))))
+	}
+	if f.code == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "10")
+	}
+	if r.route != nil && r.route.API || strings.HasPrefix(r.URL.Path, "/api/") {
+		problem(w, f, st.number)
+		return
+	}
+	page := Page{Title: f.title, Status: f.code, Data: struct {
+		Hint, Number string
+		Ours         bool
+		Problems     []caseforms.Problem
+	}{f.hint, st.number, f.code >= 500, f.problems}}
+	if err := s.page(w, r, "error", page); err != nil { // not even that; there is nothing left but plain words
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprintf(w, "Sorry, we made a mistake. Its number is %s.\n", st.number)
+	}
+}
+
+// problem answers a program (RFC 9457). Problems of a case stand in the form's own words, each with its JSON pointer.
+func problem(w http.ResponseWriter, f failure, number string) {
+	type place struct {
+		Pointer  string `json:"pointer"`
+		Label    string `json:"label,omitempty"`
+		Severity string `json:"severity"`
+		Detail   string `json:"detail"`
+		Hint     string `json:"hint,omitempty"`
+	}
+	out := struct {
+		Type     string  `json:"type"`
+		Title    string  `json:"title"`
+		Status   int     `json:"status"`
+		Detail   string  `json:"detail,omitempty"`
+		Instance string  `json:"instance"`
+		Errors   []place `json:"errors,omitempty"`
+	}{"about:blank", f.title, f.code, f.hint, "urn:request:" + number, nil}
+	for _, p := range f.problems {
+		out.Errors = append(out.Errors, place{pointer(p.Key), p.Label, string(p.Severity), p.Msg, p.Hint})
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(f.code)
+	_ = json.NewEncoder(w).Encode(out) // a client that went away reads nothing
+}
+
+// pointer is a key path such as children[1].dob as a JSON pointer (RFC 6901).
+func pointer(key string) string {
+	key = strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+	key = strings.NewReplacer("[", ".", "]", "").Replace(key)
+	if key == "" {
+		return ""
+	}
+	return "/" + strings.ReplaceAll(key, ".", "/")
+}

@@ -1,0 +1,218 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"caseforms"
+	"caseforms/internal/casework"
+)
+
+// OpenID says who else vouches for people (OpenID Connect, authorization code with PKCE).
+type OpenID struct {
+	Issuer string
+	Client string // our id there
+	Secret string // "" for a public client
+	// Claim is what somebody's login is read from: email (default; the provider must have verified it), preferred_username, or sub.
+	Claim string
+	Label string       // of the button; "" is "Sign in with your work account"
+	HTTP  *http.Client // nil is one with time-outs
+}
+
+type openID struct {
+	o    OpenID
+	back string
+
+	mu       sync.Mutex
+	provider *oidc.Provider // once it answered
+	pending  map[string]pending
+}
+
+// pending is a sign-in that has been sent to the provider.
+type pending struct {
+	state, nonce, verifier, next string
+	at                           time.Time
+}
+
+const (
+	pendingLasts = 10 * time.Minute
+	pendingMost  = 5000
+)
+
+func newOpenID(o OpenID, base string) (*openID, error) {
+	if base == "" {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "signing in by OpenID Connect needs the address of the service", Hint: "url: https://… in the configuration, the same as the provider was told"}
+	}
+	if o.Issuer == "" || o.Client == "" {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "OpenID Connect needs an issuer and a client", Hint: "the provider's administrator gives them"}
+	}
+	switch o.Claim {
+	case "":
+		o.Claim = "email"
+	case "email", "preferred_username", "sub":
+	default:
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "a login is read from email, preferred_username or sub"}
+	}
+	if o.Label == "" {
+		o.Label = "Sign in with your work account"
+	}
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{Timeout: 15 * time.Second}
+	}
+	return &openID{o: o, back: strings.TrimRight(base, "/") + "/sign-in/openid/back", pending: map[string]pending{}}, nil
+}
+
+// Both are GET, as the protocol has it: the provider sends the browser back by a link. What is done hangs on a secret in a cookie of this browser.
+func (s *Service) openIDRoutes() []Route {
+	return []Route{
+		{Method: "GET", Pattern: "/sign-in/openid", Who: Anybody(), Do: s.openIDBegin, Quiet: true},
+		{Method: "GET", Pattern: "/sign-in/openid/back", Who: Anybody(), Do: s.openIDBack, Quiet: true},
+	}
+}
+
+// discover asks the provider for its addresses and keys, when somebody first needs them: the service starts without it.
+func (p *openID) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
+	p.mu.Lock()
+	known := p.provider
+	p.mu.Unlock()
+	if known == nil {
+		// The keys are fetched later with the context given here, so it must not end with this request.
+		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.o.HTTP), p.o.Issuer)
+		if err != nil {
+			return nil, nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the system that signs people in does not answer", Hint: "try again in a few minutes"}
+		}
+		p.mu.Lock()
+		p.provider, known = found, found
+		p.mu.Unlock()
+	}
+	scopes := []string{oidc.ScopeOpenID}
+	if p.o.Claim != "sub" {
+		scopes = append(scopes, map[string]string{"email": "email", "preferred_username": "profile"}[p.o.Claim])
+	}
+	return known, &oauth2.Config{ClientID: p.o.Client, ClientSecret: p.o.Secret, Endpoint: known.Endpoint(), RedirectURL: p.back, Scopes: scopes}, nil
+}
+
+func secret() string {
+	b := make([]byte, 24)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func (s *Service) openIDBegin(w http.ResponseWriter, r *Request) error {
+	_, conf, err := s.openID.discover(r.Context())
+	if err != nil {
+		return err
+	}
+	now := s.desk.Now()
+	key, p := secret(), pending{state: secret(), nonce: secret(), verifier: oauth2.GenerateVerifier(), next: s.inside(r.URL.Query().Get("next")), at: now}
+	s.openID.mu.Lock()
+	for k, old := range s.openID.pending {
+		if now.Sub(old.at) > pendingLasts {
+			delete(s.openID.pending, k)
+		}
+	}
+	full := len(s.openID.pending) >= pendingMost
+	if !full {
+		s.openID.pending[key] = p
+	}
+	s.openID.mu.Unlock()
+	if full {
+		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "too many people sign in at this moment", Hint: "try again in a minute"}
+	}
+	s.setCookie(w, "openid", key)
+	http.Redirect(w, r.Request, conf.AuthCodeURL(p.state, oidc.Nonce(p.nonce), oauth2.S256ChallengeOption(p.verifier)), http.StatusSeeOther)
+	return nil
+}
+
+// errOpenID is told for whatever is wrong with what came back; the log says which step.
+func (s *Service) openIDWrong(r *Request, step string) error {
+	s.log.Warn("sign-in refused", "request", stateOf(r.Request).number, "what", step)
+	return &caseforms.Error{Kind: caseforms.Forbidden, Msg: "you could not be signed in", Hint: "begin again from the page to sign in"}
+}
+
+func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
+	defer func() { s.metrics.signIn(casework.MeansOpenID, err) }()
+	s.setCookie(w, "openid", "")
+	c, err := r.Cookie(s.cookie("openid"))
+	if err != nil {
+		return s.openIDWrong(r, "openid: no cookie")
+	}
+	s.openID.mu.Lock()
+	p, ok := s.openID.pending[c.Value]
+	delete(s.openID.pending, c.Value)
+	s.openID.mu.Unlock()
+	q := r.URL.Query()
+	switch {
+	case !ok || s.desk.Now().Sub(p.at) > pendingLasts:
+		return s.openIDWrong(r, "openid: not begun here, or too long ago")
+	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(p.state)) != 1:
+		return s.openIDWrong(r, "openid: state")
+	case q.Get("error") != "":
+		return s.openIDWrong(r, "openid: the provider refused")
+	case q.Has("iss") && q.Get("iss") != s.openID.o.Issuer: // RFC 9207
+		return s.openIDWrong(r, "openid: issuer")
+	}
+	provider, conf, err := s.openID.discover(r.Context())
+	if err != nil {
+		return err
+	}
+	ctx := oidc.ClientContext(r.Context(), s.openID.o.HTTP)
+	tokens, err := conf.Exchange(ctx, q.Get("code"), oauth2.VerifierOption(p.verifier))
+	if err != nil {
+		return s.openIDWrong(r, "openid: code")
+	}
+	raw, _ := tokens.Extra("id_token").(string)
+	// Its times are compared with the real time, whatever clock the store goes by.
+	id, err := provider.Verifier(&oidc.Config{ClientID: s.openID.o.Client}).Verify(ctx, raw)
+	if err != nil {
+		return s.openIDWrong(r, "openid: token")
+	}
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(p.nonce)) != 1 {
+		return s.openIDWrong(r, "openid: nonce")
+	}
+	login, err := s.openID.login(id)
+	if err != nil {
+		return s.openIDWrong(r, "openid: claim")
+	}
+	signed, err := s.desk.SignInBy(r.Context(), login, casework.MeansOpenID, browser(r.UserAgent()), stateOf(r.Request).token)
+	if err != nil {
+		return err
+	}
+	return s.begun(w, r, signed, p.next)
+}
+
+// login is the login of whom a token is about.
+func (p *openID) login(id *oidc.IDToken) (string, error) {
+	if p.o.Claim == "sub" {
+		return id.Subject, nil
+	}
+	var claims struct {
+		Email    string `json:"email"`
+		Verified any    `json:"email_verified"` // some providers write it as text
+		Name     string `json:"preferred_username"`
+	}
+	if err := id.Claims(&claims); err != nil {
+		return "", err
+	}
+	login := claims.Name
+	if p.o.Claim == "email" {
+		if claims.Verified != true && claims.Verified != "true" {
+			return "", errors.New("the address was not verified")
+		}
+		login = claims.Email
+	}
+	if login == "" {
+		return "", errors.New("the claim is empty")
+	}
+	return login, nil
+}
