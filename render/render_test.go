@@ -542,6 +542,8 @@ sections:
           - {key: day, label: Day of the visit, kind: date, required: true}
           - {key: seen, label: Who was seen, kind: text}
 `), 1)
+					b = bytes.Replace(b, []byte("\nregister:\n  columns:\n"), []byte("\nregister:\n  columns:\n    - pets\n    - {key: mood, label: Mood}\n"), 1)
+					b = bytes.Replace(b, []byte("\n  totals:\n"), []byte("\n  totals:\n    - {of: mood, title: Visits by mood}\n"), 1)
 				}
 				fsys[name] = &fstest.MapFile{Data: b}
 			}
@@ -590,6 +592,13 @@ sections:
 			ps, _ = d.Check(f, c, caseforms.FillOptions{Today: on})
 			if !strings.Contains(ps[0].String(), "Which animals live there? (forms."+form+".pets): is not answered and must be") {
 				t.Errorf("check of nothing: %v", ps[0])
+			}
+			x := openRegister(t, registerOf(t, caseRegister(t, d, form), doc))
+			if got := x.row(t, 0, 1); got["Which animals live there?"] != "A parrot called Example" || got["Mood"] != "Tense" {
+				t.Errorf("register: %v", got)
+			}
+			if got := x.total(t, 1, "Visits by mood"); got["Tense"][0] != "1" || got["Calm and friendly"][0] != "0" {
+				t.Errorf("totals of the register: %v", got)
 			}
 			if _, ps = d.Decode([]byte(fmt.Sprintf(`{"forms":{%q:{"pet":"x"}}}`, form)), f); len(ps) != 1 || !strings.Contains(ps[0].Hint, "pets") {
 				t.Errorf("a misspelt key: %v", ps)

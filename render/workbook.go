@@ -203,21 +203,7 @@ func (b *book) cell(c int) string { return fmt.Sprintf("%s%d", column(c), b.row)
 
 // newSheet adds a sheet with a name as near as allowed to the one wanted.
 func (b *book) newSheet(want string) string {
-	want = strings.Trim(strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`[]:*?/\'`, r) {
-			return -1
-		}
-		return r
-	}, want), " ")
-	cut := func(s string, n int) string {
-		r := []rune(s)
-		return strings.TrimSpace(string(r[:min(len(r), n)]))
-	}
-	name := cut(want, 31)
-	for i := 2; b.names[strings.ToLower(name)] || name == ""; i++ {
-		name = cut(want, 27) + fmt.Sprintf(" %d", i)
-	}
-	b.names[strings.ToLower(name)] = true
+	name := sheetName(b.names, want)
 	_, err := b.f.NewSheet(name)
 	b.check(err)
 	return name
