@@ -98,15 +98,23 @@ func newSheetBook(w io.Writer, dir string) *sheetBook {
 func newZip(w io.Writer) *zip.Writer {
 	z := zip.NewWriter(w)
 	var f *flate.Writer
-	z.RegisterCompressor(zip.Deflate, func(to io.Writer) (_ io.WriteCloser, err error) {
+	z.RegisterCompressor(zip.Deflate, func(to io.Writer) (io.WriteCloser, error) {
 		if f != nil {
 			f.Reset(to)
 			return f, nil
 		}
-		f, err = flate.NewWriter(to, flate.BestSpeed)
-		return f, err
+		f = newDeflate(to)
+		return f, nil
 	})
 	return z
+}
+
+func newDeflate(to io.Writer) *flate.Writer {
+	f, err := flate.NewWriter(to, flate.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return f
 }
 
 // epoch is the time of everything in an archive, so that the same files give the same bytes.
