@@ -261,4 +261,5 @@ func BenchmarkMerge(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
 	b.ReportMetric(float64(n)/float64(b.N), "B/doc")
 	b.ReportMetric(float64(kept)/float64(b.N), "kept-B/doc")
+	reportMemory(b)
 }

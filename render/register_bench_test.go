@@ -117,6 +117,14 @@ func BenchmarkRegister(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(float64(n)/float64(b.N), "B/row")
+	reportMemory(b)
+}
+
+// reportMemory tells what the process has taken from the system, test and definitions included.
+func reportMemory(b *testing.B) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.Sys>>20), "MB-of-process")
 }
 
 // What excelize's StreamWriter takes for the same cells.
@@ -126,6 +134,7 @@ func BenchmarkRegisterByExcelize(b *testing.B) {
 	excelizeRegister(b, io.Discard, cells, b.N)
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	reportMemory(b)
 }
 
 func excelizeRegister(b *testing.B, w io.Writer, cells [][]string, rows int) {
