@@ -12,6 +12,8 @@ import (
 // it where the one before ends on a front, and keeps its own page numbers. Documents go out as they come and share their fonts; what stays in
 // memory is some ten bytes for each object of the file.
 //
+// It is used by one goroutine at a time.
+//
 // It is a print job and nothing else: never recorded, never sent. The structure of the documents is kept, so that the file can be read out, but it
 // claims to be neither a PDF/UA nor a PDF/A, nothing is attached to it, and nobody fills it in.
 type Merge struct {
@@ -74,6 +76,9 @@ func (m *Merge) Add(doc *caseforms.Document, label string) (Report, error) {
 		return Report{}, err
 	}
 	defer s.release()
+	if label = oneLine(label); label == "" {
+		label = oneLine(doc.Title)
+	}
 	if m.f == nil {
 		m.begin(s)
 	}

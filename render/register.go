@@ -14,10 +14,10 @@ import (
 )
 
 // A Register writes the list of the cases that documents were made of, as a workbook: a sheet with one row for each, and one with totals and
-// charts. Rows go out as they come, so that a hundred thousand take no more memory than a hundred; excelize, which builds sheets of many rows
-// more slowly, is used only by those who read it.
+// charts. Rows go out as they come, so that a hundred thousand take no more memory than a hundred.
 //
-// Every sheet is of one version of one form. Nothing in it runs: what begins with = + - @ is text as everything else, dates and numbers apart.
+// Every sheet is of one version of one form. Nothing in it runs: all but dates and numbers is text, whatever it begins with. It is used by one
+// goroutine at a time.
 type Register struct {
 	book   *sheetBook
 	sheets []*registerSheet

@@ -514,6 +514,27 @@ func TestRegisterTotalsAreTheList(t *testing.T) {
 	}
 }
 
+// A month without cases is shown among the others, and years of them are not.
+func TestRegisterShowsEmptyMonths(t *testing.T) {
+	t.Parallel()
+	d := load(t, "")
+	doc := document(t, d, "check", samples(t)["01-simple"], caseforms.FillOptions{Draft: true})
+	for last, want := range map[string]int{"2026-02-01": 4, "2046-02-01": 2} {
+		var docs []*caseforms.Document
+		for _, v := range []string{last, "2025-11-30"} {
+			docs = append(docs, changed(doc, func(a *caseforms.Answer) {
+				if a.Key == "sent_date" {
+					a.State, a.Value = caseforms.Answered, v
+				}
+			}))
+		}
+		got := openRegister(t, registerOf(t, caseRegister(t, d, "check"), docs...)).total(t, 1, "Checks by month")
+		if len(got) != want+2 || got["November 2025"][0] != "1" || want == 4 && got["December 2025"][0] != "0" {
+			t.Errorf("to %s: %v", last, got)
+		}
+	}
+}
+
 // A question that everybody answers otherwise does not fill the memory, and nothing is lost of the sum.
 func TestRegisterCountsTheRestTogether(t *testing.T) {
 	t.Parallel()

@@ -649,6 +649,25 @@ func FuzzWriters(f *testing.F) {
 				})
 			}
 		}
+		// in a list and in a print job, which do not ask where a document comes from
+		raw := changed(doc, func(a *caseforms.Answer) {
+			if a.Key == "p_name" && a.State == caseforms.Answered {
+				a.Text = s
+			}
+		})
+		x := openRegister(t, registerOf(t, caseRegister(t, d, "cp1"), raw))
+		got, err := x.GetCellValue(x.sheets[0], "C2", excelize.Options{RawCellValue: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == "" && strings.Trim(s, "\r") != "" {
+			t.Fatalf("the register lost %q", s)
+		}
+		if b, _ := merged(t, []*caseforms.Document{raw, raw}, []string{s, "two"}); len(s) < 2000 {
+			if found := lintPrintJob(parsePDF(t, b)); len(found) > 0 {
+				t.Fatal(found)
+			}
+		}
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"caseforms"
 )
@@ -140,9 +141,7 @@ func (y *tally) find(a *caseforms.Answer) *tallyGroup {
 	case len(y.folded) < mostGroups:
 		g = y.group(oneLine(key), rankAnswers)
 		if y.months && len(key) == 7 && key[4] == '-' {
-			if n, err := strconv.Atoi(key[5:]); err == nil && n >= 1 && n <= 12 {
-				g.label, g.order = y.words("month_"+strconv.Itoa(n))+" "+key[:4], key
-			}
+			y.month(g, key)
 		}
 		y.folded[fold] = g
 	case y.others == nil:
@@ -155,6 +154,36 @@ func (y *tally) find(a *caseforms.Answer) *tallyGroup {
 		y.exact[key] = &spelling{g, 1}
 	}
 	return g
+}
+
+// month calls a group by the month that its cases are of.
+func (y *tally) month(g *tallyGroup, key string) {
+	if n, err := strconv.Atoi(key[5:]); err == nil && n >= 1 && n <= 12 {
+		g.label, g.order = y.words("month_"+strconv.Itoa(n))+" "+key[:4], key
+	}
+}
+
+// fillMonths adds the months in which there was nothing, unless they are too many: a gap that is not shown would not be seen.
+func (y *tally) fillMonths() {
+	var months []string
+	for _, g := range y.groups {
+		if g.order != "" {
+			months = append(months, g.order)
+		}
+	}
+	if len(months) == 0 {
+		return
+	}
+	from, err := time.Parse("2006-01", slices.Min(months))
+	to, err2 := time.Parse("2006-01", slices.Max(months))
+	if err != nil || err2 != nil || to.After(from.AddDate(5, 0, 0)) {
+		return
+	}
+	for m := from; m.Before(to); m = m.AddDate(0, 1, 0) {
+		if key := m.Format("2006-01"); !slices.Contains(months, key) {
+			y.month(y.group(key, rankAnswers), key)
+		}
+	}
 }
 
 // optionLabel is what an option is called where its question is not beside it: "MAPPA level 2".
@@ -178,6 +207,7 @@ func (y *tally) spell() {
 // lines are the groups in the order in which they are told, and which of them the chart shows. Answers in words come by their number.
 func (y *tally) lines() (all []*tallyGroup, from, to int, shown string) {
 	y.spell()
+	y.fillMonths()
 	all = slices.Clone(y.groups)
 	slices.SortStableFunc(all, func(a, b *tallyGroup) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.order, b.order), cmp.Compare(b.n, a.n), strings.Compare(a.label, b.label))
