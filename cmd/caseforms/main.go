@@ -26,6 +26,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitPartly      = 3
 	exitHeld        = 4
 	exitOverdue     = 5
 	exitInterrupted = 130
@@ -53,7 +54,7 @@ type command struct {
 
 func commands() []*command {
 	return []*command{
-		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand,
+		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand, templateCommand, batchCommand,
 		recordCommand, sendCommand, outboxCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
 		recipientCommand, policyCommand, userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, configCommand,
 	}
@@ -93,7 +94,7 @@ type options struct {
 
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats                                                   []string
-	issue, base                                                          int
+	issue, base, jobs                                                    int
 	hold, releaseHold, list, yes, open, samePerson, named                bool
 }
 
@@ -104,6 +105,9 @@ func (e errUsage) Error() string { return e.msg }
 
 // errOverdue ends a command that found something overdue.
 var errOverdue = errors.New("overdue")
+
+// errInterrupted ends a command that was interrupted and has told how far it came.
+var errInterrupted = errors.New("interrupted")
 
 // errReported ends a command that has already told what was wrong.
 var errReported = errors.New("reported")
@@ -119,6 +123,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case errors.Is(err, errPartly):
+		return exitPartly
 	case ctx.Err() != nil:
 		inv.complain(&caseforms.Error{Kind: caseforms.Unavailable, Msg: "interrupted; nothing was written"})
 		return exitInterrupted

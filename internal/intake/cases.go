@@ -35,9 +35,12 @@ type Cases struct {
 	tables []caseforms.CaseTable
 	sheets []*sheet // the first is that of the cases
 	lists  map[string]*sheet
-	same   map[int]int // row -> an earlier row with the same person
+	same   map[int]int  // row -> an earlier row with the same person
+	shared map[int]bool // those earlier rows
 	seed   maphash.Seed
 	cur    *cursor
+
+	corrects bool
 }
 
 // sheet is one sheet of the file and what its columns are.
@@ -106,7 +109,7 @@ func OpenCases(ctx context.Context, name, dir string, d *caseforms.Definitions, 
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return nil, unreadable(err)
 	}
-	c := &Cases{defs: d, form: f, tables: d.Tables(f), lists: map[string]*sheet{}, seed: maphash.MakeSeed(), same: map[int]int{}}
+	c := &Cases{defs: d, form: f, tables: d.Tables(f), lists: map[string]*sheet{}, seed: maphash.MakeSeed(), same: map[int]int{}, shared: map[int]bool{}}
 	defer func() {
 		if err != nil {
 			c.Close()
@@ -206,9 +209,6 @@ func (c *Cases) workbook(ctx context.Context, name, dir string) error {
 			if err := c.unmerge(s, dir); err != nil {
 				return err
 			}
-		}
-		if s.facts.hidden > 0 {
-			c.note(fmt.Sprintf("%s has %s that are hidden or filtered away; they are done like the others", s.where(), count(s.facts.hidden, "row")), "delete them in the file if they are not wanted")
 		}
 		for _, col := range sortedKeys(s.facts.formulas) {
 			if col < len(s.columns) && s.columns[col].fact != nil {
@@ -971,6 +971,7 @@ func (c *Cases) findSame(people []entry) {
 		first := i - 1
 		for ; i < len(people) && people[i].hash == people[first].hash; i++ {
 			c.same[int(people[i].at)] = int(people[first].at)
+			c.shared[int(people[first].at)] = true
 		}
 	}
 }
@@ -1022,7 +1023,7 @@ func (c *Cases) survey(ctx context.Context, dir string) error {
 			}
 		}
 	}
-	headless := map[int]int{}
+	headless, hidden := map[int]int{}, 0
 	whole := main.spool.from(main.start)
 	var h maphash.Hash
 	h.SetSeed(c.seed)
@@ -1041,6 +1042,9 @@ func (c *Cases) survey(ctx context.Context, dir string) error {
 			continue
 		}
 		c.Count++
+		if r.hidden {
+			hidden++
+		}
 		for _, v := range r.cells {
 			if !r.wide && (v.col >= len(main.heads) || main.heads[v.col] == "" && main.columns[v.col].fact == nil) && len(headless) < 8 {
 				headless[v.col]++
@@ -1072,6 +1076,7 @@ func (c *Cases) survey(ctx context.Context, dir string) error {
 		}
 		people = append(people, entry{id, int64(r.number)})
 	}
+	c.hidden(main, hidden)
 	for _, col := range sortedKeys(headless) {
 		c.note(fmt.Sprintf("column %s has no heading, although something stands in it; it is not read", columnName(col)), "")
 	}
@@ -1121,6 +1126,7 @@ func (s *sheet) isCase(r *row) bool {
 // join finds the case of each row of a list.
 func (c *Cases) join(s *sheet, dir string, refs []uint64, doubled map[uint64]bool, wrong *[]string) error {
 	var entries []entry
+	hidden := 0
 	in := s.spool.from(s.start)
 	for {
 		r, at, err := in.next()
@@ -1132,6 +1138,9 @@ func (c *Cases) join(s *sheet, dir string, refs []uint64, doubled map[uint64]boo
 		}
 		if !s.isCase(r) || c.isExample(s, r) {
 			continue
+		}
+		if r.hidden {
+			hidden++
 		}
 		ref := s.ref(r)
 		h := c.hash(ref)
@@ -1154,7 +1163,15 @@ func (c *Cases) join(s *sheet, dir string, refs []uint64, doubled map[uint64]boo
 		}
 		entries = append(entries, entry{h, at})
 	}
+	c.hidden(s, hidden)
 	var err error
 	s.index, err = newIndex(dir, entries)
 	return err
+}
+
+// hidden tells of rows that somebody hid or filtered away, perhaps to leave them out.
+func (c *Cases) hidden(s *sheet, n int) {
+	if n > 0 {
+		c.note(fmt.Sprintf("%s has %s hidden or filtered away; %s done like the others", s.where(), count(n, "row"), plural(n, "it is", "they are")), "delete them in the file if they are not wanted")
+	}
 }

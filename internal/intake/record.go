@@ -13,9 +13,10 @@ import (
 
 // Row is one case as it stands in the file.
 type Row struct {
-	Number int // of the row, as its program shows it; of a text file the line
-	First  int // the row of the file that came first, when this one corrects rows of it; else Number
-	Same   int // an earlier row about the same person, 0 when there is none
+	Number int  // of the row, as its program shows it; of a text file the line
+	First  int  // the row of the file that came first, when this one corrects rows of it; else Number
+	Same   int  // an earlier row about the same person, 0 when there is none
+	Shared bool // another row, earlier or later, is about the same person
 
 	at  int64
 	row *row
@@ -33,6 +34,7 @@ func (c *Cases) Next() (*Row, error) {
 			continue
 		}
 		out := &Row{Number: r.number, First: r.number, Same: c.same[r.number], at: at, row: r}
+		out.Shared = out.Same > 0 || c.shared[r.number]
 		if main.row >= 0 {
 			if v := r.at(main.row); v != nil {
 				if n, err := strconv.ParseFloat(strings.TrimSpace(v.text), 64); err == nil && n >= 1 && n < 1<<31 && n == math.Trunc(n) {
@@ -484,3 +486,27 @@ func (s *BackSheet) Position(column int) int {
 
 // Line is a row of a file of records as it stands there.
 func (c *Cases) Line(r *Row) string { return r.row.cells[0].text }
+
+// Forget leaves of a row only where it is; see [Cases.Recall].
+func (r *Row) Forget() *Row {
+	out := *r
+	out.row = nil
+	return &out
+}
+
+// Recall reads a row again that was forgotten.
+func (c *Cases) Recall(r *Row) (*Row, error) {
+	if r.row != nil {
+		return r, nil
+	}
+	row, err := c.sheets[0].spool.row(r.at)
+	if err != nil {
+		return nil, err
+	}
+	out := *r
+	out.row = row
+	return &out, nil
+}
+
+// Corrects tells whether the file is one of rejected rows that were given back.
+func (c *Cases) Corrects() bool { return c.corrects || c.sheets[0].row >= 0 }

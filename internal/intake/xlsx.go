@@ -525,7 +525,6 @@ type merged struct{ row, col, lastRow, lastCol int }
 type sheetFacts struct {
 	merges   []merged
 	formulas map[int]int // by column
-	hidden   int         // rows
 	widths   map[int]float64
 }
 
@@ -582,9 +581,6 @@ func (w *workbook) rows(part string, each func(*row) error) (*sheetFacts, error)
 			}
 			if len(cur.cells) == 0 {
 				continue
-			}
-			if cur.hidden {
-				facts.hidden++
 			}
 			if err := each(cur); err != nil {
 				return nil, err
