@@ -151,8 +151,8 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	}
 	defer unlock()
 	defer func() {
-		if e := intake.CleanWork(r.work); err == nil {
-			err = e
+		if e := os.RemoveAll(r.work); err == nil && e != nil {
+			err = writeError(e)
 		}
 	}()
 	r.cases, err = intake.OpenCases(ctx, o.Input, r.work, o.Definitions, o.Form)

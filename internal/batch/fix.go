@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -190,8 +191,14 @@ func (r *run) fixRow(book *render.CaseBook, back []intake.BackSheet, row *intake
 		say := sentence(p)
 		hint := r.inWords(p.Hint)
 		problems = append(problems, say)
-		if hint != "" && !contains(todo, hint) {
-			todo = append(todo, hint)
+		if hint != "" {
+			do := hint
+			if p.Label != "" {
+				do = strings.TrimRight(p.Label, " :") + ": " + hint
+			}
+			if !slices.Contains(todo, do) {
+				todo = append(todo, do)
+			}
 		}
 		at, ok := r.cases.Locate(rec, p.Key)
 		first, col := lead, -1
@@ -236,15 +243,6 @@ func (r *run) fixRow(book *render.CaseBook, back []intake.BackSheet, row *intake
 		}
 	}
 	return nil
-}
-
-func contains(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
-		}
-	}
-	return false
 }
 
 func bookCells(cells []intake.BackCell) []render.BookCell {

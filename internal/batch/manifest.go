@@ -64,6 +64,11 @@ func lock(name string) (func(), error) {
 		unlock func()
 		err    error
 	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, writeError(err)
+	}
+	f.Close()
 	got := make(chan held, 1)
 	go func() {
 		unlock, err := lockedfile.MutexAt(name).Lock()
