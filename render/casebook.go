@@ -1,6 +1,8 @@
 package render
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -332,7 +334,33 @@ func (c *CaseBook) Write(w io.Writer) error {
 	if err := c.failed(); err != nil {
 		return err
 	}
-	return c.f.Write(w)
+	var b bytes.Buffer
+	if err := c.f.Write(&b); err != nil {
+		return &caseforms.Error{Kind: caseforms.Internal, Op: "xlsx", Msg: "the workbook cannot be written", Err: err}
+	}
+	return inOrder(w, b.Bytes())
+}
+
+// inOrder writes a workbook with its parts in an order of their own: excelize writes sheets that were streamed in any.
+func inOrder(w io.Writer, book []byte) error {
+	r, err := zip.NewReader(bytes.NewReader(book), int64(len(book)))
+	if err != nil {
+		return &caseforms.Error{Kind: caseforms.Internal, Op: "xlsx", Msg: "the workbook cannot be written", Err: err}
+	}
+	slices.SortFunc(r.File, func(a, b *zip.File) int {
+		const first = "[Content_Types].xml" // where programs look for it
+		if (a.Name == first) != (b.Name == first) {
+			return map[bool]int{true: -1, false: 1}[a.Name == first]
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	z := zip.NewWriter(w)
+	for _, f := range r.File {
+		if err := z.Copy(f); err != nil {
+			return err
+		}
+	}
+	return z.Close()
 }
 
 // Close lets a workbook go that is not written.

@@ -314,7 +314,7 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 	}
 	for i := range c.tables[1:] {
 		t := &c.tables[i+1]
-		if h := caseforms.Heading(part.name); h != caseforms.Heading(t.Title) && h != caseforms.Heading(t.List) && h != caseforms.Heading(t.List[strings.LastIndexByte(t.List, '.')+1:]) || c.lists[t.List] != nil {
+		if !called(part.name, t) || c.lists[t.List] != nil {
 			continue
 		}
 		s.table = t
@@ -337,6 +337,17 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 	}
 	c.begin(s, head, best+1)
 	return true, nil
+}
+
+// called tells whether a sheet has the name of a list. A spreadsheet lets a name have 31 letters.
+func called(name string, t *caseforms.CaseTable) bool {
+	h := caseforms.Heading(name)
+	for _, n := range []string{t.Title, t.List, t.List[strings.LastIndexByte(t.List, '.')+1:]} {
+		if n = caseforms.Heading(n); h == n || len([]rune(name)) > 25 && strings.HasPrefix(n, h) {
+			return true
+		}
+	}
+	return false
 }
 
 // begin takes a sheet in; its rows begin at the one given.

@@ -75,12 +75,12 @@ func damaged(err error) error {
 	return badBook("the workbook is damaged and cannot be read to its end", "open it and save it again as an Excel workbook (.xlsx)")
 }
 
-func openWorkbook(name, dir string) (w *workbook, err error) {
+func openWorkbook(name, dir string) (_ *workbook, err error) {
 	z, err := zip.OpenReader(name)
 	if err != nil {
 		return nil, damaged(err)
 	}
-	w = &workbook{zip: z, parts: map[string]*zip.File{}}
+	w := &workbook{zip: z, parts: map[string]*zip.File{}}
 	defer func() {
 		if err != nil {
 			w.close()

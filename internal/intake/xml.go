@@ -95,7 +95,7 @@ func (x *xmlScanner) next() error {
 func (x *xmlScanner) tag() ([]byte, error) {
 	c, err := x.r.Peek(1)
 	if err != nil {
-		return nil, io.ErrUnexpectedEOF
+		return nil, cut(err)
 	}
 	switch c[0] {
 	case '?':
