@@ -36,13 +36,13 @@ type CaseRegister struct {
 	Title      string
 	Marking    string
 	Lang       string
-	Columns    []CaseColumn
+	Columns    []ListColumn
 	Totals     []CaseTotal
 	Words      func(key string) string
 }
 
-// CaseColumn is a column of a register: the answer with a key.
-type CaseColumn struct {
+// ListColumn is a column of a register: the answer with a key.
+type ListColumn struct {
 	Key     string
 	Label   string
 	Kind    Kind // empty where several facts are joined
@@ -65,11 +65,11 @@ func (d *Definitions) CaseRegister(f *Form) (*CaseRegister, error) {
 		r.Lang = "cy"
 	}
 	at := func(key string) int {
-		return slices.IndexFunc(r.Columns, func(c CaseColumn) bool { return c.Key == key })
+		return slices.IndexFunc(r.Columns, func(c ListColumn) bool { return c.Key == key })
 	}
 	for _, c := range f.Register.Columns {
 		q := f.fields[c.Key]
-		col := CaseColumn{Key: c.Key, Label: d.say(c.Label), Kind: q.shapeKind}
+		col := ListColumn{Key: c.Key, Label: d.say(c.Label), Kind: q.shapeKind}
 		if col.Label == "" {
 			col.Label = strings.TrimRight(d.say(q.Label), " :")
 		}

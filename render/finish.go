@@ -30,6 +30,7 @@ func (s *sheet) finish(w io.Writer) error {
 	f := finishers.Get().(*finisher)
 	defer func() { f.seal = nil; finishers.Put(f) }()
 	f.reset()
+	f.seen = s.options.seen
 	extensions := ""
 	if s.options.Profile == ProfileSecure {
 		f.seal, extensions = newSeal(s.options.Password, nobodysPassword()), sealExtensions
@@ -95,7 +96,7 @@ func (f *finisher) pages(s *sheet, streams [][]byte, parent, resources, base int
 		f.annotations(s, i, first+2*len(streams))
 		f.str(">>")
 		f.end()
-		f.deflate(first+2*i+1, "", data)
+		f.deflateAs(kindPage, first+2*i+1, "", data)
 	}
 	return first
 }
@@ -198,6 +199,9 @@ type finisher struct {
 	boxes   int    // the font of tick boxes, once it is written
 	scratch []byte
 	z       bytes.Buffer
+	packed  []byte
+	matches matcher
+	seen    func(kind, []byte)
 	seal    *seal // nil when the file is open to everybody
 }
 
@@ -262,6 +266,17 @@ func (f *finisher) deflate(n int, dict string, data []byte) {
 	f.z.Write([]byte{0x78, 0x01})                 // RFC 1950
 	flate.StatelessDeflate(&f.z, data, true, nil) // a bytes.Buffer does not fail
 	f.stream(n, dict+"/Filter/FlateDecode", binary.BigEndian.AppendUint32(f.z.Bytes(), adler32.Checksum(data)))
+}
+
+// deflateAs compresses what every document has, by the code of its kind.
+func (f *finisher) deflateAs(k kind, n int, dict string, data []byte) {
+	if f.seen != nil {
+		f.seen(k, data)
+		f.stream(n, dict, data)
+		return
+	}
+	f.packed = codes()[k].zlib(f.packed[:0], &f.matches, data)
+	f.stream(n, dict+"/Filter/FlateDecode", f.packed)
 }
 
 func (f *finisher) fonts(s *sheet) string {
@@ -522,7 +537,7 @@ func (f *finisher) attach(s *sheet, answers []byte) string {
 	if s.options.Profile != ProfileSecure && !s.doc.Date.IsZero() { // strings in the dictionary of a stream would have to be sealed by themselves
 		params = fmt.Sprintf("/Params<</Size %d/ModDate(D:%04d%02d%02d000000+00'00')>>", len(answers), s.doc.Date.Year, s.doc.Date.Month, s.doc.Date.Day)
 	}
-	f.deflate(file, "/Type/EmbeddedFile/Subtype/application#2Fjson"+params, answers)
+	f.deflateAs(kindAnswers, file, "/Type/EmbeddedFile/Subtype/application#2Fjson"+params, answers)
 	f.put(spec, fmt.Sprintf("<</Type/Filespec/F(%s)/UF(%s)/Desc(The printed answers as data)/AFRelationship/Data/EF<</F %d 0 R/UF %d 0 R>>>>", attachmentName, attachmentName, file, file))
 	return fmt.Sprintf("/AF[%d 0 R]/Names<</EmbeddedFiles<</Names[(%s)%d 0 R]>>>>", spec, attachmentName, spec)
 }
@@ -539,7 +554,7 @@ func (f *finisher) flushObjects() {
 	}
 	first := len(head)
 	head = append(head, f.objects...)
-	f.deflate(stream, fmt.Sprintf("/Type/ObjStm/N %d/First %d", len(f.numbers), first), head)
+	f.deflateAs(kindObjects, stream, fmt.Sprintf("/Type/ObjStm/N %d/First %d", len(f.numbers), first), head)
 	f.scratch = head
 	f.numbers, f.places, f.objects = f.numbers[:0], f.places[:0], f.objects[:0]
 }
@@ -562,7 +577,7 @@ func (f *finisher) trailer(catalog, info int, id []byte) {
 			x = append(x, 2, 0, byte(stream>>24), byte(stream>>16), byte(stream>>8), byte(stream), byte(k>>16), byte(k>>8), byte(k))
 		}
 	}
-	f.deflate(xref, fmt.Sprintf("/Type/XRef/Size %d/W[1 5 3]/Root %d 0 R/Info %d 0 R/ID[<%x><%x>]%s", len(f.offsets), catalog, info, id, id, encrypt), x)
+	f.deflateAs(kindXref, xref, fmt.Sprintf("/Type/XRef/Size %d/W[1 5 3]/Root %d 0 R/Info %d 0 R/ID[<%x><%x>]%s", len(f.offsets), catalog, info, id, id, encrypt), x)
 	f.scratch = x
 	f.out = append(f.out, "startxref\n"...)
 	f.out = strconv.AppendInt(f.out, int64(start), 10)

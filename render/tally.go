@@ -22,7 +22,7 @@ const mostBars = 24
 // tally counts cases as they come.
 type tally struct {
 	total   caseforms.CaseTotal
-	of, by  *caseforms.CaseColumn // by may be nil
+	of, by  *caseforms.ListColumn // by may be nil
 	words   func(string) string
 	states  *[notAsked + 1]string
 	groups  []*tallyGroup
@@ -86,7 +86,7 @@ func (y *tally) group(label string, rank int) *tallyGroup {
 }
 
 // stateOf is the state in which a question is counted: as an option when "not known" is one of its own.
-func stateOf(c *caseforms.CaseColumn, a *caseforms.Answer) (option int, state caseforms.State) {
+func stateOf(c *caseforms.ListColumn, a *caseforms.Answer) (option int, state caseforms.State) {
 	switch {
 	case a == nil:
 		return -1, notAsked
@@ -187,7 +187,7 @@ func (y *tally) fillMonths() {
 }
 
 // optionLabel is what an option is called where its question is not beside it: "MAPPA level 2".
-func optionLabel(c *caseforms.CaseColumn, o caseforms.Box) string {
+func optionLabel(c *caseforms.ListColumn, o caseforms.Box) string {
 	if len(o.Label) <= 2 {
 		return c.Label + " " + o.Label
 	}
