@@ -171,7 +171,8 @@ var fixedWords = strings.Fields(`not_answered not_known not_applicable withheld 
 	not_issued continued ticked not_ticked no_fixed_abode closest_area confidential_address unborn unborn_child expected child aged month months
 	age_not_known sheet_form see_sheet part_role part_agency part_phone part_email part_postcode part_lines part_date adult person_address schedule schedule_intro schedule_what schedule_why
 	schedule_content date_hint victim professional sensitive_address sensitive_third_party sensitive_victim sensitive_source sensitive_privilege month_1 month_2 month_3 month_4
-	month_5 month_6 month_7 month_8 month_9 month_10 month_11 month_12 access_own access_own_notice access_apart access_apart_notice access_held access_nothing`)
+	month_5 month_6 month_7 month_8 month_9 month_10 month_11 month_12 access_own access_own_notice access_apart access_apart_notice access_held access_nothing register register_row register_file
+	register_marking register_version register_not_asked register_long register_totals register_cases register_share register_all register_others register_largest register_latest`)
 
 type binder struct {
 	d        *Definitions
@@ -249,6 +250,7 @@ func (b *binder) form(f *Form, own *Shape) {
 		b.copies(f, r.Line, r.Rule, r.Copies, f.Copies)
 		b.rule(f, r, own)
 	}
+	b.register(f, own)
 }
 
 // copies makes sure that the copies named are copies there are.

@@ -48,6 +48,7 @@ type Form struct {
 	Urgent       *Urgent
 	Called       []*Called // other titles, for kinds of the form that must not bear its usual one
 	Sections     []*Section
+	Register     *RegisterPlan // what the list of its cases has
 	Rules        []*Rule
 	File         string
 	Hash         string   // SHA-256, in hexadecimal, of the files that make up the form as it holds here; set by who loads it

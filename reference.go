@@ -32,6 +32,7 @@ func (d *Definitions) Reference() string {
 				}
 			}
 		}
+		d.referenceRegister(&b, f, cell)
 		if len(f.Rules) > 0 {
 			b.WriteString("\n### Rules\n\n| rule | at | severity | says | source |\n|---|---|---|---|---|\n")
 			d.referenceRules(&b, f.Rules, cell)
@@ -100,6 +101,34 @@ func (d *Definitions) referenceRow(b *strings.Builder, q *Field, indent string, 
 		}
 	}
 	fmt.Fprintf(b, "| %s%s | %s | %s | %s | %s |\n", indent, q.Key, cell(d.say(q.Label)), cell(what), cell(strings.Join(needed, "; ")), cell(q.Source))
+}
+
+// referenceRegister tells the columns of the form's register and what is counted in it.
+func (d *Definitions) referenceRegister(b *strings.Builder, f *Form, cell func(string) string) {
+	r, err := d.CaseRegister(f)
+	if err != nil {
+		return
+	}
+	b.WriteString("\n### Register\n\nColumns: ")
+	for i, c := range r.Columns {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(cell(c.Label) + " (" + c.Key + ")")
+	}
+	b.WriteString(".")
+	for i, t := range r.Totals {
+		if i == 0 {
+			b.WriteString(" Totals: ")
+		} else {
+			b.WriteString("; ")
+		}
+		b.WriteString(cell(t.Title))
+	}
+	if len(r.Totals) > 0 {
+		b.WriteString(".")
+	}
+	b.WriteString("\n")
 }
 
 func (d *Definitions) referenceRules(b *strings.Builder, rs []*Rule, cell func(string) string) {

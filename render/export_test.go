@@ -31,3 +31,10 @@ func SealedFor(user, owner string, streams ...[]byte) []byte {
 
 // Colourless are options for a file that is archival but for its output intent.
 func Colourless() Options { return Options{colourless: true} }
+
+// SheetRows lowers what a sheet can have until the function it gives is called.
+func SheetRows(n int) (restore func()) {
+	old := mostSheetRows
+	mostSheetRows = n
+	return func() { mostSheetRows = old }
+}

@@ -30,6 +30,7 @@ func (s *sheet) finish(w io.Writer) error {
 	f := finishers.Get().(*finisher)
 	defer func() { f.seal = nil; finishers.Put(f) }()
 	f.reset()
+	f.seen = s.options.seen
 	extensions := ""
 	if s.options.Profile == ProfileSecure {
 		f.seal, extensions = newSeal(s.options.Password, nobodysPassword()), sealExtensions
@@ -51,28 +52,25 @@ func (s *sheet) finish(w io.Writer) error {
 	f.out = append(f.out, "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)
 	catalog, pages, info, meta, resources := f.alloc(), f.alloc(), f.alloc(), f.alloc(), f.alloc()
 	f.put(resources, "<</Font<<"+f.fonts(s)+">>>>")
-	first := f.next
-	f.next += 2 * len(streams)
-	size := string(number(append(number(nil, s.pageWidth), ' '), s.pageHeight))
-	var kids strings.Builder
-	for i, data := range streams {
-		fmt.Fprintf(&kids, "%d 0 R ", first+2*i)
-		f.begin(first + 2*i)
-		f.str("<</Type/Page/Parent ").ref(pages).str("/MediaBox[0 0 ").str(size).str("]/Resources ").ref(resources).str("/Contents ").ref(first + 2*i + 1)
-		f.str("/Tabs/S/StructParents ").int(i)
-		f.annotations(s, i, first+2*len(streams))
-		f.str(">>")
-		f.end()
-		f.deflate(first+2*i+1, "", data)
+	first := f.pages(s, streams, pages, resources, 0)
+	f.begin(pages)
+	f.str("<</Type/Pages/Kids[")
+	for i := range streams {
+		f.ref(first + 2*i).str(" ")
 	}
-	f.put(pages, "<</Type/Pages/Kids["+kids.String()+"]/Count "+strconv.Itoa(len(streams))+">>")
+	f.str("]/Count ").int(len(streams)).str(">>")
+	f.end()
 	fields := f.next
 	f.next += len(s.fields)
 	tree := f.structure(s, first, fields)
 	title := s.doc.Title
 	archival := s.options.Profile != ProfileSecure // PDF/A forbids encryption (ISO 19005-3, 6.1.3)
+	conforms := conformsToUA
+	if archival {
+		conforms = conformsToUAAndA
+	}
 	f.put(info, "<</Title "+textString(title)+"/Producer "+textString(producer)+">>")
-	f.stream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp(title, s.doc.Ref, archival)))
+	f.stream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp(title, s.doc.Ref, conforms)))
 	more := f.outline(s, first) + f.attach(s, answers) + f.form(s, fields, first)
 	if archival && !s.options.colourless {
 		profile := f.alloc()
@@ -84,6 +82,28 @@ func (s *sheet) finish(w io.Writer) error {
 	f.trailer(catalog, info, digest[:16])
 	_, err = w.Write(f.out)
 	return err
+}
+
+// pages writes the pages and gives the number of the first; the page with index i is object first+2i. base is the first of their numbers in
+// the structure.
+func (f *finisher) pages(s *sheet, streams [][]byte, parent, resources, base int) (first int) {
+	first = f.next
+	f.next += 2 * len(streams)
+	for i, data := range streams {
+		f.begin(first + 2*i)
+		f.str("<</Type/Page/Parent ").ref(parent).str("/MediaBox[0 0 ").str(s.mediaSize()).str("]/Resources ").ref(resources).str("/Contents ").ref(first + 2*i + 1)
+		f.str("/Tabs/S/StructParents ").int(base + i)
+		f.annotations(s, i, first+2*len(streams))
+		f.str(">>")
+		f.end()
+		f.deflateAs(kindPage, first+2*i+1, "", data)
+	}
+	return first
+}
+
+// mediaSize is width and height of the pages.
+func (s *sheet) mediaSize() string {
+	return string(number(append(number(nil, s.pageWidth), ' '), s.pageHeight))
 }
 
 // writePages lets fpdf write the pages. Everything that could differ from one run to the next is fixed.
@@ -168,15 +188,20 @@ type finisher struct {
 	base    bytes.Buffer
 	streams [][]byte
 	out     []byte
-	offsets []int // by object number: > 0 the place in out, < 0 minus the place in the object stream (from 1), 0 unset
+	flushed int   // bytes of the file that are no longer in out
+	offsets []int // by object number: > 0 the place in the file, < 0 minus the place in an object stream, see inStream; 0 unset
 	objects []byte
 	numbers []int // objects in the object stream
 	places  []int
 	ids     []int32
 	next    int
-	simple  int // the regular face's simple font
+	simple  [2]int // the faces' simple fonts, once they are written
+	boxes   int    // the font of tick boxes, once it is written
 	scratch []byte
 	z       bytes.Buffer
+	packed  []byte
+	matches matcher
+	seen    func(kind, []byte)
 	seal    *seal // nil when the file is open to everybody
 }
 
@@ -186,7 +211,12 @@ func (f *finisher) reset() {
 	f.base.Reset()
 	f.out, f.offsets, f.objects = f.out[:0], f.offsets[:0], f.objects[:0]
 	f.numbers, f.places, f.next, f.seal = f.numbers[:0], f.places[:0], 1, nil
+	f.flushed, f.simple, f.boxes = 0, [2]int{}, 0
 }
+
+// An object in an object stream has the stream's number above the bits of its place in it, which counts from 1. Until the stream is written
+// that number is 0.
+const placeBits = 24
 
 func (f *finisher) alloc() int { f.next++; return f.next - 1 }
 
@@ -223,7 +253,7 @@ func (f *finisher) put(n int, body string) {
 // stream writes a stream. A string in its dictionary would not be sealed: what has one goes into an object of its own.
 func (f *finisher) stream(n int, dict string, data []byte) {
 	data = f.seal.data(data)
-	f.set(n, len(f.out))
+	f.set(n, f.flushed+len(f.out))
 	f.out = strconv.AppendInt(f.out, int64(n), 10)
 	f.out = append(append(f.out, " 0 obj\n<<"...), dict...)
 	f.out = strconv.AppendInt(append(f.out, "/Length "...), int64(len(data)), 10)
@@ -238,20 +268,33 @@ func (f *finisher) deflate(n int, dict string, data []byte) {
 	f.stream(n, dict+"/Filter/FlateDecode", binary.BigEndian.AppendUint32(f.z.Bytes(), adler32.Checksum(data)))
 }
 
+// deflateAs compresses what every document has, by the code of its kind.
+func (f *finisher) deflateAs(k kind, n int, dict string, data []byte) {
+	if f.seen != nil {
+		f.seen(k, data)
+		f.stream(n, dict, data)
+		return
+	}
+	f.packed = codes()[k].zlib(f.packed[:0], &f.matches, data)
+	f.stream(n, dict+"/Filter/FlateDecode", f.packed)
+}
+
 func (f *finisher) fonts(s *sheet) string {
 	var b strings.Builder
 	for i, fc := range s.faces {
-		n := f.font(fc.simple())
-		if i == regular {
-			f.simple = n
+		if f.simple[i] == 0 {
+			f.simple[i] = f.font(fc.simple())
 		}
-		fmt.Fprintf(&b, "/%s %d 0 R", fc.name, n)
+		fmt.Fprintf(&b, "/%s %d 0 R", fc.name, f.simple[i])
 		if used := s.usedWide[i]; len(used) > 0 {
 			fmt.Fprintf(&b, "/%sW %d 0 R", fc.name, f.font(fc.wideFont(slices.Sorted(maps.Keys(used)))))
 		}
 	}
 	if s.usedBox {
-		fmt.Fprintf(&b, "/FB %d 0 R", f.font(boxes()))
+		if f.boxes == 0 {
+			f.boxes = f.font(boxes())
+		}
+		fmt.Fprintf(&b, "/FB %d 0 R", f.boxes)
 	}
 	return b.String() + f.arabicFonts(s)
 }
@@ -308,6 +351,24 @@ func (f *finisher) annotations(s *sheet, page, first int) {
 // field with index i is object fields+i.
 func (f *finisher) structure(s *sheet, first, fields int) int {
 	root, parents := f.alloc(), f.alloc()
+	ids := f.elementNumbers(s)
+	f.begin(root)
+	f.str("<</Type/StructTreeRoot/K ").ref(int(ids[0])).str("/ParentTree ").ref(parents).str("/ParentTreeNextKey ").int(len(s.tagged) + len(s.fields)).str(">>")
+	f.end()
+	f.begin(parents)
+	f.str("<</Nums[")
+	f.parents(s, ids, 0)
+	for i := range s.fields {
+		f.int(len(s.tagged) + i).str(" ").ref(int(ids[s.fields[i].element])).str(" ")
+	}
+	f.str("]>>")
+	f.end()
+	f.elements(s, ids, roleNames[roleDocument], root, first, fields)
+	return root
+}
+
+// elementNumbers gives every element a number.
+func (f *finisher) elementNumbers(s *sheet) []int32 {
 	ids := f.ids[:0]
 	for i := range s.elems {
 		ids = append(ids, 0)
@@ -316,34 +377,32 @@ func (f *finisher) structure(s *sheet, first, fields int) int {
 		}
 	}
 	f.ids = ids
-	f.begin(root)
-	f.str("<</Type/StructTreeRoot/K ").ref(int(ids[0])).str("/ParentTree ").ref(parents).str("/ParentTreeNextKey ").int(len(s.tagged) + len(s.fields)).str(">>")
-	f.end()
-	f.begin(parents)
-	f.str("<</Nums[")
+	return ids
+}
+
+// parents writes which elements the marked content of the pages belongs to, under the pages' numbers in the structure.
+func (f *finisher) parents(s *sheet, ids []int32, base int) {
 	for page, marks := range s.tagged {
-		f.int(page).str("[")
+		f.int(base + page).str("[")
 		for _, e := range marks {
 			f.ref(int(ids[e])).str(" ")
 		}
 		f.str("]")
 	}
-	for i := range s.fields {
-		f.int(len(s.tagged) + i).str(" ").ref(int(ids[s.fields[i].element])).str(" ")
-	}
-	f.str("]>>")
-	f.end()
+}
+
+// elements writes the elements of a document under the object top. The first, which holds all others, is of the type named.
+func (f *finisher) elements(s *sheet, ids []int32, document string, top, first, fields int) {
 	for i := range s.elems {
 		e := &s.elems[i]
 		if e.role >= roleContent {
 			continue
 		}
 		f.begin(int(ids[i]))
-		f.str("<</S/").str(roleNames[e.role]).str("/P ")
-		if e.parent < 0 {
-			f.ref(root)
+		if i == 0 {
+			f.str("<</S/").str(document).str("/P ").ref(top)
 		} else {
-			f.ref(int(ids[e.parent]))
+			f.str("<</S/").str(roleNames[e.role]).str("/P ").ref(int(ids[e.parent]))
 		}
 		switch e.scope {
 		case scopeRow:
@@ -366,7 +425,6 @@ func (f *finisher) structure(s *sheet, first, fields int) int {
 		f.str(">>")
 		f.end()
 	}
-	return root
 }
 
 // kids writes the children of an element. Content on the page of the first piece is given by its number alone.
@@ -479,39 +537,47 @@ func (f *finisher) attach(s *sheet, answers []byte) string {
 	if s.options.Profile != ProfileSecure && !s.doc.Date.IsZero() { // strings in the dictionary of a stream would have to be sealed by themselves
 		params = fmt.Sprintf("/Params<</Size %d/ModDate(D:%04d%02d%02d000000+00'00')>>", len(answers), s.doc.Date.Year, s.doc.Date.Month, s.doc.Date.Day)
 	}
-	f.deflate(file, "/Type/EmbeddedFile/Subtype/application#2Fjson"+params, answers)
+	f.deflateAs(kindAnswers, file, "/Type/EmbeddedFile/Subtype/application#2Fjson"+params, answers)
 	f.put(spec, fmt.Sprintf("<</Type/Filespec/F(%s)/UF(%s)/Desc(The printed answers as data)/AFRelationship/Data/EF<</F %d 0 R/UF %d 0 R>>>>", attachmentName, attachmentName, file, file))
 	return fmt.Sprintf("/AF[%d 0 R]/Names<</EmbeddedFiles<</Names[(%s)%d 0 R]>>>>", spec, attachmentName, spec)
 }
 
-// trailer writes the object stream and the cross-reference stream that ends the file (ISO 32000-1, 7.5.7 and 7.5.8).
-func (f *finisher) trailer(catalog, info int, id []byte) {
-	objStm, xref := f.alloc(), f.alloc()
+// flushObjects writes the objects that are not streams as one object stream (ISO 32000-1, 7.5.7).
+func (f *finisher) flushObjects() {
+	stream := f.alloc()
 	head := f.scratch[:0]
 	for i, n := range f.numbers {
 		head = strconv.AppendInt(head, int64(n), 10)
 		head = strconv.AppendInt(append(head, ' '), int64(f.places[i]), 10)
 		head = append(head, ' ')
+		f.offsets[n] -= stream << placeBits
 	}
 	first := len(head)
 	head = append(head, f.objects...)
-	f.deflate(objStm, fmt.Sprintf("/Type/ObjStm/N %d/First %d", len(f.numbers), first), head)
+	f.deflateAs(kindObjects, stream, fmt.Sprintf("/Type/ObjStm/N %d/First %d", len(f.numbers), first), head)
+	f.scratch = head
+	f.numbers, f.places, f.objects = f.numbers[:0], f.places[:0], f.objects[:0]
+}
+
+// trailer writes the last objects and the cross-reference stream that ends the file (ISO 32000-1, 7.5.8).
+func (f *finisher) trailer(catalog, info int, id []byte) {
+	f.flushObjects()
 	encrypt, id := f.endSeal(id)
-	start := len(f.out)
+	xref, start := f.alloc(), f.flushed+len(f.out)
 	f.set(xref, start)
-	x := head[:0]
+	x := f.scratch[:0]
 	for n, v := range f.offsets {
 		switch {
 		case n == 0 || v == 0:
-			x = append(x, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
+			x = append(x, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
 		case v > 0:
-			x = append(x, 1, byte(v>>24), byte(v>>16), byte(v>>8), byte(v), 0, 0, 0)
+			x = append(x, 1, byte(v>>32), byte(v>>24), byte(v>>16), byte(v>>8), byte(v), 0, 0, 0)
 		default:
-			k := -v - 1
-			x = append(x, 2, byte(objStm>>24), byte(objStm>>16), byte(objStm>>8), byte(objStm), byte(k>>16), byte(k>>8), byte(k))
+			stream, k := -v>>placeBits, -v&(1<<placeBits-1)-1
+			x = append(x, 2, 0, byte(stream>>24), byte(stream>>16), byte(stream>>8), byte(stream), byte(k>>16), byte(k>>8), byte(k))
 		}
 	}
-	f.deflate(xref, fmt.Sprintf("/Type/XRef/Size %d/W[1 4 3]/Root %d 0 R/Info %d 0 R/ID[<%x><%x>]%s", len(f.offsets), catalog, info, id, id, encrypt), x)
+	f.deflateAs(kindXref, xref, fmt.Sprintf("/Type/XRef/Size %d/W[1 5 3]/Root %d 0 R/Info %d 0 R/ID[<%x><%x>]%s", len(f.offsets), catalog, info, id, id, encrypt), x)
 	f.scratch = x
 	f.out = append(f.out, "startxref\n"...)
 	f.out = strconv.AppendInt(f.out, int64(start), 10)
@@ -535,9 +601,18 @@ func textString(s string) string {
 
 var escapeString = strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`)
 
-// xmp is the metadata of the file (ISO 16684-1): its title, the reference of a document that was issued, and that it is a PDF/UA-1 and, when it is kept, a PDF/A-3a. PDF/A wants the
+// conformity is what a file says it conforms to.
+type conformity int
+
+const (
+	conformsToNothing conformity = iota
+	conformsToUA                 // PDF/UA-1
+	conformsToUAAndA             // and PDF/A-3a
+)
+
+// xmp is the metadata of the file (ISO 16684-1): its title, the reference of a document that was issued, and what it conforms to. PDF/A wants the
 // property of PDF/UA described (ISO 19005-3, 6.6.2.3.3).
-func xmp(title, ref string, archival bool) string {
+func xmp(title, ref string, c conformity) string {
 	var b strings.Builder
 	b.WriteString("<?xpacket begin=\"\ufeff\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">" +
 		`<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">` +
@@ -547,8 +622,12 @@ func xmp(title, ref string, archival bool) string {
 	if ref != "" {
 		b.WriteString(`<dc:identifier>` + escapeXML.Replace(ref) + `</dc:identifier>`)
 	}
-	b.WriteString(`<pdf:Producer>` + producer + `</pdf:Producer><pdfuaid:part>1</pdfuaid:part></rdf:Description>`)
-	if archival {
+	b.WriteString(`<pdf:Producer>` + producer + `</pdf:Producer>`)
+	if c != conformsToNothing {
+		b.WriteString(`<pdfuaid:part>1</pdfuaid:part>`)
+	}
+	b.WriteString(`</rdf:Description>`)
+	if c == conformsToUAAndA {
 		b.WriteString(`<rdf:Description rdf:about="" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"><pdfaid:part>3</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance></rdf:Description>` +
 			`<rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">` +
 			`<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource"><pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema><pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>` +

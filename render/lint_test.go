@@ -47,7 +47,16 @@ func parsePDF(t testing.TB, raw []byte) *pdfFile {
 // lint is our own reading of what PDF/UA-1 (ISO 14289-1) and PDF/A-3a (ISO 19005-3) ask of the files we write. It knows which constructs we
 // use and refuses what it does not know. Each finding begins with the clause.
 func lint(f *pdfFile, archival bool) (found []string) {
-	l := &linter{f: f, archival: archival, elems: map[int]types.Dict{}, contents: map[int][]mcid{}, widgets: map[int]bool{}, painted: map[[2]int]*rect{}}
+	return (&linter{f: f, archival: archival}).run()
+}
+
+// lintPrintJob is the same of many documents merged for printing: in structure and contents as the documents are, and it claims nothing.
+func lintPrintJob(f *pdfFile) (found []string) {
+	return (&linter{f: f, printJob: true}).run()
+}
+
+func (l *linter) run() (found []string) {
+	l.elems, l.contents, l.widgets, l.painted = map[int]types.Dict{}, map[int][]mcid{}, map[int]bool{}, map[[2]int]*rect{}
 	defer func() {
 		if r := recover(); r != nil {
 			e, ok := r.(lintStop)
@@ -81,6 +90,7 @@ type mcid struct {
 type linter struct {
 	f        *pdfFile
 	archival bool
+	printJob bool
 	found    []string
 	cat      types.Dict
 	elems    map[int]types.Dict // structure elements by object number
@@ -241,7 +251,9 @@ func (l *linter) metadata() {
 		}
 		return text
 	}
-	if between("pdfuaid:part") != "1" {
+	if l.printJob != (between("pdfuaid:part") == "") {
+		l.add("UA 5", "a print job says that it is PDF/UA-1, or another file does not")
+	} else if !l.printJob && between("pdfuaid:part") != "1" {
 		l.add("UA 5", "the file does not say that it is PDF/UA-1")
 	}
 	title := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(between("dc:title"), "")
@@ -269,7 +281,7 @@ func unescape(s string) string {
 
 // kidsOf says which elements an element may hold (ISO 32000-1, 14.8.4); content is "#".
 var kidsOf = map[string]string{
-	"Document": "H1 H2 H3 P Table L Figure", "H1": "# Span", "H2": "# Span", "H3": "# Span", "P": "# Span Form", "Span": "#", "Table": "TR", "TR": "TH TD",
+	"Document": "H1 H2 H3 P Table L Figure Part", "Part": "H1 H2 H3 P Table L Figure", "H1": "# Span", "H2": "# Span", "H3": "# Span", "P": "# Span Form", "Span": "#", "Table": "TR", "TR": "TH TD",
 	"TH": "# Span", "TD": "# Span Form L P", "L": "LI", "LI": "Lbl LBody", "Lbl": "# Span Form", "LBody": "# Span", "Form": "@ #",
 	"Figure": "# Span",
 }
@@ -380,19 +392,52 @@ func (l *linter) parentIs(key types.Object, want int) bool {
 
 func (l *linter) parents() map[int]types.Object {
 	out := map[int]types.Object{}
-	nums := l.array(l.dict(l.dict(l.cat["StructTreeRoot"])["ParentTree"])["Nums"])
-	for i := 0; i+1 < len(nums); i += 2 {
-		n, _ := l.number(nums[i])
-		out[int(n)] = nums[i+1]
+	var walk func(node types.Dict)
+	walk = func(node types.Dict) {
+		nums, limits := l.array(node["Nums"]), l.array(node["Limits"])
+		for i := 0; i+1 < len(nums); i += 2 {
+			n, _ := l.number(nums[i])
+			if out[int(n)] != nil {
+				l.add("ISO 32000 7.9.7", "%v stands twice in the parent tree", n)
+			}
+			out[int(n)] = nums[i+1]
+			if limits != nil {
+				least, _ := l.number(limits[0])
+				most, _ := l.number(limits[1])
+				if n < least || n > most {
+					l.add("ISO 32000 7.9.7", "%v is not between %v and %v in the parent tree", n, least, most)
+				}
+			}
+		}
+		for _, k := range l.array(node["Kids"]) {
+			walk(l.dict(k))
+		}
 	}
+	walk(l.dict(l.dict(l.cat["StructTreeRoot"])["ParentTree"]))
 	return out
 }
 
 func (l *linter) pageNumbers() []int {
 	if l.pageNums == nil {
-		for _, k := range l.array(l.dict(l.cat["Pages"])["Kids"]) {
-			l.pageNums = append(l.pageNums, ref(k))
+		var walk func(o types.Object, parent int) int
+		walk = func(o types.Object, parent int) (n int) {
+			node := l.dict(o)
+			if parent > 0 && ref(node["Parent"]) != parent {
+				l.add("ISO 32000 7.7.3", "node %d of the page tree does not name its parent", ref(o))
+			}
+			if l.name(node["Type"]) != "Pages" {
+				l.pageNums = append(l.pageNums, ref(o))
+				return 1
+			}
+			for _, k := range l.array(node["Kids"]) {
+				n += walk(k, ref(o))
+			}
+			if want, _ := l.number(node["Count"]); want != float64(n) {
+				l.add("ISO 32000 7.7.3", "node %d has %d pages and says %v", ref(o), n, want)
+			}
+			return n
 		}
+		walk(l.cat["Pages"], 0)
 	}
 	return l.pageNums
 }
@@ -411,7 +456,11 @@ func (l *linter) parentTree() {
 	}
 	parents := l.parents()
 	for i, num := range l.pageNumbers() {
-		n, ok := l.number(l.dict(*types.NewIndirectRef(num, 0))["StructParents"])
+		page := l.dict(*types.NewIndirectRef(num, 0))
+		if l.printJob && page["Contents"] == nil { // left empty, so that the next document begins on a front
+			continue
+		}
+		n, ok := l.number(page["StructParents"])
 		marks := l.array(parents[int(n)])
 		if !ok || marks == nil {
 			l.add("UA 7.1", "page %d is not in the parent tree", i+1)
@@ -430,20 +479,26 @@ func (l *linter) parentTree() {
 }
 
 func (l *linter) pages() {
-	fonts := map[string]*lintFont{}
+	all := map[string]*lintFont{} // by name and object: documents that are printed together have some of their own
 	parents := l.parents()
 	for i, num := range l.pageNumbers() {
 		p := l.dict(*types.NewIndirectRef(num, 0))
+		if l.printJob && p["Contents"] == nil {
+			continue
+		}
 		if l.name(p["Tabs"]) != "S" {
 			l.add("UA 7.18.3", "page %d is not walked in the order of the structure", i+1)
 		}
 		if p["AA"] != nil || p["Group"] != nil {
 			l.add("A 6.5.2, 6.2.10", "page %d has an action or a group", i+1)
 		}
+		fonts := map[string]*lintFont{}
 		for name, o := range l.dict(l.dict(p["Resources"])["Font"]) {
-			if fonts[name] == nil {
-				fonts[name] = l.font(name, o)
+			key := fmt.Sprint(name, " ", ref(o))
+			if all[key] == nil {
+				all[key] = l.font(name, o)
 			}
+			fonts[name] = all[key]
 		}
 		n, _ := l.number(p["StructParents"])
 		marks := l.array(parents[int(n)])
@@ -455,7 +510,8 @@ func (l *linter) pages() {
 			}
 		})
 	}
-	for name, f := range fonts {
+	for key, f := range all {
+		name, _, _ := strings.Cut(key, " ")
 		f.check(l, name)
 	}
 }

@@ -64,25 +64,39 @@ type bookmark struct {
 	title string
 	page  int
 	y     float64
+	card  bool // of an item of a list, whose heading may name somebody
 }
 
 var sheets = sync.Pool{New: func() any { return new(sheet) }}
 
 // PDF writes the document as a tagged PDF on A4, with embedded fonts.
 func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
-	err := checkCharts(doc)
-	if err != nil {
-		return Report{}, err
-	}
+	var err error
 	if o.Password, err = o.password(FormatPDF); err != nil {
 		return Report{}, err
 	}
+	s, err := compose(doc, o)
+	if err != nil {
+		return Report{}, err
+	}
+	defer s.release()
+	rep := s.report()
+	if err := s.finish(w); err != nil {
+		return rep, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the file cannot be written", Err: err}
+	}
+	return rep, nil
+}
+
+// compose lays a document out as pages. Whoever takes the sheet releases it.
+func compose(doc *caseforms.Document, o Options) (*sheet, error) {
+	if err := checkCharts(doc); err != nil {
+		return nil, err
+	}
 	fs, err := faces()
 	if err != nil {
-		return Report{}, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the fonts cannot be read", Err: err}
+		return nil, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the fonts cannot be read", Err: err}
 	}
 	s := sheets.Get().(*sheet)
-	defer s.release()
 	s.faces, s.doc, s.options, s.widths = fs, doc, o, nil
 	s.paper = a4(doc.Landscape)
 	s.reset()
@@ -95,12 +109,10 @@ func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
 	}
 	s.endPage()
 	s.furniture()
-	rep := Report{Pages: len(s.pages), Missing: s.missing}
-	if err := s.finish(w); err != nil {
-		return rep, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the file cannot be written", Err: err}
-	}
-	return rep, nil
+	return s, nil
 }
+
+func (s *sheet) report() Report { return Report{Pages: len(s.pages), Missing: s.missing} }
 
 // release gives the sheet back with nothing of the case and no password in what it points to.
 func (s *sheet) release() {
@@ -397,7 +409,7 @@ func (s *sheet) heading(b *block, following []block) {
 		s.y += before
 	}
 	s.key = b.key
-	s.bookmarks = append(s.bookmarks, bookmark{b.level, b.text, len(s.pages), s.y})
+	s.bookmarks = append(s.bookmarks, bookmark{b.level, b.text, len(s.pages), s.y, strings.Contains(b.key, "[")})
 	s.push(r)
 	s.begin()
 	s.op("rg", accentR, accentG, accentB)

@@ -54,9 +54,10 @@ const (
 
 // Options say how a document is written.
 type Options struct {
-	Profile    Profile // "" is archive
-	colourless bool    // for tests: without the output intent, with which poppler takes ten times as long to walk through the structure
-	Password   string  `json:"-"` // of the secure profile, and of no other; see Check
+	Profile    Profile            // "" is archive
+	colourless bool               // for tests: without the output intent, with which poppler takes ten times as long to walk through the structure
+	seen       func(kind, []byte) // for the test that finds the codes: streams as they are before they are compressed
+	Password   string             `json:"-"` // of the secure profile, and of no other; see Check
 }
 
 // String and GoString keep the password out of what is logged.

@@ -542,6 +542,8 @@ sections:
           - {key: day, label: Day of the visit, kind: date, required: true}
           - {key: seen, label: Who was seen, kind: text}
 `), 1)
+					b = bytes.Replace(b, []byte("\nregister:\n  columns:\n"), []byte("\nregister:\n  columns:\n    - pets\n    - {key: mood, label: Mood}\n"), 1)
+					b = bytes.Replace(b, []byte("\n  totals:\n"), []byte("\n  totals:\n    - {of: mood, title: Visits by mood}\n"), 1)
 				}
 				fsys[name] = &fstest.MapFile{Data: b}
 			}
@@ -591,6 +593,13 @@ sections:
 			if !strings.Contains(ps[0].String(), "Which animals live there? (forms."+form+".pets): is not answered and must be") {
 				t.Errorf("check of nothing: %v", ps[0])
 			}
+			x := openRegister(t, registerOf(t, caseRegister(t, d, form), doc))
+			if got := x.row(t, 0, 1); got["Which animals live there?"] != "A parrot called Example" || got["Mood"] != "Tense" {
+				t.Errorf("register: %v", got)
+			}
+			if got := x.total(t, 1, "Visits by mood"); got["Tense"][0] != "1" || got["Calm and friendly"][0] != "0" {
+				t.Errorf("totals of the register: %v", got)
+			}
 			if _, ps = d.Decode([]byte(fmt.Sprintf(`{"forms":{%q:{"pet":"x"}}}`, form)), f); len(ps) != 1 || !strings.Contains(ps[0].Hint, "pets") {
 				t.Errorf("a misspelt key: %v", ps)
 			}
@@ -638,6 +647,25 @@ func FuzzWriters(f *testing.F) {
 						t.Fatalf("%s lost the answer", format)
 					}
 				})
+			}
+		}
+		// in a list and in a print job, which do not ask where a document comes from
+		raw := changed(doc, func(a *caseforms.Answer) {
+			if a.Key == "p_name" && a.State == caseforms.Answered {
+				a.Text = s
+			}
+		})
+		x := openRegister(t, registerOf(t, caseRegister(t, d, "cp1"), raw))
+		got, err := x.GetCellValue(x.sheets[0], "C2", excelize.Options{RawCellValue: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == "" && strings.Trim(s, "\r") != "" {
+			t.Fatalf("the register lost %q", s)
+		}
+		if b, _ := merged(t, []*caseforms.Document{raw, raw}, []string{s, "two"}); len(s) < 2000 {
+			if found := lintPrintJob(parsePDF(t, b)); len(found) > 0 {
+				t.Fatal(found)
 			}
 		}
 	})

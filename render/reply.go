@@ -133,5 +133,5 @@ func (f *finisher) form(s *sheet, first, firstPage int) string {
 		}
 	}
 	f.put(root, fmt.Sprintf("<</T%s/Kids[%s]>>", textString(fieldName(s.doc)), strings.Join(top, " ")))
-	return fmt.Sprintf("/AcroForm<</Fields[%d 0 R]/DA(/F1 %g Tf 0 g)/DR<</Font<</F1 %d 0 R>>>>>>", root, bodySize, f.simple)
+	return fmt.Sprintf("/AcroForm<</Fields[%d 0 R]/DA(/F1 %g Tf 0 g)/DR<</Font<</F1 %d 0 R>>>>>>", root, bodySize, f.simple[regular])
 }

@@ -132,7 +132,7 @@ func (f *finisher) endSeal(id []byte) (string, []byte) {
 		return "", id
 	}
 	n := f.alloc()
-	f.set(n, len(f.out))
+	f.set(n, f.flushed+len(f.out))
 	f.out = strconv.AppendInt(f.out, int64(n), 10)
 	f.out = append(append(append(f.out, " 0 obj\n"...), f.seal.dict...), "\nendobj\n"...)
 	f.seal = nil

@@ -203,21 +203,7 @@ func (b *book) cell(c int) string { return fmt.Sprintf("%s%d", column(c), b.row)
 
 // newSheet adds a sheet with a name as near as allowed to the one wanted.
 func (b *book) newSheet(want string) string {
-	want = strings.Trim(strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`[]:*?/\'`, r) {
-			return -1
-		}
-		return r
-	}, want), " ")
-	cut := func(s string, n int) string {
-		r := []rune(s)
-		return strings.TrimSpace(string(r[:min(len(r), n)]))
-	}
-	name := cut(want, 31)
-	for i := 2; b.names[strings.ToLower(name)] || name == ""; i++ {
-		name = cut(want, 27) + fmt.Sprintf(" %d", i)
-	}
-	b.names[strings.ToLower(name)] = true
+	name := sheetName(b.names, want)
 	_, err := b.f.NewSheet(name)
 	b.check(err)
 	return name
@@ -278,13 +264,17 @@ func units(r rune) int {
 
 // lines cuts text into the lines it will take at most at a width given in typical letters; put together they are the text again. It wraps
 // between words as an office suite does, and breaks a word that is longer than a line.
-func lines(text string, chars float64) []string {
+func lines(text string, chars float64) (out []string) {
+	eachLine(text, chars, func(line string) { out = append(out, line) })
+	return out
+}
+
+func eachLine(text string, chars float64, line func(string)) {
 	limit := int(chars * 1000 * 0.92) // a margin for typefaces that run wider
-	var out []string
 	start, space, width, sinceSpace := 0, -1, 0, 0
 	for i, r := range text {
 		if r == '\n' {
-			out = append(out, text[start:i+1])
+			line(text[start : i+1])
 			start, space, width = i+1, -1, 0
 			continue
 		}
@@ -296,7 +286,7 @@ func lines(text string, chars float64) []string {
 			} else {
 				sinceSpace = 0
 			}
-			out = append(out, text[start:cut])
+			line(text[start:cut])
 			start, space, width = cut, -1, sinceSpace
 			if cut == i {
 				width = 0
@@ -308,10 +298,13 @@ func lines(text string, chars float64) []string {
 			space, sinceSpace = i+1, 0
 		}
 	}
-	return append(out, text[start:])
+	line(text[start:])
 }
 
-func lineCount(text string, chars float64) int { return len(lines(text, chars)) }
+func lineCount(text string, chars float64) (n int) {
+	eachLine(text, chars, func(string) { n++ })
+	return n
+}
 
 // pieces splits text into parts of at most maxLines lines. Put together they are the text again.
 func pieces(text string, chars float64) []string {

@@ -86,6 +86,11 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, key string) {
 	case **caseforms.Need:
 		d.need(n, p, key)
 		return
+	case *caseforms.RegisterColumn:
+		if n.Kind == yaml.ScalarNode { // a key alone
+			*p = caseforms.RegisterColumn{Key: n.Value, Line: n.Line}
+			return
+		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -54,7 +54,7 @@ type command struct {
 
 func commands() []*command {
 	return []*command{
-		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand,
+		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand, templateCommand, batchCommand,
 		recordCommand, sendCommand, releaseCommand, outboxCommand, inboxCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
 		recipientCommand, policyCommand, userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, configCommand,
 	}
@@ -94,7 +94,7 @@ type options struct {
 
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats                                                   []string
-	issue, base                                                          int
+	issue, base, jobs                                                    int
 	once, chase, throw, dryRun, now                                      bool
 	confirm, file, without                                               string
 	attach                                                               []string
@@ -113,6 +113,9 @@ var errOverdue = errors.New("overdue")
 // errHeld ends a command that sent what it could: policy holds something.
 var errHeld = errors.New("held")
 
+// errInterrupted ends a command that was interrupted and has told how far it came.
+var errInterrupted = errors.New("interrupted")
+
 // errReported ends a command that has already told what was wrong.
 var errReported = errors.New("reported")
 
@@ -127,6 +130,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case errors.Is(err, errPartly):
+		return exitPartly
 	case ctx.Err() != nil:
 		inv.complain(&caseforms.Error{Kind: caseforms.Unavailable, Msg: "interrupted; nothing was written"})
 		return exitInterrupted

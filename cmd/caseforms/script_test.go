@@ -13,6 +13,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +39,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SAMPLES", samples)
+			e.Setenv("BATCHES", filepath.Join(filepath.Dir(samples), "batch"))
 			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
 			u, err := user.Current()
 			if err != nil {
@@ -106,6 +109,37 @@ func TestScripts(t *testing.T) {
 					}
 				}
 				ts.Check(f.SaveAs(ts.MkAbs(args[1])))
+			},
+			// put: writes text into the cell of a column, by its heading, and a row of a workbook
+			"put": func(ts *testscript.TestScript, _ bool, args []string) {
+				f, err := excelize.OpenFile(ts.MkAbs(args[0]))
+				ts.Check(err)
+				defer f.Close()
+				rows, err := f.GetRows(args[1])
+				ts.Check(err)
+				for i, row := range rows {
+					if col := slices.Index(row, args[2]); col >= 0 && i < 3 {
+						n, err := strconv.Atoi(args[3])
+						ts.Check(err)
+						at, err := excelize.CoordinatesToCellName(col+1, n)
+						ts.Check(err)
+						ts.Check(f.SetCellStr(args[1], at, args[4]))
+						ts.Check(f.Save())
+						return
+					}
+				}
+				ts.Fatalf("no column %s on %s", args[2], args[1])
+			},
+			// cells: prints the cells of a sheet, a row on a line
+			"cells": func(ts *testscript.TestScript, _ bool, args []string) {
+				f, err := excelize.OpenFile(ts.MkAbs(args[0]))
+				ts.Check(err)
+				defer f.Close()
+				rows, err := f.GetRows(args[1])
+				ts.Check(err)
+				for _, row := range rows {
+					fmt.Fprintln(ts.Stdout(), strings.ReplaceAll(strings.Join(row, "|"), "\n", " / "))
+				}
 			},
 			// spoil: changes the byte in the middle of a file
 			"spoil": func(ts *testscript.TestScript, _ bool, args []string) {

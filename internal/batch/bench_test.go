@@ -1,0 +1,78 @@
+package batch_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"caseforms"
+	"caseforms/internal/batch"
+)
+
+// today is the day of the tests.
+var today = caseforms.Date{Year: 2026, Month: 11, Day: 25}
+
+// BenchmarkBatch makes the documents of a workbook of invented cases, from the workbook to the disk: CASEFORMS_BENCH_ROWS of them, 1,000 unless it is
+// set. With -cpu 1,2 it shows what a second core is worth. The workbook is made before the time runs.
+func BenchmarkBatch(b *testing.B) {
+	rows := 1000
+	if v := os.Getenv("CASEFORMS_BENCH_ROWS"); v != "" {
+		var err error
+		if rows, err = strconv.Atoi(v); err != nil {
+			b.Fatal(err)
+		}
+	}
+	d, f := pp1(b)
+	dir := b.TempDir()
+	input := filepath.Join(dir, "cases.xlsx")
+	workbook(b, input, rows, nil)
+	debug.FreeOSMemory()
+	// as the command sets them
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(112 << 20))
+	var sum batch.Summary
+	n, read := 0, time.Duration(0)
+	peak := peakMemory()
+	for b.Loop() {
+		n++
+		out := filepath.Join(dir, fmt.Sprint("out", n))
+		start := time.Now()
+		var err error
+		sum, err = batch.Run(context.Background(), batch.Options{Definitions: d, Form: f, Input: input, Dir: out, Jobs: runtime.GOMAXPROCS(0), Fill: caseforms.FillOptions{Today: today},
+			Opened: func(int, []caseforms.Problem) { read += time.Since(start) }})
+		if err != nil || sum.Done != rows {
+			b.Fatal(err, sum)
+		}
+		b.StopTimer()
+		os.RemoveAll(out)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(n*rows)/b.Elapsed().Seconds(), "docs/s")
+	b.ReportMetric(float64(n*rows)/read.Seconds(), "rows-read/s")
+	b.ReportMetric(float64(sum.Bytes)/float64(rows), "bytes/doc")
+	if peak > 0 {
+		b.ReportMetric(float64(peakMemory()), "MB-peak")
+	}
+}
+
+// peakMemory is the most memory the process has had, in MB; 0 where the system does not tell.
+func peakMemory() int {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, _ := strconv.Atoi(strings.Fields(rest)[0])
+			return kb >> 10
+		}
+	}
+	return 0
+}
