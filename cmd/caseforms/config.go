@@ -28,6 +28,7 @@ type config struct {
 	Backup []string          // recipients that backups are encrypted to: age1…
 	Closed map[string]string // days beside the bank holidays on which the offices are shut, and why
 	Mail   *mailConfig       // nil: nothing goes by e-mail
+	Serve  *serveConfig      // nil: the service is known by its address only, and people sign in with passwords
 
 	file string // where it was read from; "" when there is none
 }
@@ -124,12 +125,11 @@ func (inv *invocation) storeOptions() (store.Options, error) {
 	return o, err
 }
 
-// desk opens the store and tells who is at work: the user of the operating system, as the configuration and the store know them. The store
-// is made when it is not there only if make is set. The caller closes it.
-func (inv *invocation) desk(ctx context.Context, make bool) (*casework.Desk, caseforms.Actor, func() error, error) {
+// openDesk opens the store. It is made when it is not there only if make is set. The caller closes it.
+func (inv *invocation) openDesk(ctx context.Context, make bool) (*casework.Desk, func() error, error) {
 	o, err := inv.storeOptions()
 	if err != nil {
-		return nil, caseforms.Actor{}, nil, err
+		return nil, nil, err
 	}
 	open := store.Open
 	if make {
@@ -137,7 +137,7 @@ func (inv *invocation) desk(ctx context.Context, make bool) (*casework.Desk, cas
 	}
 	s, err := open(ctx, o)
 	if err != nil {
-		return nil, caseforms.Actor{}, nil, err
+		return nil, nil, err
 	}
 	k := casework.New(s, templates.Load)
 	c, err := inv.config()
@@ -155,16 +155,25 @@ func (inv *invocation) desk(ctx context.Context, make bool) (*casework.Desk, cas
 	}
 	if err != nil {
 		s.Close()
+		return nil, nil, err
+	}
+	return k, s.Close, nil
+}
+
+// desk is openDesk, and tells who is at work: the user of the operating system, as the configuration and the store know them.
+func (inv *invocation) desk(ctx context.Context, make bool) (*casework.Desk, caseforms.Actor, func() error, error) {
+	k, done, err := inv.openDesk(ctx, make)
+	if err != nil {
 		return nil, caseforms.Actor{}, nil, err
 	}
 	login, name, err := inv.login()
 	if err == nil {
 		var a caseforms.Actor
 		if a, err = k.Actor(ctx, login, name); err == nil {
-			return k, a, s.Close, nil
+			return k, a, done, nil
 		}
 	}
-	s.Close()
+	done()
 	return nil, caseforms.Actor{}, nil, err
 }
 

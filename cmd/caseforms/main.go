@@ -56,7 +56,7 @@ func commands() []*command {
 	return []*command{
 		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand, templateCommand, batchCommand,
 		recordCommand, sendCommand, releaseCommand, outboxCommand, inboxCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
-		recipientCommand, policyCommand, userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, configCommand,
+		recipientCommand, policyCommand, userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, serveCommand, configCommand,
 	}
 }
 
@@ -98,6 +98,8 @@ type options struct {
 	once, chase, throw, dryRun, now                                      bool
 	confirm, file, without                                               string
 	attach                                                               []string
+	listen, tlsCert, tlsKey, metrics                                     string
+	demo, behindProxy                                                    bool
 	message                                                              int64
 	hold, releaseHold, list, yes, open, samePerson, named                bool
 }

@@ -11,7 +11,7 @@ import (
 )
 
 var userCommand = &command{
-	name: "user", args: "list|add|role|team|close|open …", does: "who works here and what they may do: user add LOGIN, user role LOGIN ROLES (in place of those they had), user team LOGIN TEAM",
+	name: "user", args: "list|add|role|team|close|open|link …", does: "who works here and what they may do: user add LOGIN, user role LOGIN ROLES (in place of those they had), user team LOGIN TEAM; user link LOGIN makes a link by which they set a password for the pages, once",
 	example: `caseforms user add petra --name "Petra Placeholder" --role practitioner --team North`, stores: true,
 	flags: func(inv *invocation) {
 		inv.set.StringVar(&inv.opt.name, "name", "", "user add: the person's name, as others know it")
@@ -30,9 +30,9 @@ func (inv *invocation) done(err error, what string) error {
 }
 
 func people(ctx context.Context, inv *invocation) error {
-	words := map[string]int{"list": 1, "add": 2, "role": 3, "team": 3, "close": 2, "open": 2}
+	words := map[string]int{"list": 1, "add": 2, "role": 3, "team": 3, "close": 2, "open": 2, "link": 2}
 	if len(inv.args) == 0 || words[inv.args[0]] == 0 || words[inv.args[0]] != len(inv.args) {
-		return errUsage{"user list, user add LOGIN, user role LOGIN ROLES, user team LOGIN TEAM, user close LOGIN or user open LOGIN"}
+		return errUsage{"user list, user add LOGIN, user role LOGIN ROLES, user team LOGIN TEAM, user close LOGIN, user open LOGIN or user link LOGIN"}
 	}
 	what, login := inv.args[0], ""
 	if len(inv.args) > 1 {
@@ -57,6 +57,26 @@ func people(ctx context.Context, inv *invocation) error {
 			} else {
 				fmt.Fprintln(inv.stdout, id)
 			}
+			return nil
+		case "link":
+			token, until, err := k.MakeLink(ctx, a, login)
+			if err != nil {
+				return err
+			}
+			c, err := inv.config()
+			if err != nil {
+				return err
+			}
+			path := "/first/" + token
+			if c.Serve != nil {
+				path = strings.TrimRight(c.Serve.Url, "/") + path
+			}
+			if inv.json {
+				inv.object(inv.stdout, "type", "link", "login", login, "link", path, "until", stamp(until))
+				return nil
+			}
+			fmt.Fprintln(inv.stdout, path)
+			fmt.Fprintf(inv.stderr, "it works once, until %s; give it to them in a way that nobody else reads\n", clock(until))
 			return nil
 		case "role":
 			roles, err := caseforms.ParseRoles(inv.args[2])
