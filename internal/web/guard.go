@@ -150,7 +150,7 @@ func (s *Service) ourHost(r *http.Request) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	local := strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
-	return local && s.host == ""
+	return local && (s.host == "" || !s.o.Secure)
 }
 
 // Scripts and styles come from here only, and none stands in a page; nothing is fetched from elsewhere; nobody puts our pages into theirs.

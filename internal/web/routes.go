@@ -122,10 +122,27 @@ func (s *Service) handle(rt *Route) http.Handler {
 				return
 			}
 		}
-		if err := rt.Do(w, req); err != nil {
+		err := form(req)
+		if err == nil {
+			err = rt.Do(w, req)
+		}
+		if err != nil {
 			s.fail(w, req, err)
 		}
 	})
+}
+
+// form reads a form that was sent, so that one that is too large or cut off is told and not taken for an empty one.
+func form(r *Request) error {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		return nil
+	}
+	err := r.ParseForm()
+	var large *http.MaxBytesError
+	if err == nil || errors.As(err, &large) {
+		return err
+	}
+	return &caseforms.Error{Kind: caseforms.Invalid, Msg: "what was sent did not arrive as it should", Hint: "send it again"}
 }
 
 // errSignIn says that somebody has to sign in first.

@@ -124,7 +124,7 @@ func (s *Service) Closing() { s.closing.Store(true) }
 
 // route puts the registry into a router.
 func (s *Service) route() error {
-	s.router = mux.NewRouter()
+	s.router = mux.NewRouter().SkipClean(true) // a path is what it is: cleaning it would redirect to what somebody put behind ..%2f
 	seen := map[string]bool{}
 	for i := range s.routes {
 		rt := &s.routes[i]

@@ -32,6 +32,8 @@ type house struct {
 	// foreign is a document of a case that is restricted to Sue.
 	foreign     caseforms.Ref
 	foreignCase caseforms.CaseID
+	foreignName string // of the person it is about
+	store       *store.Store
 }
 
 // The people of a house: login and roles. Admin is the first, who is a practitioner too.
@@ -44,14 +46,29 @@ var people = []struct{ login, name, team, roles string }{
 	{"olga", "Olga Office", "", "office"},
 }
 
+// newEmptyHouse is a service on a store in which nobody is yet.
+func newEmptyHouse(t testing.TB, change ...func(*Options)) *house {
+	t.Helper()
+	dir := t.TempDir()
+	h := &house{t: t, now: time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)}
+	var err error
+	h.store, err = store.OpenOrCreate(t.Context(), store.Options{Dir: filepath.Join(dir, "data"), Keys: store.Keys{Config: filepath.Join(dir, "keys")}, Now: h.clock, Clock: true})
+	h.must(err)
+	t.Cleanup(func() { h.store.Close() })
+	h.desk = casework.New(h.store, templates.Load)
+	o := Options{Desk: h.desk, Load: templates.Load, URL: "http://caseforms.example"}
+	for _, c := range change {
+		c(&o)
+	}
+	h.Service, err = New(o)
+	h.must(err)
+	return h
+}
+
 func newHouse(t testing.TB, change ...func(*Options)) *house {
 	t.Helper()
-	dir, ctx := t.TempDir(), context.Background()
-	h := &house{t: t, now: time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)}
-	s, err := store.OpenOrCreate(ctx, store.Options{Dir: filepath.Join(dir, "data"), Keys: store.Keys{Config: filepath.Join(dir, "keys")}, Now: h.clock, Clock: true})
-	h.must(err)
-	t.Cleanup(func() { s.Close() })
-	h.desk = casework.New(s, templates.Load)
+	h := newEmptyHouse(t, change...)
+	ctx := context.Background()
 	boss, err := h.desk.Actor(ctx, "boss", "Betty Boss")
 	h.must(err)
 	for _, p := range people {
@@ -62,13 +79,12 @@ func newHouse(t testing.TB, change ...func(*Options)) *house {
 	}
 	h.ref, h.of = h.record("petra", "01-simple")
 	h.foreign, h.foreignCase = h.record("sue", "02-full")
-	h.must(h.desk.Restrict(ctx, boss, h.foreignCase, []string{"sue"}, nil, "for the tests"))
-	o := Options{Desk: h.desk, Load: templates.Load, URL: "http://caseforms.example"}
-	for _, c := range change {
-		c(&o)
-	}
-	h.Service, err = New(o)
+	shown, err := h.desk.Show(ctx, h.as("sue"), h.foreign)
 	h.must(err)
+	if h.foreignName = shown.Card.Name; h.foreignName == "" {
+		t.Fatal("the restricted case has no name to be told")
+	}
+	h.must(h.desk.Restrict(ctx, boss, h.foreignCase, []string{"sue"}, nil, "for the tests"))
 	return h
 }
 
@@ -141,6 +157,7 @@ func (v *visitor) do(method, path string, form url.Values) reply {
 		body = strings.NewReader(form.Encode())
 	}
 	r := httptest.NewRequest(method, "http://caseforms.example"+path, body)
+	r.URL.Scheme, r.URL.Host = "", "" // as a server has it
 	r.RemoteAddr = v.from
 	for k, vs := range v.header {
 		r.Header[k] = vs
