@@ -276,6 +276,7 @@ func (inv *invocation) checkConfig(ctx context.Context) error {
 		wrong(err)
 	}
 	c.checkMail(say, wrong)
+	c.checkServe(say, wrong)
 	if login, _, err := inv.login(); err != nil {
 		wrong(err)
 	} else {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -163,6 +164,11 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 	if err := inv.welcome(ctx, opts, base); err != nil {
 		return err
 	}
+	at := []any{"listen", listener.Addr().String()}
+	if figures != nil {
+		at = append(at, "metrics", figures.Addr().String())
+	}
+	opts.Log.Info("listening", at...)
 	return inv.answer(ctx, s, listener, figures, work)
 }
 
@@ -361,6 +367,25 @@ func (c *config) openID() (*web.OpenID, error) {
 		out.Secret = strings.TrimSpace(string(b))
 	}
 	return out, nil
+}
+
+// checkServe tells what is configured of the service. Nothing is connected to.
+func (c *config) checkServe(say func(string, string), wrong func(error)) {
+	if c.Serve == nil {
+		return
+	}
+	say("serve", cmp.Or(c.Serve.Url, "without an address of its own"))
+	o, err := c.openID()
+	if err != nil {
+		wrong(err)
+		return
+	}
+	if err := web.CheckAddress(c.Serve.Url, o); err != nil {
+		wrong(err)
+	}
+	if o != nil {
+		say("sign-in", "OpenID Connect by "+o.Issuer)
+	}
 }
 
 // certificates reads a certificate again when its file has changed, so that a renewed one needs no restart.

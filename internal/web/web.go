@@ -73,14 +73,10 @@ func New(o Options) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if o.URL != "" {
-		u, err := url.Parse(o.URL)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the address of the service is not one", Hint: "write it as https://caseforms.example, without a path"}
-		}
-		s.host = u.Host
-	}
 	var err error
+	if s.host, err = hostOf(o.URL); err != nil {
+		return nil, err
+	}
 	if s.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}
@@ -98,6 +94,27 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// hostOf is the host of the address that people type; "" of none.
+func hostOf(address string) (string, error) {
+	if address == "" {
+		return "", nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return "", &caseforms.Error{Kind: caseforms.Invalid, Msg: "the address of the service is not one", Hint: "write it as https://caseforms.example, without a path"}
+	}
+	return u.Host, nil
+}
+
+// CheckAddress tells what is wrong with an address of the service, and with what is to vouch for people, nil being nobody.
+func CheckAddress(address string, o *OpenID) error {
+	_, err := hostOf(address)
+	if err == nil && o != nil {
+		_, err = newOpenID(*o, address)
+	}
+	return err
 }
 
 // registry is every route there is. The parts of the service each have a list.

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// served is a running service.
+type served struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	url  string
+	home string
+	err  *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+func (l *lockedBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
+
+// serve starts the program in a home of its own and waits until it listens.
+func serve(t *testing.T, home string, args ...string) *served {
+	t.Helper()
+	cmd := exec.Command("caseforms", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	s := &served{t: t, cmd: cmd, home: home, err: &lockedBuffer{}}
+	cmd.Dir = home
+	cmd.Env = append(os.Environ(), "HOME="+home, "TMPDIR="+home, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=")
+	cmd.Stderr = s.err
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		cmd.Wait()
+		t.Fatal("it did not begin: ", s.err)
+	}
+	s.url = strings.TrimSpace(line)
+	return s
+}
+
+// end tells the program to end, and waits for it.
+func (s *served) end() {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		s.t.Error(err, s.err)
+	}
+}
+
+func fetch(t *testing.T, c *http.Client, address string) (int, string) {
+	t.Helper()
+	r, err := c.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, _ := io.ReadAll(r.Body)
+	return r.StatusCode, string(b)
+}
+
+// The first start prints a link, by which the admin gets in; the next start prints none.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	s := serve(t, home)
+	jar, _ := cookiejar.New(nil)
+	c := &http.Client{Jar: jar}
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/": 200, "/nowhere": 404} {
+		if code, body := fetch(t, c, s.url+path); code != want {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+	link := regexp.MustCompile(`http://\S+/first/[A-Za-z0-9_-]{43}`).FindString(s.err.String())
+	if link == "" || !strings.HasPrefix(link, s.url) {
+		t.Fatal(s.err)
+	}
+	r, err := c.PostForm(link, url.Values{"login": {"betty"}, "name": {"Betty Boss"}, "password": {"four horses read slowly"}, "again": {"four horses read slowly"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body.Close()
+	if code, body := fetch(t, c, s.url+"/people"); code != 200 || !strings.Contains(body, "Betty Boss") {
+		t.Error(code, body)
+	}
+	s.end()
+	again := serve(t, home, "--metrics", "127.0.0.1:0")
+	if strings.Contains(again.err.String(), "/first/") {
+		t.Error(again.err)
+	}
+	// Who was signed in still is: sessions outlive the program.
+	u, _ := url.Parse(again.url)
+	old, _ := url.Parse(s.url)
+	jar.SetCookies(u, jar.Cookies(old))
+	if code, body := fetch(t, c, again.url+"/people"); code != 200 || !strings.Contains(body, "Betty Boss") {
+		t.Error(code, body)
+	}
+	again.end()
+}
+
+func TestServeDemo(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	began := time.Now()
+	s := serve(t, home, "--demo")
+	if took := time.Since(began); took > 5*time.Second { // within a second on an idle machine; tests run beside others
+		t.Errorf("it took %s to begin", took)
+	}
+	jar, _ := cookiejar.New(nil)
+	c := &http.Client{Jar: jar}
+	for _, login := range []string{"petra", "mary", "alex", "audrey"} {
+		r, err := c.PostForm(s.url+"/sign-in/demo", url.Values{"login": {login}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(r.Body)
+		r.Body.Close()
+		if r.StatusCode != 200 || !strings.Contains(string(b), "Everybody here is invented") || !strings.Contains(string(b), "Your work") {
+			t.Errorf("%s: %d %s", login, r.StatusCode, b)
+		}
+	}
+	made, _ := filepath.Glob(filepath.Join(home, "caseforms-demo-*"))
+	if len(made) != 1 {
+		t.Error(made)
+	}
+	s.end()
+	if left, _ := filepath.Glob(filepath.Join(home, "*")); len(left) != 0 {
+		t.Error("left behind: ", left)
+	}
+}
+
+// With a certificate everything is https, and a renewed certificate needs no restart.
+func TestServeTLS(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	cert, key := filepath.Join(home, "cert.pem"), filepath.Join(home, "key.pem")
+	pool := certify(t, cert, key)
+	s := serve(t, home, "--tls-cert", cert, "--tls-key", key)
+	if !strings.HasPrefix(s.url, "https://") {
+		t.Fatal(s.url)
+	}
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	r, err := c.Get(s.url + "/sign-in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body.Close()
+	if r.StatusCode != 200 || r.Header.Get("Strict-Transport-Security") == "" {
+		t.Error(r)
+	}
+	if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
+		t.Error("TLS 1.1 is spoken")
+	}
+	s.end()
+}
+
+// What is under way when the program is told to end is finished.
+func TestServeFinishes(t *testing.T) {
+	t.Parallel()
+	s := serve(t, t.TempDir(), "--demo")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	body := "login=petra"
+	io.WriteString(conn, "POST /sign-in/demo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 11\r\n\r\n"+body[:4])
+	time.Sleep(200 * time.Millisecond) // it is being read
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	if c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err == nil {
+		c.Close()
+		t.Error("it still takes new ones")
+	}
+	io.WriteString(conn, body[4:])
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || r.StatusCode != 303 || r.Header.Get("Set-Cookie") == "" {
+		t.Error(r, err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Error(err, s.err)
+	}
+}
+
+func certify(t *testing.T, cert, key string) *x509.CertPool {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, k.Public(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: b}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pool := x509.NewCertPool()
+	parsed, _ := x509.ParseCertificate(der)
+	pool.AddCert(parsed)
+	return pool
+}
