@@ -66,7 +66,7 @@ func refCell(ref caseforms.Ref) Cell {
 	if ref == "" {
 		return Cell{}
 	}
-	return LinkCell(string(ref), "/documents/"+string(ref))
+	return Cell{Text: string(ref), Href: "/documents/" + string(ref), Whole: true}
 }
 
 // caseCell names a case by the person, with its id below. The name stands on the page only, never in an address or a title.

@@ -33,6 +33,8 @@ type Page struct {
 	Wide bool
 	// OwnHeading tells that the template makes its heading.
 	OwnHeading bool
+
+	warns bool // it is the page that says that the time is nearly over
 }
 
 // Link is a link.
@@ -145,6 +147,9 @@ func (s *Service) page(w http.ResponseWriter, r *Request, name string, p Page) e
 		v.Until = strings.ToLower(caseforms.London(r.Signed.Until).Format("3:04PM"))
 		v.Notices = s.notices.take(r.Signed.ID)
 		left := r.Signed.Until.Sub(s.desk.Now()) - warnBefore
+		if p.warns {
+			left += warnBefore + 2*time.Second // when it is over, and this page leads to the one to sign in
+		}
 		v.Leave = max(int(left.Seconds()), 1)
 		v.Whole = int((casework.SessionIdle - warnBefore).Seconds())
 		for _, rt := range s.routes {

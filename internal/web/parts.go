@@ -32,11 +32,12 @@ type Table struct {
 
 // Cell is one of its cells.
 type Cell struct {
-	Text string
-	Href string // makes it a link
-	Tag  string // the colour of a tag: red, orange, yellow, green, blue, grey; "" is no tag
-	Sub  string // a second line, smaller
-	Pre  bool   // lines stay as they are
+	Text  string
+	Href  string // makes it a link
+	Tag   string // the colour of a tag: red, orange, yellow, green, blue, grey; "" is no tag
+	Sub   string // a second line, smaller
+	Pre   bool   // lines stay as they are
+	Whole bool   // it is not broken across lines: a reference
 }
 
 // TextCell is a cell of words only.

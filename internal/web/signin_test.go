@@ -112,7 +112,7 @@ func TestSessionEnds(t *testing.T) {
 	h.wait(time.Second)
 	v.get("/cases").expect(t, 303, "why=idle", "next=%2Fcases")
 	v.get("/").expect(t, 303)
-	h.signedIn("petra").get("/sign-in?why=idle").expect(t, 303)
+	h.signedIn("petra").get("/sign-in?why=idle&next=/cases").expect(t, 303, "/time-nearly-over?from=%2Fcases") // a page that was left open must not keep it
 	h.visitor().get("/sign-in?why=idle").expect(t, 200, "nothing was done for 20 minutes")
 
 	v = h.signedIn("petra")
@@ -120,6 +120,18 @@ func TestSessionEnds(t *testing.T) {
 	v.post("/stay").expect(t, 303, "/")
 	h.wait(casework.SessionIdle - time.Second)
 	v.get("/").expect(t, 200)
+
+	// Pages that are left open, with scripts or without, do not keep a session: what they ask for by themselves is quiet.
+	v = h.signedIn("petra")
+	for range 39 {
+		h.wait(30 * time.Second)
+		v.get("/sign-in?why=idle&next=/cases").expect(t, 303, "/time-nearly-over")
+		if r := v.get("/time-nearly-over?from=/cases").expect(t, 200); strings.Contains(r.body, `content="1;`) {
+			t.Error("the warning loads itself again and again")
+		}
+	}
+	h.wait(30 * time.Second)
+	v.get("/time-nearly-over?from=/cases").expect(t, 303, "why=idle", "next=%2Fcases")
 
 	v = h.signedIn("petra") // twelve hours are the end, whatever is done
 	for range 47 {
