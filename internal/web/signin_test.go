@@ -351,9 +351,9 @@ func chanOf(n int, do func() int) chan int {
 func TestFirstAdmin(t *testing.T) {
 	t.Parallel()
 	h := newEmptyHouse(t)
-	token, err := h.desk.FirstLink(t.Context())
+	token, err := h.desk.FirstLink(t.Context(), false)
 	h.must(err)
-	again, err := h.desk.FirstLink(t.Context()) // the next start prints another, and the first does not work any more
+	again, err := h.desk.FirstLink(t.Context(), true) // the next start prints another, and the first does not work any more
 	h.must(err)
 	h.visitor().get("/first/"+token).expect(t, 404)
 	v := h.visitor()
@@ -362,7 +362,14 @@ func TestFirstAdmin(t *testing.T) {
 	v.post("/first/"+again, "login", "betty", "name", "Betty Boss", "password", goodPassword, "again", goodPassword).expect(t, 303)
 	v.get("/people").expect(t, 200, "Betty Boss", "practitioner, admin")
 	h.visitor().post("/first/"+again, "login", "eve", "name", "Eve", "password", goodPassword, "again", goodPassword).expect(t, 404)
-	if token, err := h.desk.FirstLink(t.Context()); err != nil || token != "" {
+	if token, err := h.desk.FirstLink(t.Context(), false); err != nil || token != "" {
 		t.Error("there is another first link", err)
 	}
+	full := newHouse(t)
+	if token, err := full.desk.FirstLink(t.Context(), true); err != nil || token != "" {
+		t.Error("people can sign in elsewhere", err)
+	}
+	token, err = full.desk.FirstLink(t.Context(), false)
+	h.must(err)
+	full.visitor().get("/first/"+token).expect(t, 200, "Betty Boss") // the admin who was first
 }
