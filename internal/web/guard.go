@@ -25,6 +25,7 @@ const mostAtOnce = 256
 type state struct {
 	number string // by which its lines in the log are found
 	route  string // the pattern of the route that took it; "" is none
+	actor  string // whom it was done as
 	signed *casework.Signed
 	ended  *casework.Ended
 	token  string
@@ -198,11 +199,7 @@ func (s *Service) done(r *http.Request, a *answer, st *state, began time.Time) {
 	if code >= 500 {
 		level = slog.LevelError
 	}
-	actor := ""
-	if st.signed != nil {
-		actor = st.signed.Actor.ID
-	}
-	s.log.Log(r.Context(), level, "answered", "request", st.number, "method", method(r.Method), "route", route, "status", code, "ms", took.Milliseconds(), "bytes", a.bytes, "actor", actor)
+	s.log.Log(r.Context(), level, "answered", "request", st.number, "method", method(r.Method), "route", route, "status", code, "ms", took.Milliseconds(), "bytes", a.bytes, "actor", st.actor)
 }
 
 // method is the method of a request, of those there are: anybody can send any word.

@@ -24,6 +24,7 @@ type Page struct {
 	Title    string // also the heading, unless the template makes its own
 	Status   int    // 0 is 200
 	Crumbs   []Link // the way here, from the start; the page itself is not among them
+	Back     string // of the pages of a form, instead of Crumbs: the page before
 	Problems []FieldProblem
 	Data     any // the template's own
 

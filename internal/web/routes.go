@@ -23,7 +23,10 @@ type Route struct {
 	Nav   string // it stands in the navigation under this name, for whoever may use it
 	Body  int64  // the most bytes that a request may have; 0 is 1 MiB
 	Quiet bool   // asking for it does not count as doing something, and does not keep a session from ending
-	API   bool   // for programs: failures are problem+json, and nobody is sent to sign in
+	// Secret tells that what is sent holds a password: it is not kept for somebody whose session was over.
+	Secret bool
+	// API is for programs: who asks is told by a key and not by a cookie, failures are problem+json, and nobody is sent to sign in.
+	API bool
 }
 
 // Patterns of the ids in addresses. Addresses hold ids only, never a name.
@@ -112,10 +115,11 @@ func (s *Service) handle(rt *Route) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, most)
 		req := s.request(r)
 		req.route = rt
-		if err := s.admit(w, req); err != nil {
+		if err := s.admit(req); err != nil {
 			s.fail(w, req, err)
 			return
 		}
+		st.actor = req.Actor.ID
 		if req.Signed != nil && !rt.Quiet {
 			if err := s.desk.Use(r.Context(), req.Signed); err != nil {
 				s.fail(w, req, err)
@@ -149,11 +153,20 @@ func form(r *Request) error {
 var errSignIn = errors.New("sign in first")
 
 // admit lets somebody use a route, or says why not.
-func (s *Service) admit(w http.ResponseWriter, r *Request) error {
+func (s *Service) admit(r *Request) error {
+	if r.route.API { // a page of somebody else can make a browser send cookies, and no key
+		r.Signed, r.Actor = nil, caseforms.Actor{}
+		if s.byKey != nil {
+			var err error
+			if r.Actor, err = s.byKey(r); err != nil {
+				return err
+			}
+		}
+	}
 	switch {
 	case r.route.Who.anybody:
 		return nil
-	case r.Signed == nil:
+	case r.Actor.ID == "":
 		return errSignIn
 	}
 	return r.Actor.Need("use this page", r.route.Who.roles...)

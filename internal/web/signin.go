@@ -111,7 +111,7 @@ func (s *Service) sendToSignIn(w http.ResponseWriter, r *Request) {
 		if next != "/" {
 			q.Set("next", next)
 		}
-	case st.ended != nil && r.route != nil && !r.route.Who.anybody && s.kept.put(r, st.ended.User, s.desk.Now()):
+	case st.ended != nil && r.route != nil && !r.route.Who.anybody && !r.route.Secret && s.kept.put(r, st.ended.User, s.desk.Now()):
 		q.Set("why", "kept")
 		q.Set("next", "/carry-on")
 	}

@@ -178,6 +178,9 @@ func TestCarryOn(t *testing.T) {
 		t.Error("not escaped")
 	}
 	v.get("/carry-on").expect(t, 303) // once
+	// A password is not kept.
+	h.wait(time.Hour)
+	v.post("/account/password", "old", goodPassword, "password", "five zebras hum loudly", "again", "five zebras hum loudly").expect(t, 303, "why=idle")
 	// Of somebody who was never signed in nothing is kept.
 	h.visitor().post("/cases", "q", "x").expect(t, 303, "why=first")
 }

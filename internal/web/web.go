@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gorilla/mux"
@@ -64,7 +65,10 @@ type Service struct {
 	openID  *openID
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
-	busy    chan struct{}
+	// byKey tells who asks by the key of a request of the API. An actor without an id is nobody: the answer is then 401.
+	byKey func(*Request) (caseforms.Actor, error)
+	defs  sync.Map // area: *caseforms.Definitions
+	busy  chan struct{}
 }
 
 // New makes a service.
@@ -135,6 +139,21 @@ func (s *Service) registry() []Route {
 
 // Handler answers every request.
 func (s *Service) Handler() http.Handler { return s.guard(s.router) }
+
+// definitions are those of an area, read once; "" is the configured one.
+func (s *Service) definitions(area string) (*caseforms.Definitions, error) {
+	if area == "" {
+		area = s.o.Area
+	}
+	if d, ok := s.defs.Load(area); ok {
+		return d.(*caseforms.Definitions), nil
+	}
+	d, err := s.o.Load(area)
+	if err == nil {
+		s.defs.Store(area, d)
+	}
+	return d, err
+}
 
 // Closing makes /readyz say that no new requests are wanted, so that a proxy sends them elsewhere while those under way end.
 func (s *Service) Closing() { s.closing.Store(true) }
