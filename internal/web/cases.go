@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"caseforms"
 	"caseforms/internal/casework"
@@ -100,7 +101,12 @@ type documentData struct {
 	Mail     Table
 	Due      Table
 	Events   []eventLine
+	Looks    []eventLine // who looked, the latest first, of so many
+	Looked   int
 }
+
+// looksMost is how many looks at a document its page lists. The ledger has all of them.
+const looksMost = 20
 
 type eventLine struct {
 	What, By, At string
@@ -160,7 +166,16 @@ func timelineOf(t *casework.Timeline) documentData {
 		d.Mail.Rows = append(d.Mail.Rows, []Cell{{Text: m.From, Sub: m.Outcome}, TextCell(m.Class), TextCell(clock(m.Came))})
 	}
 	for _, e := range t.Events {
-		d.Events = append(d.Events, eventLine{sentence(e.What), e.By, clock(e.At), e.Detail["why"]})
+		if !e.Looked {
+			d.Events = append(d.Events, eventLine{sentence(e.What), e.By, clock(e.At), e.Detail["why"]})
+		}
+	}
+	for _, e := range slices.Backward(t.Events) {
+		if e.Looked {
+			if d.Looked++; d.Looked <= looksMost {
+				d.Looks = append(d.Looks, eventLine{sentence(e.What), e.By, clock(e.At), ""})
+			}
+		}
 	}
 	return d
 }
