@@ -64,7 +64,7 @@ func (s *Service) search(w http.ResponseWriter, r *Request) error {
 
 func foundRow(f *casework.Found) []Cell {
 	if f.Restricted {
-		return []Cell{{Text: string(f.Case), Sub: "This case is restricted, and you are not among those who may see it. That you looked is recorded."}, {}, {}, {}}
+		return []Cell{{Text: string(f.Case), Sub: "You may not see this case. That you looked is recorded; if you need it for your work, ask your manager or an admin."}, {}, {}, {}}
 	}
 	who := Cell{Text: f.Card.Name, Sub: string(f.Case)}
 	if who.Text == "" {

@@ -2,8 +2,12 @@
 // protects people, and how pages are made. It has no rules of its own: everything that is done is an act of internal/casework, which
 // the command line has too.
 //
-// A page is a [Route] of the registry, a method of [Service] that does it, and a file in templates/pages. What must hold of every answer,
-// also of one that no route gives (404, 405), wraps the router from outside; see guard.go.
+// A page is three things: a [Route] in the list of its part of the service (see registry), a method of [Service] that does it, and a file in
+// templates/pages that defines "content". The method gets a [Request], calls acts of its Desk with its Actor, and ends with page, seeOther or an
+// error; errors become statuses and pages in one place, failureOf. Templates get a view; parts.html has the components, parts.go what they
+// are made with. A line in a table of the tests says what everybody gets.
+//
+// What must hold of every answer, also of one that no route gives (404, 405), wraps the router from outside: guard.go.
 package web
 
 import (
@@ -85,6 +89,9 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	if s.pages, err = s.loadPages(); err != nil {
+		return nil, err
+	}
+	if _, err := s.definitions(""); err != nil {
 		return nil, err
 	}
 	s.metrics = newMetrics()
