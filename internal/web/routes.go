@@ -126,14 +126,22 @@ func (s *Service) handle(rt *Route) http.Handler {
 				return
 			}
 		}
-		err := form(req)
-		if err == nil {
-			err = rt.Do(w, req)
-		}
-		if err != nil {
+		if err := s.do(w, req); err != nil {
 			s.fail(w, req, err)
 		}
 	})
+}
+
+func (s *Service) do(w http.ResponseWriter, r *Request) error {
+	if err := form(r); err != nil {
+		return err
+	}
+	done, err := s.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return r.route.Do(w, r)
 }
 
 // form reads a form that was sent, so that one that is too large or cut off is told and not taken for an empty one.
