@@ -414,6 +414,16 @@ func arrival(file string) (second, micro int) {
 	return second, micro
 }
 
+// Seen are the messages in a mailbox that somebody marked as read, or in any other way.
+func (o *Office) Seen(address string) (out []string) {
+	for _, f := range o.messages(address) {
+		if _, flags, _ := strings.Cut(filepath.Base(f), ":2,"); flags != "" {
+			out = append(out, filepath.Base(f))
+		}
+	}
+	return out
+}
+
 // Recreate puts another mailbox in the place of one: the same messages, with other UIDs and another UIDVALIDITY.
 func (o *Office) Recreate(t testing.TB, address string) {
 	t.Helper()
