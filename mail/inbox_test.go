@@ -532,7 +532,7 @@ func (s *imapScript) fetch(rest string, say func(step, usual string) error) erro
 }
 
 // quickInbox waits for nobody.
-var quickInbox = InboxPatience{Dial: 5 * time.Second, Command: 150 * time.Millisecond, Message: 300 * time.Millisecond, Idle: 100 * time.Millisecond, Poll: 50 * time.Millisecond}
+var quickInbox = InboxPatience{Dial: 5 * time.Second, Command: 500 * time.Millisecond, Message: time.Second, Idle: 100 * time.Millisecond, Poll: 50 * time.Millisecond}
 
 func TestIMAPSilent(t *testing.T) {
 	t.Parallel()

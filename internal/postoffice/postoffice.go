@@ -79,18 +79,22 @@ func missing() string {
 	if os.Geteuid() != 0 {
 		return "Postfix and Dovecot want to be started by root"
 	}
-	for _, p := range []string{"/usr/sbin/postfix", master, "/usr/sbin/dovecot", "/usr/lib/dovecot/imap", "/usr/lib/dovecot/lmtp", "/usr/lib/dovecot/modules/lib90_sieve_plugin.so"} {
+	for _, p := range []string{master, dovecot, sievec, "/usr/lib/dovecot/imap", "/usr/lib/dovecot/lmtp", "/usr/lib/dovecot/modules/lib90_sieve_plugin.so"} {
 		if _, err := os.Stat(p); err != nil {
 			return "Postfix or Dovecot is not here: apt-get install " + Packages
 		}
 	}
-	if v, err := exec.Command("dovecot", "--version").Output(); err != nil || !bytes.HasPrefix(v, []byte("2.3.")) {
+	if v, err := exec.Command(dovecot, "--version").Output(); err != nil || !bytes.HasPrefix(v, []byte("2.3.")) {
 		return "its settings are written for Dovecot 2.3, and here is " + strings.TrimSpace(string(v))
 	}
 	return ""
 }
 
-const master = "/usr/lib/postfix/sbin/master"
+const (
+	master  = "/usr/lib/postfix/sbin/master"
+	dovecot = "/usr/sbin/dovecot"
+	sievec  = "/usr/bin/sievec"
+)
 
 // Open starts an office, which ends with the test. Where it cannot be, the test is skipped; with CI=true it fails.
 func Open(t testing.TB) *Office {
@@ -127,20 +131,6 @@ func (o *Office) open(t testing.TB) error {
 		return err
 	}
 	s := settings{Dir: o.dir, Host: host(), Name: Name, Password: Password, Local: []string{"probation.example", "council.example", "county.example"}}
-	for _, p := range []struct {
-		port *int
-		addr *string
-	}{{&s.Submission, &o.Submission}, {&s.SubmissionTLS, &o.SubmissionTLS}, {&s.Impostor, &o.Impostor}, {&s.Incoming, &o.Incoming}, {&s.IMAP, &o.IMAP}, {&s.IMAPS, &o.IMAPS}, {&s.Down, nil}} {
-		l, err := net.Listen("tcp", s.Host+":0") // nobody else uses this host, so it stays free
-		if err != nil {
-			return err
-		}
-		*p.port = l.Addr().(*net.TCPAddr).Port
-		if p.addr != nil {
-			*p.addr = l.Addr().String()
-		}
-		l.Close()
-	}
 	for port, refusal := range map[*int]*smtp.SMTPError{
 		&s.Refuses: {Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "there is nobody of that name"},
 		&s.Delays:  {Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "come again later"},
@@ -150,6 +140,10 @@ func (o *Office) open(t testing.TB) error {
 			return err
 		}
 	}
+	places := map[*int]*string{&s.Submission: &o.Submission, &s.SubmissionTLS: &o.SubmissionTLS, &s.Impostor: &o.Impostor, &s.Incoming: &o.Incoming, &s.IMAP: &o.IMAP, &s.IMAPS: &o.IMAPS, &s.Down: new(string)}
+	if err := free(s.Host, places); err != nil {
+		return err
+	}
 	if o.CAs, err = certificates(o.dir); err != nil {
 		return err
 	}
@@ -158,7 +152,7 @@ func (o *Office) open(t testing.TB) error {
 		return err
 	}
 	errs := make(chan error, 1)
-	go func() { errs <- run(o.dir, "dovecot", "-c", filepath.Join(o.dir, "dovecot.conf")) }()
+	go func() { errs <- run(o.dir, dovecot, "-c", filepath.Join(o.dir, "dovecot.conf")) }()
 	if err := errors.Join(o.startRelay(), <-errs); err != nil {
 		return err
 	}
@@ -166,6 +160,19 @@ func (o *Office) open(t testing.TB) error {
 		if err := answers(addr); err != nil {
 			return err
 		}
+	}
+	return os.WriteFile(filepath.Join(o.dir, "open"), nil, 0o644)
+}
+
+// free finds places that are free. Nobody else uses the host, so they stay it, once none of them is looked for any more.
+func free(host string, places map[*int]*string) error {
+	for port, place := range places {
+		l, err := net.Listen("tcp", host+":0")
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		*port, *place = l.Addr().(*net.TCPAddr).Port, l.Addr().String()
 	}
 	return nil
 }
@@ -204,13 +211,14 @@ func host() string {
 // started, at once: nobody needs what they still have to do.
 func (o *Office) watch(t testing.TB) error {
 	cmd := exec.Command("/bin/sh", "-c", `
+trap '' INT TERM HUP
 cat >/dev/null
+[ -e "$0/open" ] || sleep 1 # what is just starting has not said yet what it is
 for f in "$0/spool/pid/master.pid" "$0/dovecot/run/master.pid"; do
 	[ ! -e "$f" ] || kill -s KILL -- -$(tr -d ' ' <"$f")
 done
 for i in 1 2 3 4 5; do rm -rf "$0" && break; sleep 0.2; done
 `, o.dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the keyboard is for the test alone
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -272,7 +280,7 @@ func (s *settings) write() error {
 			return err
 		}
 	}
-	return run(s.Dir, "sievec", "-c", filepath.Join(s.Dir, "dovecot.conf"), filepath.Join(s.Dir, "sieve/away.sieve"))
+	return run(s.Dir, sievec, "-c", filepath.Join(s.Dir, "dovecot.conf"), filepath.Join(s.Dir, "sieve/away.sieve"))
 }
 
 // run runs a command. What it says goes to a file, because a server that it leaves behind would hold a pipe open.
@@ -319,13 +327,26 @@ func (o *Office) StopRelay(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	wait(t, "the relay to stop", func() bool {
 		st, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err != nil || bytes.Contains(st, []byte(") Z ")) // in a container nobody may take note of its end
 	})
+	for _, addr := range []string{o.Submission, o.SubmissionTLS, o.Impostor, o.Incoming} {
+		wait(t, "the relay to take no more connections", func() bool { // what it started ends after it
+			c, err := net.Dial("tcp", addr)
+			if err == nil {
+				c.Close()
+			}
+			return err != nil
+		})
+	}
 }
 
 // answers waits until a place takes connections.
