@@ -316,7 +316,8 @@ func (o *Office) StartRelay(t testing.TB) {
 	}
 }
 
-// StopRelay stops the relay; what it has in its queue stays there. Mailboxes can be read on.
+// StopRelay stops the relay. What it has in its queue stays there; what it was just delivering may come twice, as with any relay. Mailboxes can
+// be read on.
 func (o *Office) StopRelay(t testing.TB) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(o.dir, "spool/pid/master.pid"))
