@@ -154,7 +154,7 @@ func TestFullSampleUsesEveryKey(t *testing.T) {
 	}
 }
 
-// Imports go one way: cmd → casework → store, render, templates → the domain, and nothing back. SQL stays in the store.
+// Imports go one way: cmd → casework, batch → store, render, templates → the domain, and nothing back. SQL stays in the store.
 func TestImportsGoOneWay(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()

@@ -502,6 +502,24 @@ func TestFolderOfOthers(t *testing.T) {
 	if sum, err := runIt(t, in, dir); err != nil || sum.Done != 2 {
 		t.Errorf("%+v %v", sum, err)
 	}
+	if sum, err := runIt(t, in, dir); err != nil || sum.Kept != 2 {
+		t.Errorf("after that: %+v %v", sum, err)
+	}
+}
+
+// A cell that is not understood is not as if it were blank: a row that was done without it is not taken for done.
+func TestNotUnderstoodIsNotBlank(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "out")
+	blank := func(v string) string {
+		return cases(t, 1, func(_ int, cells map[string]string, _ map[string][]map[string]string) { cells["forms.pp1.strong_risk"] = v })
+	}
+	if sum, err := runIt(t, blank(""), dir); err != nil || sum.Done != 1 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	if sum, err := runIt(t, blank("Perhaps"), dir); err != nil || sum.Kept != 0 || sum.Rejected != 1 {
+		t.Errorf("%+v %v", sum, err)
+	}
 }
 
 // The same person twice is told; the same row twice makes one document.
