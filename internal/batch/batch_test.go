@@ -512,7 +512,9 @@ func TestNotUnderstoodIsNotBlank(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "out")
 	blank := func(v string) string {
-		return cases(t, 1, func(_ int, cells map[string]string, _ map[string][]map[string]string) { cells["forms.pp1.strong_risk"] = v })
+		return cases(t, 1, func(_ int, cells map[string]string, _ map[string][]map[string]string) {
+			cells["forms.pp1.strong_risk"] = v
+		})
 	}
 	if sum, err := runIt(t, blank(""), dir); err != nil || sum.Done != 1 {
 		t.Fatalf("%+v %v", sum, err)
