@@ -95,7 +95,7 @@ type options struct {
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats                                                   []string
 	issue, base, jobs                                                    int
-	once, chase, throw, dryRun, now, record                              bool
+	once, chase, dryRun, now, record                                     bool
 	confirm, file, without, merge, zip                                   string
 	attach                                                               []string
 	message                                                              int64

@@ -205,7 +205,7 @@ func TestHazardUrgentIsDelayed(t *testing.T) {
 	id := o.lists("emergency_duty_team", "Northtown EDT", "", "edt@northtown.example")
 	o.sends(i.Ref, Send{To: []string{id}})
 	since := o.clock
-	left := o.runs(map[string]error{"edt": busy})
+	o.runs(map[string]error{"edt": busy})
 	o.wantOpen("the relay was busy", "M01", i.Ref, 1)
 	told, err := o.Trouble(o.ctx, since)
 	o.must(err)
@@ -214,7 +214,7 @@ func TestHazardUrgentIsDelayed(t *testing.T) {
 	}
 	o.clock = o.clock.Add(2 * time.Hour)
 	o.sends(o.record("petra", Record{Form: "check", Case: with(t, sample(t, "01-simple"), "Other", "practitioner", "name"), Outputs: asText}).Ref, Send{To: []string{"csc@northtown.example"}, Confirm: "x"})
-	if left = o.runs(nil); len(left) != 2 || !strings.HasPrefix(left[0], "edt@") {
+	if left := o.runs(nil); len(left) != 2 || !strings.HasPrefix(left[0], "edt@") {
 		t.Errorf("left: %q", left)
 	}
 	o.wantOpen("it has left", "M01", i.Ref, 0)
