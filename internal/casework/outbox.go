@@ -162,7 +162,7 @@ func (k *Desk) failed(ctx context.Context, it *store.Item, said string) error {
 // out again.
 func (k *Desk) ended(ctx context.Context, it *store.Item, arrived bool, do func(*store.Follow) error) error {
 	if !arrived {
-		return do(nil)
+		return again(do(nil))
 	}
 	return retried(func() error {
 		f, err := k.arrival(ctx, it)
