@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"unicode/utf16"
 
 	"github.com/xuri/excelize/v2"
@@ -288,34 +290,39 @@ func TestRefusesFiles(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"empty":                      {nil, "the file is empty"},
-		"blank lines":                {[]byte("\n\n , \n"), "none of the first rows has a heading"},
-		"a password":                 {sealed, "protected with a password"},
-		"a renamed .xls":             {append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), bytes.Repeat([]byte("W\x00o\x00r\x00k\x00"), 200)...), "of the old kind (.xls)"},
-		"an OpenDocument file":       {packed("mimetype"), "OpenDocument"},
-		"a binary workbook":          {packed("xl/workbook.bin"), ".xlsb"},
-		"a text document":            {packed("word/document.xml"), "text document"},
-		"a web page":                 {[]byte("<html><table><tr><td>Given names</td></tr></table></html>"), "web page"},
-		"a picture":                  {[]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"), "no table that can be read"},
-		"half a workbook":            {whole[:len(whole)/2], "damaged"},
-		"an entity of its own":       {oneSheet(`<!DOCTYPE x [<!ENTITY a "b">]><sheetData/>`).bytes(t), "cannot be read"},
-		"deep":                       {oneSheet(strings.Repeat("<a>", 100)).bytes(t), "cannot be read"},
-		"cut off":                    {oneSheet("<sheetData><row><c").bytes(t), "damaged"},
-		"cells that go back":         {oneSheet(`<sheetData>` + people + `<row><c r="B2"><v>1</v></c><c r="A2"><v>1</v></c></row></sheetData>`).bytes(t), "cannot be read"},
-		"a bomb":                     {oneSheet("<sheetData>" + people + strings.Repeat("<x/>", 20<<20) + "</sheetData>").bytes(t), "unpacks to far more"},
-		"only the example":           {[]byte("Case,Given names\nEXAMPLE,X\n"), "there is no case in the file"},
-		"headings alone":             {[]byte("Given names,Family name\n"), "there is no case in the file"},
-		"no headings":                {[]byte("Alex,Sampleson,1984-05-05\n"), "none of the first rows has a heading that is known"},
-		"a heading mistyped":         {[]byte("Given names,Date of brith\nA,1984-05-05\n"), `column B (Date of brith): did you mean "Date of birth"?`},
-		"a key mistyped":             {[]byte("person.given_names,person.familly_name\nA,B\n"), `did you mean "Family name"?`},
-		"a heading twice":            {[]byte("Given names,given_names\nA,B\n"), "column A (Given names) and column B (given_names) are both person.given_names"},
-		"a label and its key":        {[]byte("Date of birth,person.dob\n1984-05-05,1984-05-05\n"), "are both person.dob"},
-		"a quote without its end":    {[]byte("Given names,Family name\nA,B\n\"C,D\nE,F\n"), "in line 3 is never closed"},
-		"one record over lines":      {[]byte("{\n\"person\":{}\n}\n"), "one case record over several lines"},
-		"a row of nobody":            {two(cells("Case", "CRN")+cells("1", "X000001"), cells("Case", "Name")+cells("2", "A")), `the sheet "Children", row 2, names a case that is not there`},
-		"a row without its case":     {two(cells("Case", "CRN")+cells("1", "X000001"), cells("Case", "Name")+cells("", "A")), "names no case"},
-		"a case twice":               {two(cells("Case", "CRN")+cells("1", "X000001")+cells("1", "X000002"), cells("Case", "Name")+cells("1", "A")), "names a case that is there twice"},
-		"no column for the case":     {two(cells("CRN")+cells("X000001"), cells("Case", "Name")+cells("1", "A")), `has no column "Case"`},
+		"empty":                   {nil, "the file is empty"},
+		"blank lines":             {[]byte("\n\n , \n"), "none of the first rows has a heading"},
+		"a password":              {sealed, "protected with a password"},
+		"a renamed .xls":          {append([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), bytes.Repeat([]byte("W\x00o\x00r\x00k\x00"), 200)...), "of the old kind (.xls)"},
+		"an OpenDocument file":    {packed("mimetype"), "OpenDocument"},
+		"a binary workbook":       {packed("xl/workbook.bin"), ".xlsb"},
+		"a text document":         {packed("word/document.xml"), "text document"},
+		"a web page":              {[]byte("<html><table><tr><td>Given names</td></tr></table></html>"), "web page"},
+		"a picture":               {[]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"), "no table that can be read"},
+		"half a workbook":         {whole[:len(whole)/2], "damaged"},
+		"an entity of its own":    {oneSheet(`<!DOCTYPE x [<!ENTITY a "b">]><sheetData/>`).bytes(t), "cannot be read"},
+		"deep":                    {oneSheet(strings.Repeat("<a>", 100)).bytes(t), "cannot be read"},
+		"cut off":                 {oneSheet("<sheetData><row><c").bytes(t), "damaged"},
+		"cells that go back":      {oneSheet(`<sheetData>` + people + `<row><c r="B2"><v>1</v></c><c r="A2"><v>1</v></c></row></sheetData>`).bytes(t), "cannot be read"},
+		"a bomb":                  {oneSheet("<sheetData>" + people + strings.Repeat("<x/>", 20<<20) + "</sheetData>").bytes(t), "unpacks to far more"},
+		"only the example":        {[]byte("Case,Given names\nEXAMPLE,X\n"), "there is no case in the file"},
+		"headings alone":          {[]byte("Given names,Family name\n"), "there is no case in the file"},
+		"no headings":             {[]byte("Alex,Sampleson,1984-05-05\n"), "none of the first rows has a heading that is known"},
+		"a heading mistyped":      {[]byte("Given names,Date of brith\nA,1984-05-05\n"), `column B (Date of brith): did you mean "Date of birth"?`},
+		"a key mistyped":          {[]byte("person.given_names,person.familly_name\nA,B\n"), `did you mean "Family name"?`},
+		"a heading twice":         {[]byte("Given names,given_names\nA,B\n"), "column A (Given names) and column B (given_names) are both person.given_names"},
+		"a label and its key":     {[]byte("Date of birth,person.dob\n1984-05-05,1984-05-05\n"), "are both person.dob"},
+		"a quote without its end": {[]byte("Given names,Family name\nA,B\n\"C,D\nE,F\n"), "in line 3 is never closed"},
+		"one record over lines":   {[]byte("{\n\"person\":{}\n}\n"), "one case record over several lines"},
+		"a row of nobody":         {two(cells("Case", "CRN")+cells("1", "X000001"), cells("Case", "Name")+cells("2", "A")), `the sheet "Children", row 2, names a case that is not there`},
+		"a row without its case":  {two(cells("Case", "CRN")+cells("1", "X000001"), cells("Case", "Name")+cells("", "A")), "names no case"},
+		"a case twice":            {two(cells("Case", "CRN")+cells("1", "X000001")+cells("1", "X000002"), cells("Case", "Name")+cells("1", "A")), "names a case that is there twice"},
+		"no column for the case":  {two(cells("CRN")+cells("X000001"), cells("Case", "Name")+cells("1", "A")), `has no column "Case"`},
+		"properties of another form": {func() []byte {
+			b := oneSheet("<sheetData>" + people + cells("A", "B", "", "") + "</sheetData>")
+			b.extra = map[string]string{"docProps/core.xml": "<p><dc:identifier>caseforms:cp1:2026-11</dc:identifier></p>"}
+			return b.bytes(t)
+		}(), `made for the form "cp1"`},
 		"a workbook of another form": {[]byte("Case,Name\ncaseforms:cp1:2026-11,x\n1,A\n"), `made for the form "cp1"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -431,6 +438,78 @@ func TestTemplatesAreUnderstood(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A question added to a definition is in the workbook, and is read, without a line of Go.
+func TestNewQuestionNeedsNoGo(t *testing.T) {
+	t.Parallel()
+	files := fstest.MapFS{}
+	if err := fs.WalkDir(templates.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(templates.FS(), name)
+		if name == "templates/forms/pp1/2026-11.yaml" || name == "forms/pp1/2026-11.yaml" {
+			const before = "      - {key: area, label: Area,"
+			if !bytes.Contains(b, []byte(before)) {
+				return errors.New("pp1 has changed")
+			}
+			b = bytes.Replace(b, []byte(before), []byte("      - {key: shoe_size, label: Size of the shoes, kind: choice, hint: As printed in them, options: {small: Small, large: Large}}\n"+before), 1)
+		}
+		files[name] = &fstest.MapFile{Data: b}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := templates.LoadFS(files, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := d.Form("pp1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := render.Template(&b, d, f); err != nil {
+		t.Fatal(err)
+	}
+	book, err := excelize.OpenReader(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	rows, err := book.GetRows("Cases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	col := slices.Index(rows[1], "Size of the shoes")
+	if col < 0 || rows[2][col] != "forms.pp1.shoe_size" || rows[3][col] != "Small" {
+		t.Fatalf("column %d of %q", col, rows[1])
+	}
+	at, err := excelize.CoordinatesToCellName(col+1, 5)
+	if err == nil {
+		err = book.SetCellStr("Cases", at, "LARGE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "in.xlsx")
+	if err := book.SaveAs(name); err != nil {
+		t.Fatal(err)
+	}
+	c, err := OpenCases(context.Background(), name, dir, d, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r, err := c.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := c.Read(r); err != nil || string(rec.JSON) != `{"forms":{"pp1":{"shoe_size":"large"}}}` {
+		t.Errorf("%s %v", rec.JSON, err)
 	}
 }
 

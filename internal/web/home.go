@@ -20,6 +20,9 @@ type homeData struct {
 // homeDays is how far the home page looks ahead.
 const homeDays = 7
 
+// homeMost is how many lines of each kind it shows, those that matter most.
+const homeMost = 100
+
 func (s *Service) home(w http.ResponseWriter, r *Request) error {
 	if !r.Actor.Is(caseforms.RolePractitioner, caseforms.RoleManager) {
 		return s.page(w, r, "home", Page{Title: "Your work", Data: homeData{}})
@@ -43,13 +46,16 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 		}
 		to.Rows = append(to.Rows, []Cell{{Text: sentence(u.Says), Sub: u.Step}, caseCell(u.Case, u.Card), refCell(u.Ref), when})
 	}
-	out, err := r.Desk.Outbox(r.Context(), r.Actor)
+	out, _, err := r.Desk.Outbox(r.Context(), r.Actor)
 	if err != nil {
 		return err
 	}
 	for i := range out {
 		o := &out[i]
 		d.Out.Rows = append(d.Out.Rows, []Cell{refCell(o.Ref), TextCell(o.Organisation), {Text: sentence(string(o.Standing)), Tag: standingColour(o.Standing), Sub: o.Said}, TextCell(o.Do)})
+	}
+	for _, t := range []*Table{&d.Due, &d.Soon, &d.Out} {
+		t.cut(homeMost)
 	}
 	return s.page(w, r, "home", Page{Title: "Your work", Wide: true, Data: d})
 }
