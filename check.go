@@ -222,11 +222,21 @@ func (k *checker) missing(at spot, item any) {
 // doubts tells of values that are printed as typed although they look wrong.
 func (k *checker) doubts(at spot, item any) {
 	if len(at.q.From) == 0 {
-		k.doubt(at, k.find(at.q.Key, item), at.q, at.key)
+		if v := k.find(at.q.Key, item); doubtful(v) {
+			k.doubt(at, v, at.q, at.key)
+		}
 	}
 	for _, path := range at.q.From {
-		k.doubt(at, k.find(path, item), at.q, func() string { return at.path(path) })
+		if v := k.find(path, item); doubtful(v) {
+			k.doubt(at, v, at.q, func() string { return at.path(path) })
+		}
 	}
+}
+
+// doubtful tells whether there may be something to doubt, so that nothing is made ready for the many answers of which there is nothing.
+func doubtful(v any) bool {
+	l, ok := v.(leaf)
+	return v != nil && (!ok || l.doubt() != "")
 }
 
 func (k *checker) doubt(at spot, v any, q *Field, key func() string) {

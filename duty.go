@@ -145,7 +145,7 @@ type Happening struct {
 	Changed  []string // paths of facts that differ from before
 	// Undelivered is UndeliveredUrgent or UndeliveredOrdinary when a document that was to be sent has not arrived.
 	Undelivered string
-	To          string // the office it was handed to, or was not delivered to
+	To          string // the office that it was not delivered to
 	On          Date
 }
 

@@ -60,6 +60,7 @@ type fact struct {
 // leaf is implemented by *Of[T].
 type leaf interface {
 	fact() fact
+	doubt() string // of the fact
 	put(text string) error
 	putState(s State, why string)
 	at(line int)
@@ -72,6 +73,8 @@ func (o *Of[T]) fact() fact {
 	}
 	return f
 }
+
+func (o *Of[T]) doubt() string { return o.Doubt }
 
 func (o *Of[T]) put(text string) error {
 	text = strings.TrimSpace(text)

@@ -92,6 +92,7 @@ func (x *filler) document(o FillOptions) (*Document, error) {
 
 // fill prints the sections that stand on this copy.
 func (x *filler) fill(doc *Document) {
+	doc.Sections = make([]DocSection, 0, len(x.form.Sections)+1)
 	for _, s := range x.form.Sections {
 		if !x.stands(s) {
 			x.noteSection(s)
@@ -315,6 +316,7 @@ func (x *filler) section(s *Section) DocSection {
 		out.Parts = append(out.Parts, Part{Letter: x.letter(s)})
 		return out
 	}
+	out.Parts = make([]Part, 0, len(s.Fields))
 	for _, q := range s.Fields {
 		if q.Internal {
 			continue
@@ -500,7 +502,7 @@ func (x *filler) table(q *Field) *Table {
 			x.noteItem(q, e, i)
 			continue
 		}
-		row := Row{Key: fmt.Sprintf("%s[%d]", q.Key, n), Heading: x.cardTitle(q, n, e.item)}
+		row := Row{Key: q.Key + "[" + strconv.Itoa(n) + "]", Heading: x.cardTitle(q, n, e.item), Cells: make([]Answer, 0, len(q.Fields))}
 		for _, c := range q.Fields {
 			if c.Internal {
 				continue

@@ -154,7 +154,7 @@ func TestFullSampleUsesEveryKey(t *testing.T) {
 	}
 }
 
-// Imports go one way: cmd → casework → store, render, templates → the domain, and nothing back. SQL stays in the store.
+// Imports go one way: cmd → casework, batch → store, render, templates → the domain, and nothing back. SQL stays in the store.
 func TestImportsGoOneWay(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
@@ -162,7 +162,8 @@ func TestImportsGoOneWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	level := map[string]int{"caseforms": 0, "caseforms/templates": 1, "caseforms/samples": 1, "caseforms/render": 1, "caseforms/mail": 1, "caseforms/internal/intake": 1, "caseforms/internal/store": 1,
-		"caseforms/internal/casework": 2, "caseforms/internal/batch": 2, "caseforms/internal/postoffice": 5, "caseforms/internal/web": 4, "caseforms/cmd/caseforms": 5}
+		"caseforms/internal/casework": 2, "caseforms/internal/batch": 2, "caseforms/internal/web": 4, "caseforms/cmd/caseforms": 5,
+		"caseforms/internal/postoffice": 9} // for tests: nothing of the program may import it
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
 		from, known := level[words[0]]

@@ -33,6 +33,12 @@ type CaseColumn struct {
 	Required bool   // the question must always be answered, and this is its first column
 
 	states map[string]Text
+	said   []stateWord // the words by which a cell gives a state
+}
+
+type stateWord struct {
+	state State
+	word  string
 }
 
 // Tables are the tables of a form, in the order of its questions; the first is the one with a row a case. What a recipient fills in is
@@ -55,6 +61,9 @@ func (d *Definitions) Tables(f *Form) []CaseTable {
 	for _, c := range t.order {
 		if c.List == "" || len(c.Columns) > 0 {
 			c.distinct(d)
+			for i := range c.Columns {
+				c.Columns[i].said = d.words(&c.Columns[i])
+			}
 			out = append(out, *c)
 		}
 	}
@@ -327,6 +336,7 @@ func (d *Definitions) Column(path string) *CaseColumn {
 	if s.Kind == KindList && s.Item.Kind != KindRecord {
 		c.Several, c.Kind, c.Options = true, s.Item.Kind, s.Item.Options
 	}
+	c.said = d.words(c)
 	return c
 }
 
@@ -489,8 +499,8 @@ func (d *Definitions) Choices(c *CaseColumn) (out []string) {
 	return out
 }
 
-// stated is the state that a cell gives in words, as JSON; nil when it gives none.
-func (d *Definitions) stated(c *CaseColumn, text string) []byte {
+// words are those by which a cell of the column gives a state.
+func (d *Definitions) words(c *CaseColumn) (all []stateWord) {
 	lists := c.Kind == KindList || c.Kind == KindChecks || c.Several
 	for s := NotKnown; s <= NoneKnown; s++ {
 		if s == NoneKnown && !lists {
@@ -502,28 +512,38 @@ func (d *Definitions) stated(c *CaseColumn, text string) []byte {
 			words = append(words, "n/a")
 		}
 		for _, w := range words {
-			if w == "" || len(text) < len(w) || !strings.EqualFold(text[:len(w)], w) {
+			if w != "" && !slices.Contains(all, stateWord{s, w}) {
+				all = append(all, stateWord{s, w})
+			}
+		}
+	}
+	return all
+}
+
+// stated is the state that a cell gives in words, as JSON; nil when it gives none.
+func (d *Definitions) stated(c *CaseColumn, text string) []byte {
+	for _, w := range c.said {
+		if len(text) < len(w.word) || !strings.EqualFold(text[:len(w.word)], w.word) {
+			continue
+		}
+		rest := strings.TrimSpace(text[len(w.word):])
+		if rest != "" {
+			cut := false
+			for _, sign := range []string{":", "–", "—", "- "} {
+				if rest, cut = strings.CutPrefix(rest, sign); cut {
+					break
+				}
+			}
+			if !cut {
 				continue
 			}
-			rest := strings.TrimSpace(text[len(w):])
-			if rest != "" {
-				cut := false
-				for _, sign := range []string{":", "–", "—", "- "} {
-					if rest, cut = strings.CutPrefix(rest, sign); cut {
-						break
-					}
-				}
-				if !cut {
-					continue
-				}
-			}
-			js := append([]byte(`{"state":"`), name...)
-			if rest = strings.TrimSpace(rest); rest != "" {
-				js = append(append(js, `","why":`...), quote(rest)...)
-				return append(js, '}')
-			}
-			return append(js, `"}`...)
 		}
+		js := append([]byte(`{"state":"`), w.state.String()...)
+		if rest = strings.TrimSpace(rest); rest != "" {
+			js = append(append(js, `","why":`...), quote(rest)...)
+			return append(js, '}')
+		}
+		return append(js, `"}`...)
 	}
 	return nil
 }

@@ -533,6 +533,7 @@ func (l *imapLine) look(ctx context.Context) (mailbox, error) {
 		return err
 	})
 	if err != nil {
+		l.cut() // a server that stumbles over the folder as it has it open may not over a new opening
 		n, ok := errors.AsType[*NotTaken](err)
 		if e, refused := errors.AsType[*imap.Error](err); ok && refused && !passing(e) {
 			n.Hint = "see whether the mail server has the folder " + l.folder + " and lets this user read it"
@@ -601,6 +602,7 @@ func (l *imapLine) sizes(ctx context.Context, set imap.UIDSet, from uint32, coun
 		return cmd.Close()
 	})
 	if err != nil {
+		l.cut()
 		return nil, false, err
 	}
 	keep()
@@ -638,6 +640,7 @@ func (l *imapLine) take(ctx context.Context, box mailbox, x listed) (*Taken, err
 			return nil, nil
 		}
 		if try == mostTries {
+			l.cut()
 			n := &NotTaken{Step: "message", Said: fmt.Sprintf("the mail server has message %d and does not give it", x.uid), At: Place{box.validity, x.uid}, Err: err,
 				Hint: "look at it with another mail program; what is behind it can be taken without it"}
 			if refusal, ok := errors.AsType[*imap.Error](err); ok {

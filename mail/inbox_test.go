@@ -532,7 +532,7 @@ func (s *imapScript) fetch(rest string, say func(step, usual string) error) erro
 }
 
 // quickInbox waits for nobody.
-var quickInbox = InboxPatience{Dial: 5 * time.Second, Command: 150 * time.Millisecond, Message: 300 * time.Millisecond, Idle: 100 * time.Millisecond, Poll: 50 * time.Millisecond}
+var quickInbox = InboxPatience{Dial: 5 * time.Second, Command: 500 * time.Millisecond, Message: time.Second, Idle: 100 * time.Millisecond, Poll: 50 * time.Millisecond}
 
 func TestIMAPSilent(t *testing.T) {
 	t.Parallel()
@@ -554,6 +554,8 @@ func TestIMAPSilent(t *testing.T) {
 		{"idle", "IDLE", "stall", "wait", "in time"},
 		{"end of idle", "DONE", "stall", "wait", "in time"},
 		{"noop", "NOOP", "stall", "wait", "in time"},
+		{"folder, unwell", "EXAMINE", "TAG NO [SERVERBUG] see the log", "folder", "[SERVERBUG]"},
+		{"list, unwell", "list", "TAG NO [SERVERBUG] see the log", "list", "[SERVERBUG]"},
 		{"cut at greeting", "greeting", "cut", "tls", "failed at securing"},
 		{"cut at sign in", "signin", "cut", "sign in", "failed at signing in"},
 		{"cut at folder", "EXAMINE", "cut", "folder", "failed at opening"},
@@ -712,7 +714,7 @@ func TestIMAPFlagsInBetween(t *testing.T) {
 	s.mu.Lock()
 	delete(s.script, "fetch")
 	s.mu.Unlock()
-	if got := all(t, b, Place{}); texts(got) != "7/1:A: 1\r\n\r\n" || s.conns.Load() != 1 {
+	if got := all(t, b, Place{}); texts(got) != "7/1:A: 1\r\n\r\n" || s.conns.Load() != 2 {
 		t.Errorf("then came %q on connection %d", texts(got), s.conns.Load())
 	}
 }

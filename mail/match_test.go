@@ -169,7 +169,7 @@ func TestLoops(t *testing.T) {
 	for raw, want := range map[string]string{
 		"From: safeguarding@probation.example\nTo: mash@council.example\n\nx\n":                                                                           "it says that it comes from our own mailbox",
 		"From: Safeguarding+k3vq7xw2mabcd5fg@PROBATION.example\n\nx\n":                                                                                    "it says that it comes from our own mailbox",
-		"Delivered-To: safeguarding@probation.example\nDelivered-To: x@y.example\nDelivered-To: safeguarding@probation.example\nFrom: a@b.example\n\nx\n": "it was delivered to us before",
+		"Delivered-To: safeguarding@probation.example\nDelivered-To: x@y.example\nDelivered-To: safeguarding@probation.example\nFrom: a@b.example\n\nx\n": "",
 		"From: colleague@probation.example\nTo: safeguarding@probation.example\nSubject: FW: answer\n\nx\n":                                               "",
 		"From: MAILER-DAEMON@relay.probation.example\nTo: safeguarding@probation.example\n\nx\n":                                                          "",
 	} {

@@ -209,12 +209,12 @@ func (q *Question) meanwhile(hand bool) string {
 	return s + ", print the document and hand it over, and record both; then "
 }
 
-// MeansFor is the channel of the policy for an address; "" when there is none, or two that do not agree.
-func MeansFor(ps []Policy, to Address) Channel {
-	if p, also := policyFor(ps, to); p != nil && also == nil {
-		return p.Channel
+// PolicyFor is the policy for an address; nil when there is none, or two that do not agree.
+func PolicyFor(ps []Policy, to Address) *Policy {
+	if p, also := policyFor(ps, to); also == nil {
+		return p
 	}
-	return ""
+	return nil
 }
 
 // policyFor is the policy that is most exactly about an address: its own, else its domain's, else that of the nearest domain above. When two

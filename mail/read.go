@@ -140,7 +140,7 @@ func parseDate(v string) time.Time {
 		return time.Time{}
 	}
 	t, err := netmail.ParseDate(strings.TrimSpace(v))
-	if err != nil {
+	if t = t.UTC(); err != nil || t.Year() < 1970 || t.Year() > 9999 { // others cannot be written down (RFC 3339)
 		return time.Time{}
 	}
 	return t

@@ -176,7 +176,7 @@ func (m *matcher) find(src []byte, i int) (before uint32, ok bool) {
 	h := slot(v)
 	before = m.at[h] - m.base
 	m.at[h] = m.base + uint32(i)
-	return before, int32(before) >= 0 && before < uint32(i) && uint32(i)-before <= window && binary.LittleEndian.Uint32(src[before:]) == v
+	return before, before < uint32(i) && uint32(i)-before <= window && binary.LittleEndian.Uint32(src[before:]) == v
 }
 
 // alike is how many bytes a and b have in common at their beginning; b is not longer than a.

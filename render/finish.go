@@ -202,6 +202,8 @@ type finisher struct {
 	packed  []byte
 	matches matcher
 	seen    func(kind, []byte)
+	alike   [8]struct{ data, packed []byte } // the objects of the last documents
+	oldest  int
 	seal    *seal // nil when the file is open to everybody
 }
 
@@ -275,8 +277,27 @@ func (f *finisher) deflateAs(k kind, n int, dict string, data []byte) {
 		f.stream(n, dict, data)
 		return
 	}
+	if k == kindObjects {
+		f.stream(n, dict+"/Filter/FlateDecode", f.objectsPacked(data))
+		return
+	}
 	f.packed = codes()[k].zlib(f.packed[:0], &f.matches, data)
 	f.stream(n, dict+"/Filter/FlateDecode", f.packed)
+}
+
+// objectsPacked compresses the objects. Those of documents of one form that are laid out alike do not differ, whatever their answers: they are
+// recognised by their bytes.
+func (f *finisher) objectsPacked(data []byte) []byte {
+	for i := range f.alike {
+		if bytes.Equal(f.alike[i].data, data) {
+			return f.alike[i].packed
+		}
+	}
+	a := &f.alike[f.oldest]
+	f.oldest = (f.oldest + 1) % len(f.alike)
+	a.data = append(a.data[:0], data...)
+	a.packed = codes()[kindObjects].zlib(a.packed[:0], &f.matches, data)
+	return a.packed
 }
 
 func (f *finisher) fonts(s *sheet) string {

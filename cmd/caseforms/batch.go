@@ -21,6 +21,7 @@ import (
 
 	"caseforms"
 	"caseforms/internal/batch"
+	"caseforms/internal/casework"
 	"caseforms/render"
 )
 
@@ -80,8 +81,17 @@ var batchCommand = &command{
 		inv.set.StringVar(&o.format, "format", "pdf", "pdf, xlsx, html, txt or json")
 		inv.set.BoolVar(&o.draft, "draft", false, "make documents although answers are missing, marked DRAFT on every page")
 		inv.copyFlag()
+		inv.forFlag()
+		inv.set.StringVar(&o.register, "register", "", "write the list of all rows as a workbook, with totals")
+		inv.set.StringVar(&o.merge, "merge", "", "write all documents as one PDF to print, each beginning on an odd page")
+		inv.set.StringVar(&o.zip, "zip", "", "write all documents as one zip file; with --password-file it is sealed")
+		inv.set.StringVar(&o.passwordFile, "password-file", "", "file whose first line is the password of the zip file")
+		inv.set.BoolVar(&o.record, "record", false, "issue each row: it gets a reference and is kept, once however often this is run")
+		inv.set.StringSliceVar(&o.to, "to", nil, "with --record: send each by e-mail to this role, office or address as well")
+		inv.set.StringVar(&o.without, "without", "", "with --to: why something that the forms say is attached does not go with them")
+		inv.set.StringVar(&o.confirm, "confirm", "", "with --to: how you made sure that an address outside the directory is right")
 		inv.set.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "documents made at the same time")
-		inv.set.BoolVar(&o.force, "force", false, "use a folder that has other files in it, and write a changed fix.xlsx anew")
+		inv.set.BoolVar(&o.force, "force", false, "use a folder that has other files in it, write a changed fix.xlsx anew, and overwrite --register, --merge and --zip files")
 		inv.areaFlag()
 	},
 	run: runBatch,
@@ -100,6 +110,12 @@ func runBatch(ctx context.Context, inv *invocation) error {
 		return errUsage{"batch needs the folder for the documents: -o DIR"}
 	case o.jobs < 1 || o.jobs > 256:
 		return errUsage{"--jobs is a number from 1 to 256"}
+	case o.record && o.draft:
+		return errUsage{"a draft is not issued: leave out --record or --draft"}
+	case !o.record && (len(o.to) > 0 || o.without != "" || o.confirm != ""):
+		return errUsage{"--to, --without and --confirm go with --record"}
+	case o.passwordFile != "" && o.zip == "":
+		return errUsage{"--password-file is for the zip file: --zip FILE"}
 	}
 	format := render.Format(strings.ToLower(o.format))
 	if !slices.Contains(render.Formats, format) {
@@ -119,13 +135,41 @@ func runBatch(ctx context.Context, inv *invocation) error {
 	// Documents are made by the thousand from little that stays: collecting late is faster, and the limit keeps it small.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(112 << 20))
-	talk := &batchTalk{inv: inv, start: time.Now()}
-	sum, err := batch.Run(ctx, batch.Options{
+	options := batch.Options{
 		Definitions: d, Form: f, Input: inv.args[1], Dir: o.output, Format: format, Jobs: o.jobs, Force: o.force,
-		Fill:   caseforms.FillOptions{Today: inv.today(), Copy: o.copy, Draft: o.draft},
-		Opened: talk.opened, Each: talk.each, // a batch that records gives a Make here
+		Fill: caseforms.FillOptions{Today: inv.today(), Copy: o.copy, Draft: o.draft, For: o.addressee},
+	}
+	if !o.record {
+		return inv.batch(ctx, options)
+	}
+	debug.SetMemoryLimit(512 << 20) // the store has its share
+	return inv.at(ctx, true, func(k *casework.Desk, a caseforms.Actor) error {
+		options.Fill.Today = caseforms.DateOf(caseforms.London(k.Now()))
+		options.Make, options.Makes = inv.recorder(k, a, options), "recorded "+strings.Join(o.to, " ")
+		return inv.batch(ctx, options)
 	})
+}
+
+// batch runs a batch with what is made of all its documents together.
+func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
+	out, err := inv.collection(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer out.drop()
+	talk := &batchTalk{inv: inv, start: time.Now()}
+	options.Opened = talk.opened
+	options.Each = func(r batch.Result) error {
+		if err := out.add(r); err != nil {
+			return err
+		}
+		return talk.each(r)
+	}
+	sum, err := batch.Run(ctx, options)
 	talk.end()
+	if err == nil {
+		err = out.finish()
+	}
 	return talk.summary(ctx, sum, err)
 }
 
@@ -164,7 +208,7 @@ func (t *batchTalk) each(r batch.Result) error {
 	}
 	like := r.Like
 	if inv.json {
-		inv.object(inv.stdout, "type", "row", "row", r.Row, "state", string(r.State), "file", r.File, "like", like)
+		inv.object(inv.stdout, "type", "row", "row", r.Row, "state", string(r.State), "file", r.File, "ref", r.Ref, "like", like)
 		if now := time.Now(); now.Sub(t.last) >= time.Second {
 			t.last = now
 			rate := float64(t.seen) / max(now.Sub(t.start).Seconds(), 0.001)

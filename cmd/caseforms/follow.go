@@ -107,6 +107,7 @@ var noteCommand = &command{
 		o := &inv.opt
 		inv.set.StringVar(&o.kind, "kind", "", "what it is, such as call, visit, decision; docs/duties.md lists the kinds. chase, reply and pause are about follow-ups")
 		inv.set.StringVar(&o.with, "with", "", "whom it was with")
+		inv.set.StringSliceVar(&o.to, "to", nil, "of a call about a document that has not arrived at several offices: which of them was rung")
 		inv.set.StringVar(&o.at, "at", "", "when: 2026-11-25 or 2026-11-25 14:30, on London's clock (default now)")
 		inv.set.Int64Var(&o.handOff, "hand-off", 0, "of a chase, reply or pause: which hand-off, when the document went to several")
 		inv.set.StringVar(&o.until, "until", "", "of a pause: the day until which nothing can be expected")
@@ -119,7 +120,7 @@ var noteCommand = &command{
 		if inv.opt.kind == "" {
 			return errUsage{"say what it is with --kind: call, visit, meeting, decision, chase, reply, pause, oversight …; docs/duties.md lists all kinds"}
 		}
-		n := casework.Note{Kind: strings.ToLower(inv.opt.kind), HandOff: inv.opt.handOff, Text: inv.args[1], With: inv.opt.with, Done: inv.opt.doneRule}
+		n := casework.Note{Kind: strings.ToLower(inv.opt.kind), To: strings.Join(inv.opt.to, ""), HandOff: inv.opt.handOff, Text: inv.args[1], With: inv.opt.with, Done: inv.opt.doneRule}
 		if ref, ok := caseforms.ParseRef(inv.args[0]); ok {
 			n.Ref = ref
 		} else {

@@ -31,12 +31,15 @@ func inbox(ctx context.Context, inv *invocation) error {
 	words := map[string]int{"run": 1, "show": 2, "file": 3, "done": 2, "throw": 2}
 	if len(inv.args) == 0 {
 		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
-			all, err := k.Inbox(ctx, a)
-			for i := range all {
-				inv.came(&all[i])
+			list, all, err := k.Inbox(ctx, a)
+			for i := range list {
+				inv.came(&list[i])
 			}
-			if err == nil && len(all) == 0 && !inv.json {
+			switch {
+			case err == nil && len(list) == 0 && !inv.json:
 				fmt.Fprintln(inv.stderr, "nothing is to be looked at")
+			case all > len(list):
+				inv.problems(inv.stderr, []caseforms.Problem{{Severity: caseforms.Warning, Msg: fmt.Sprintf("%d messages are to be looked at; %d are shown, what belongs to a document first", all, len(list))}})
 			}
 			return err
 		})

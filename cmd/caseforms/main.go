@@ -95,8 +95,8 @@ type options struct {
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats                                                   []string
 	issue, base, jobs                                                    int
-	once, chase, throw, dryRun, now                                      bool
-	confirm, file, without                                               string
+	once, chase, throw, dryRun, now, record                              bool
+	confirm, file, without, merge, zip                                   string
 	attach                                                               []string
 	listen, tlsCert, tlsKey, metrics                                     string
 	demo, behindProxy                                                    bool

@@ -24,11 +24,14 @@ var outboxCommand = &command{
 		switch {
 		case len(inv.args) == 0:
 			return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
-				out, err := k.Outbox(ctx, a)
+				out, all, err := k.Outbox(ctx, a)
 				if err != nil {
 					return err
 				}
 				inv.outgoing(out)
+				if all > casework.MostOpen {
+					inv.problems(inv.stderr, []caseforms.Problem{{Severity: caseforms.Warning, Msg: fmt.Sprintf("%d are open; these are the %d that matter most", all, casework.MostOpen)}})
+				}
 				if len(out) == 0 && !inv.json {
 					fmt.Fprintln(inv.stderr, "nothing is on its way, and nothing is held")
 				}
@@ -67,6 +70,8 @@ var outboxCommand = &command{
 const (
 	outboxWorkers = 4
 	outboxPause   = 5 * time.Second // between two looks for what is due
+
+	outboxPauseLong = time.Minute // after something failed
 )
 
 // runOutbox sends what is due, and goes on doing so unless it is to be done once. What is in trouble is told as it happens.
@@ -82,19 +87,24 @@ func (inv *invocation) runOutbox(ctx context.Context, k *casework.Desk) error {
 		if e := inv.trouble(context.WithoutCancel(ctx), k, since); err == nil {
 			err = e
 		}
-		if ctx.Err() != nil && !inv.opt.once {
-			return nil // it was told to end, and what was being sent has ended
-		}
-		if err != nil || inv.opt.once {
+		if inv.opt.once {
 			if err == nil && !inv.json {
 				fmt.Fprintf(inv.stderr, "%d taken up\n", n)
 			}
 			return err
 		}
+		if ctx.Err() != nil {
+			return nil // it was told to end, and what was being sent has ended
+		}
+		pause := outboxPause
+		if err != nil { // what fails for one must not stop the others for ever
+			inv.complain(err)
+			pause = outboxPauseLong
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(outboxPause):
+		case <-time.After(pause):
 		}
 	}
 }

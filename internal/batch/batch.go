@@ -43,15 +43,25 @@ type Options struct {
 	Force       bool // a folder that has other files in it, and a fix.xlsx that was changed and not given back, are no reason to stop
 	// Make makes the document of a case that may be issued. Nil fills in the form and renders it.
 	Make Maker
+	// Makes says in a word what Make does beside: rows that were done otherwise are done again.
+	Makes string
 	// Opened is told of the file once it was read: how many cases there are, and what is to be said of it.
 	Opened func(cases int, notes []caseforms.Problem)
 	// Each is told of every row in the order of the file, when what was made of it is in its place. An error ends the run.
 	Each func(Result) error
 }
 
-// Maker makes a document of a case. The key tells rows apart by content: who issues documents must not issue one key twice, because a run that
-// was killed makes a row again whose document had not reached its place. It is called by several goroutines at once.
-type Maker func(ctx context.Context, key string, c *caseforms.Case) (Made, error)
+// Row is a row that a document is to be made of.
+type Row struct {
+	Key  string // tells rows apart by content
+	JSON []byte // the case record
+	Case *caseforms.Case
+}
+
+// Maker makes the document of a row. Who issues documents must not issue one key twice, because a run that was killed makes a row again whose document
+// had not reached its place. It is called by several goroutines at once. What is wrong with a row alone rejects it: an error of the kinds invalid,
+// conflict, forbidden, held, notfound; any other ends the run.
+type Maker func(context.Context, Row) (Made, error)
 
 // Made is a document.
 type Made struct {
@@ -215,7 +225,7 @@ func (r *run) open() (unlock func(), err error) {
 		return nil, err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %s %s %s %s %v %q\n", r.Form.ID, r.Form.Hash, r.Definitions.Area, r.Format, r.Fill.Copy, r.Fill.Draft, r.Fill.For)
+	fmt.Fprintf(h, "%s %s %s %s %s %v %q %q\n", r.Form.ID, r.Form.Hash, r.Definitions.Area, r.Format, r.Fill.Copy, r.Fill.Draft, r.Fill.For, r.Makes)
 	r.what = h.Sum(nil)
 	return func() { r.m.close(); release() }, nil
 }
@@ -323,7 +333,7 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	j.key = r.key(rec.JSON)
 	if len(rec.Problems) == 0 {
 		if e, ok := r.m.whole(j.key); ok {
-			j.result.State, j.result.File = Kept, e.file
+			j.result.State, j.result.File, j.result.Ref = Kept, e.file, e.Ref
 			if r.Each == nil {
 				return
 			}
@@ -339,10 +349,10 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	}
 	j.result.Case = c
 	j.who = identity(c)
-	made, err := r.make(ctx, j.key, c, buf)
+	made, err := r.Make(context.WithValue(ctx, bufferKey{}, buf), Row{j.key, rec.JSON, c})
 	if err != nil {
 		var ours *caseforms.Error
-		if errors.As(err, &ours) && ours.Kind == caseforms.Invalid {
+		if errors.As(err, &ours) && slices.Contains([]caseforms.ErrorKind{caseforms.Invalid, caseforms.Conflict, caseforms.Forbidden, caseforms.Held, caseforms.NotFound}, ours.Kind) {
 			j.result.Case = nil
 			j.result.Problems = append(ps, caseforms.Problem{Severity: caseforms.Blocking, Msg: ours.Msg, Hint: ours.Hint})
 			j.reject(r, rec, j.result.Problems)
@@ -428,15 +438,11 @@ func (r *run) alike(j *job) {
 	r.keys[j.key] = j.row.Number
 }
 
-func (r *run) make(ctx context.Context, key string, c *caseforms.Case, buf *bytes.Buffer) (Made, error) {
-	return r.Make(context.WithValue(ctx, bufferKey{}, buf), key, c)
-}
-
 type bufferKey struct{}
 
 // fill is the Maker of a batch that does not record.
-func (r *run) fill(ctx context.Context, _ string, c *caseforms.Case) (Made, error) {
-	doc, err := r.Definitions.Fill(r.Form, c, r.Fill)
+func (r *run) fill(ctx context.Context, row Row) (Made, error) {
+	doc, err := r.Definitions.Fill(r.Form, row.Case, r.Fill)
 	if err != nil {
 		return Made{}, err
 	}

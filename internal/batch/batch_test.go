@@ -502,6 +502,26 @@ func TestFolderOfOthers(t *testing.T) {
 	if sum, err := runIt(t, in, dir); err != nil || sum.Done != 2 {
 		t.Errorf("%+v %v", sum, err)
 	}
+	if sum, err := runIt(t, in, dir); err != nil || sum.Kept != 2 {
+		t.Errorf("after that: %+v %v", sum, err)
+	}
+}
+
+// A cell that is not understood is not as if it were blank: a row that was done without it is not taken for done.
+func TestNotUnderstoodIsNotBlank(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "out")
+	blank := func(v string) string {
+		return cases(t, 1, func(_ int, cells map[string]string, _ map[string][]map[string]string) {
+			cells["forms.pp1.strong_risk"] = v
+		})
+	}
+	if sum, err := runIt(t, blank(""), dir); err != nil || sum.Done != 1 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	if sum, err := runIt(t, blank("Perhaps"), dir); err != nil || sum.Kept != 0 || sum.Rejected != 1 {
+		t.Errorf("%+v %v", sum, err)
+	}
 }
 
 // The same person twice is told; the same row twice makes one document.
@@ -574,9 +594,9 @@ func TestMaker(t *testing.T) {
 		var all []string
 		sum, err := runIt(t, in, filepath.Join(t.TempDir(), "out"), func(o *batch.Options) {
 			o.Jobs = 1
-			o.Make = func(_ context.Context, key string, c *caseforms.Case) (batch.Made, error) {
-				all = append(all, key)
-				return batch.Made{Bytes: []byte(key + c.Person.CRN.Value.String()), Ref: "CF-TEST"}, nil
+			o.Make = func(_ context.Context, r batch.Row) (batch.Made, error) {
+				all = append(all, r.Key)
+				return batch.Made{Bytes: []byte(r.Key + r.Case.Person.CRN.Value.String()), Ref: "CF-TEST"}, nil
 			}
 		})
 		if err != nil || sum.Done != 3 {

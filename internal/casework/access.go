@@ -3,6 +3,7 @@ package casework
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -175,6 +176,10 @@ func (k *Desk) exportCase(ctx context.Context, c *store.Case, who names, add fun
 	}
 	for i := range messages {
 		raw, err := k.store.RawMail(ctx, &messages[i])
+		var gone *caseforms.Error
+		if errors.As(err, &gone) && gone.Kind == caseforms.NotFound {
+			continue // it was erased with its document
+		}
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strconv"
@@ -220,16 +221,16 @@ func (k *Desk) Policies(ctx context.Context, a caseforms.Actor) ([]store.Policy,
 	return k.store.Policies(ctx)
 }
 
-// addressed finds who is meant by a recipient that was named: its id in the directory, or a role that one office has for this document. Anything
-// else is taken as it is, because what is handed over by hand may go to somebody nobody entered.
-func (k *Desk) addressed(ctx context.Context, a caseforms.Actor, m *matter, to string) (string, error) {
+// addressed finds who is meant by a recipient that was named, and which office that is: its id in the directory, a role that one office has for this
+// document, or the name of an office. Anything else is taken as it is, because what is handed over by hand may go to somebody nobody entered.
+func (k *Desk) addressed(ctx context.Context, a caseforms.Actor, m *matter, to string) (name, office string, err error) {
 	role := m.defs.RecipientRole(to)
 	if !strings.HasPrefix(to, "r-") && role == nil {
-		return to, nil
+		return k.officeNamed(ctx, m.doc.Ref, to)
 	}
 	rs, err := k.store.Recipients(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var found []store.Recipient
 	for _, r := range rs {
@@ -239,21 +240,65 @@ func (k *Desk) addressed(ctx context.Context, a caseforms.Actor, m *matter, to s
 	}
 	switch {
 	case len(found) == 0:
-		return "", &caseforms.Error{Kind: caseforms.NotFound, Msg: "nobody in the directory is " + to, Hint: "caseforms recipient list"}
+		return "", "", &caseforms.Error{Kind: caseforms.NotFound, Msg: "nobody in the directory is " + to, Hint: "caseforms recipient list"}
 	case len(found) > 1:
 		var ids []string
 		for _, r := range found {
 			ids = append(ids, r.ID+" ("+r.Organisation+")")
 		}
-		return "", &caseforms.Error{Kind: caseforms.Conflict, Msg: "several have this role: " + strings.Join(ids, ", "), Hint: "name one of them"}
+		return "", "", &caseforms.Error{Kind: caseforms.Conflict, Msg: "several have this role: " + strings.Join(ids, ", "), Hint: "name one of them"}
 	}
 	r := found[0]
 	if x := m.defs.RecipientRole(r.Role); x != nil && m.doc != nil {
 		if err := x.May(m.doc.Form, m.doc.Copy, a, m.defs.Lang); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
-	return r.Organisation, nil
+	return r.Organisation, r.ID, nil
+}
+
+// officeNamed finds the office that somebody means by a name or an address: one that the document was sent to, or is to be, before one of the
+// directory. office is "" when there is none, or several.
+func (k *Desk) officeNamed(ctx context.Context, ref caseforms.Ref, to string) (name, office string, err error) {
+	to = strings.TrimSpace(to)
+	sends, err := k.store.Sends(ctx, ref)
+	if err != nil {
+		return "", "", err
+	}
+	found := map[string]bool{}
+	for i := range sends {
+		p, err := k.posting(ctx, &sends[i])
+		if err != nil {
+			return "", "", err
+		}
+		if strings.EqualFold(p.Organisation, to) || strings.EqualFold(p.Address, to) || sends[i].Recipient == to {
+			found[sends[i].Office] = true
+		}
+	}
+	if len(found) == 0 {
+		rs, err := k.store.Recipients(ctx)
+		if err != nil {
+			return "", "", err
+		}
+		for _, r := range rs {
+			if r.Active && (strings.EqualFold(r.Organisation, to) || strings.EqualFold(r.Address, to) || r.ID == to) {
+				found[r.ID] = true
+			}
+		}
+	}
+	if len(found) == 1 {
+		for office = range found {
+		}
+	}
+	return to, office, nil
+}
+
+// officeOf tells offices apart: by the id in the directory, else by a keyed hash of the address, so that no column has one.
+func (k *Desk) officeOf(recipient, address string) string {
+	if recipient != "" {
+		return recipient
+	}
+	return "x-" + hex.EncodeToString(k.store.Term("office", strings.ToLower(address))[:6])
 }
 
 // ParseDay reads a day that somebody typed.

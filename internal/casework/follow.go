@@ -34,6 +34,7 @@ type HandOver struct {
 	Ref     caseforms.Ref
 	Channel Channel
 	To      string // who it was handed to: a service, an office
+	Office  string // which one, see officeOf; "" when it is none that is known
 	With    string // whom it was handed to there, or who was spoken to
 	At      time.Time
 	Note    string
@@ -41,9 +42,10 @@ type HandOver struct {
 
 // content is what is written down about a hand-off or a response, beside what can be counted.
 type content struct {
-	To   string `json:"to,omitempty"`
-	With string `json:"with,omitempty"`
-	Note string `json:"note,omitempty"`
+	To     string `json:"to,omitempty"`
+	Office string `json:"office,omitempty"`
+	With   string `json:"with,omitempty"`
+	Note   string `json:"note,omitempty"`
 }
 
 // HandedOver is a hand-off that was recorded, and what is to be done now.
@@ -67,14 +69,19 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 	if h.At, err = k.when(h.At); err != nil {
 		return nil, err
 	}
-	if h.To, err = k.addressed(ctx, a, m, h.To); err != nil {
+	if h.To, h.Office, err = k.addressed(ctx, a, m, h.To); err != nil {
 		return nil, err
 	}
 	const before = 31 * 24 * time.Hour // a referral may be telephoned first and recorded after
-	if v := m.doc.Latest(); h.At.Before(v.Issued.Add(-before)) {
-		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "it was issued on " + longDate(v.Issued) + ", long after it is said to have been handed over", Hint: "is it the right document, and the right day?"}
+	if issued := m.doc.Latest().Issued; h.At.Before(issued.Add(-before)) {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "it was issued on " + longDate(issued) + ", long after it is said to have been handed over", Hint: "is it the right document, and the right day?"}
 	}
-	f, err := k.handing(ctx, m, &h, m.doc.Latest(), a.ID, a.ID)
+	v := m.doc.Latest()
+	urgent, err := k.urgent(ctx, m, v)
+	if err != nil {
+		return nil, err
+	}
+	f, err := k.handing(ctx, m, &h, v, urgent, a.ID, a.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -91,35 +98,46 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 	return &HandedOver{number, due}, err
 }
 
+// urgent tells whether a version of a document cannot wait, by the record it was made from. Where that cannot be read any more, a form of which there
+// are urgent ones is taken for one.
+func (k *Desk) urgent(ctx context.Context, m *matter, v *store.Version) (bool, error) {
+	form, err := m.defs.Form(m.doc.Form)
+	if err != nil || form.Urgent == nil {
+		return false, err
+	}
+	record, err := k.store.RecordOf(ctx, v)
+	if err != nil {
+		return false, err
+	}
+	c, _ := m.defs.Decode(record, nil)
+	return c == nil || m.defs.Urgent(form, c), nil
+}
+
 // handing is what it does that a version of a document was handed to an office, by somebody; actor is who the ledger names, which for e-mail
 // is the program itself.
-func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Version, by, actor string) (f store.Follow, err error) {
+func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Version, urgent bool, by, actor string) (f store.Follow, err error) {
 	children, err := k.childrenOf(ctx, v)
-	if err != nil {
-		return f, err
-	}
-	form, err := m.defs.Form(m.doc.Form)
 	if err != nil {
 		return f, err
 	}
 	day := caseforms.DateOf(caseforms.London(h.At))
 	f.HandOff = &store.HandOff{
 		Ref: h.Ref, Version: v.Number, Case: m.c.ID, Form: m.doc.Form, Area: v.Area, Team: m.c.Team, Channel: string(h.Channel), Children: children, Day: day, At: h.At, By: by,
-		Urgent: m.record != nil && m.defs.Urgent(form, m.record), State: store.HandOffClosed,
+		Urgent: urgent, State: store.HandOffClosed,
 	}
 	m.issued = caseforms.DateOf(caseforms.London(v.Issued))
-	k.happened(m, caseforms.Happening{Handed: m.doc.Form, To: h.To, On: day}, h.Ref, &f)
-	joined, err := k.joins(ctx, m, h)
-	if err != nil {
+	k.happened(m, caseforms.Happening{Handed: m.doc.Form, On: day}, h.Ref, &f)
+	k.reached(m, h.Ref, h.Office, "handed:"+m.doc.Form, day, &f)
+	if f.HandOff.Joined, err = k.joins(ctx, m, h); err != nil {
 		return f, err
 	}
-	if joined { // the same office has it already, and its clock runs: by telephone first and then on paper, or a corrected issue
+	if f.HandOff.Joined != 0 { // the same office has it already, and its clock runs: by telephone first and then on paper, or a corrected issue
 		f.Start = nil
 	}
 	if h.Channel == ByTelephone { // whoever handed it over by telephone has telephoned (0.4 point 3)
 		f.Start = slices.DeleteFunc(f.Start, func(u store.FollowUp) bool { return slices.Contains(m.defs.Duties.Rule(u.Rule).Ends, "note:call") })
 		for _, u := range m.runs {
-			if d := m.defs.Duties.Rule(u.Rule); u.State == store.FollowUpOpen && u.Ref == h.Ref && d != nil && slices.Contains(d.Ends, "note:call") && !changes(&f, u.ID) {
+			if d := m.defs.Duties.Rule(u.Rule); u.State == store.FollowUpOpen && u.Ref == h.Ref && d != nil && !d.Delivers() && slices.Contains(d.Ends, "note:call") && !changes(&f, u.ID) {
 				end(&u, store.FollowUpDone, "note:call", day)
 				f.Change = append(f.Change, u)
 			}
@@ -130,7 +148,7 @@ func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Ver
 			f.HandOff.State, f.HandOff.AnswerBy = store.HandOffOpen, u.First
 		}
 	}
-	if f.Content, err = json.Marshal(content{h.To, h.With, h.Note}); err != nil {
+	if f.Content, err = json.Marshal(content{h.To, h.Office, h.With, h.Note}); err != nil {
 		return f, err
 	}
 	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Disclosure}, What: "handed over by " + string(h.Channel), Actor: actor, Case: m.c.ID, Ref: h.Ref, Version: v.Number,
@@ -138,20 +156,30 @@ func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Ver
 	return f, nil
 }
 
-// joins tells whether a hand-off goes to an office that has the document already and has not answered.
-func (k *Desk) joins(ctx context.Context, m *matter, h *HandOver) (bool, error) {
+// joins is the hand-off to an office that has the document already and has not answered; 0 when there is none.
+func (k *Desk) joins(ctx context.Context, m *matter, h *HandOver) (int64, error) {
 	for i := range m.hands {
 		if o := &m.hands[i]; o.Ref == h.Ref && (o.State == store.HandOffOpen || o.State == store.HandOffPart) {
 			c, err := k.handOffContent(ctx, o)
 			if err != nil {
-				return false, err
+				return 0, err
 			}
-			if strings.EqualFold(c.To, h.To) {
-				return true, nil
+			if c.Office != "" && h.Office != "" && c.Office == h.Office || (c.Office == "" || h.Office == "") && strings.EqualFold(c.To, h.To) {
+				return o.ID, nil
 			}
 		}
 	}
-	return false, nil
+	return 0, nil
+}
+
+// reached ends what was to be done because an office had not got a document: it has it, or somebody saw to it.
+func (k *Desk) reached(m *matter, ref caseforms.Ref, office, why string, on caseforms.Date, f *store.Follow) {
+	for _, u := range m.runs {
+		if d := m.defs.Duties.Rule(u.Rule); office != "" && u.State == store.FollowUpOpen && d != nil && d.Delivers() && u.Ref == ref && u.About == "to "+office && !changes(f, u.ID) {
+			end(&u, store.FollowUpDone, why, on)
+			f.Change = append(f.Change, u)
+		}
+	}
 }
 
 // matter is a document, its case and what is known of it.
@@ -289,31 +317,38 @@ func (k *Desk) happened(m *matter, h caseforms.Happening, ref caseforms.Ref, f *
 	endings := h.Endings(&m.defs.Duties)
 	for _, u := range m.runs {
 		d := m.defs.Duties.Rule(u.Rule)
-		if u.State != store.FollowUpOpen || d == nil || !slices.ContainsFunc(d.Ends, func(e string) bool { return e != "response" && slices.Contains(endings, e) }) {
+		if u.State != store.FollowUpOpen || d == nil || d.Delivers() || !slices.ContainsFunc(d.Ends, func(e string) bool { return e != "response" && slices.Contains(endings, e) }) {
 			continue
 		}
 		if u.Ref != "" && u.Ref != ref {
 			continue // what was said of one document, or of the case alone, ends nothing of another document
 		}
-		if h.On.Before(u.From) && u.Ref != "" || h.Noted != "" && h.On.Before(u.From) && !d.Dated(u.About) || h.Handed != "" && m.issued.Before(u.From) && !d.Dated(u.About) && !d.Delivers() {
+		if h.On.Before(u.From) && u.Ref != "" || h.Noted != "" && h.On.Before(u.From) && !d.Dated(u.About) || h.Handed != "" && m.issued.Before(u.From) && !d.Dated(u.About) {
 			continue // it was before: it cannot be what was asked for
-		}
-		if d.Delivers() && h.Handed != "" && !strings.EqualFold(u.About, "to "+h.To) && m.undelivered(ref) > 1 {
-			continue // another office is still without it
 		}
 		end(&u, store.FollowUpDone, endings[0], h.On)
 		f.Change = append(f.Change, u)
 	}
 }
 
-// undelivered is to how many offices a document is still to be delivered.
-func (m *matter) undelivered(ref caseforms.Ref) (n int) {
+// undelivered are the offices that a document has not reached, by what is to be done about it.
+func (m *matter) undelivered(ref caseforms.Ref) (offices []string) {
 	for _, u := range m.runs {
 		if d := m.defs.Duties.Rule(u.Rule); d != nil && d.Delivers() && u.Ref == ref && u.State == store.FollowUpOpen {
-			n++
+			offices = append(offices, strings.TrimPrefix(u.About, "to "))
 		}
 	}
-	return n
+	return offices
+}
+
+// root is the hand-off whose clock runs for one: it itself, or the one that it joined.
+func root(all []store.HandOff, h *store.HandOff) *store.HandOff {
+	for i := range all {
+		if h.Joined != 0 && all[i].ID == h.Joined {
+			return &all[i]
+		}
+	}
+	return h
 }
 
 // unless tells whether something came before that keeps a duty from starting: what was handed over of the case, and what was answered.
@@ -536,7 +571,7 @@ func (k *Desk) answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 	for _, u := range m.runs {
 		d := m.defs.Duties.Rule(u.Rule)
 		mine := u.HandOff == h.ID || u.HandOff == 0 && u.Ref == r.Ref
-		if u.State != store.FollowUpOpen || !mine || d == nil || !slices.Contains(d.Ends, "response") || changes(&f, u.ID) {
+		if u.State != store.FollowUpOpen || !mine || d == nil || d.Delivers() || !slices.Contains(d.Ends, "response") || changes(&f, u.ID) {
 			continue
 		}
 		switch {
@@ -549,6 +584,16 @@ func (k *Desk) answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 		}
 		f.Change = append(f.Change, u)
 	}
+	to, err := k.handOffContent(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	k.reached(m, r.Ref, to.Office, "response", day, &f) // who answers has it
+	if r.Message != 0 {
+		if f.Message, err = k.answeredBy(ctx, a, r.Message, m, r.Kind, &f); err != nil {
+			return nil, err
+		}
+	}
 	e := store.Entry{Acts: []store.Act{store.Collection}, What: "response recorded", Actor: a.ID, Case: m.c.ID, Ref: r.Ref, Version: h.Version,
 		Detail: map[string]string{"kind": r.Kind, "label": out.Label, "with": r.From, "text": r.Note, "at": at.UTC().Format(time.RFC3339)}}
 	if len(r.Children) > 0 {
@@ -557,11 +602,6 @@ func (k *Desk) answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 	f.Entries = append(f.Entries, e)
 	if err := k.store.Follow(ctx, f); err != nil {
 		return nil, err
-	}
-	if r.Message != 0 {
-		if err := k.answeredBy(ctx, a, r.Message, m, r.Kind); err != nil {
-			return nil, err
-		}
 	}
 	started := map[string]bool{}
 	for _, u := range f.Start {
@@ -588,7 +628,7 @@ func (k *Desk) handOff(ctx context.Context, ref caseforms.Ref, id int64) (*store
 	var waiting []*store.HandOff
 	for i := range all {
 		if h := &all[i]; id == int64(i+1) {
-			return h, nil
+			return root(all, h), nil
 		} else if h.State == store.HandOffOpen || h.State == store.HandOffPart {
 			waiting = append(waiting, h)
 		}
@@ -601,7 +641,7 @@ func (k *Desk) handOff(ctx context.Context, ref caseforms.Ref, id int64) (*store
 	case len(waiting) > 1:
 		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: string(ref) + " was handed to several, and several have not answered", Hint: "say which with --hand-off; caseforms show " + string(ref) + " lists them"}
 	case len(all) > 0:
-		return &all[len(all)-1], nil // a further response to what was answered already
+		return root(all, &all[len(all)-1]), nil // a further response to what was answered already
 	}
 	return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " was not handed to anybody yet", Hint: "caseforms send " + string(ref) + " --to WHOM --by hand|post|telephone|portal"}
 }
@@ -658,6 +698,7 @@ type Note struct {
 	At    time.Time
 	Done  string         // the rule whose duty is done with it
 	Until caseforms.Date // of the kind pause: until when nothing is expected
+	To    string         // of a call about a document that has not arrived: the office that was rung
 	// HandOff is which hand-off of the document a chase, a reply or a pause is about, by its number; 0 is the only one that is open.
 	HandOff int64
 }
@@ -667,6 +708,7 @@ const noted = "note"
 
 // The kinds of note that mean something to every follow-up.
 const (
+	noteCall  = "call"  // of a document that has not arrived: the office knows
 	noteChase = "chase" // the agency was chased: the clock begins again
 	noteReply = "reply" // something came that is not a response yet: it is read first
 	notePause = "pause" // nothing can be expected for a while, for a reason
@@ -716,6 +758,11 @@ func (k *Desk) note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, erro
 	if err := k.special(ctx, a, m, &n, day, &f); err != nil {
 		return nil, err
 	}
+	if n.Kind == noteCall {
+		if err := k.rang(ctx, m, &n, day, &f); err != nil {
+			return nil, err
+		}
+	}
 	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Collection}, What: noted, Actor: a.ID, Case: m.c.ID, Ref: n.Ref,
 		Detail: map[string]string{"kind": n.Kind, "label": kind.Label.In(m.defs.Lang), "with": n.With, "text": n.Text, "at": at.UTC().Format(time.RFC3339), "done": n.Done}})
 	if err := k.store.Follow(ctx, f); err != nil {
@@ -726,6 +773,30 @@ func (k *Desk) note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, erro
 		started[u.Rule] = true
 	}
 	return k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return started[u.Rule] })
+}
+
+// rang ends what was to be done because a document has not arrived, when the office was rung. With several offices it must be said which.
+func (k *Desk) rang(ctx context.Context, m *matter, n *Note, day caseforms.Date, f *store.Follow) error {
+	offices := m.undelivered(n.Ref)
+	if n.To == "" && len(offices) != 1 {
+		return nil
+	}
+	office := ""
+	if n.To != "" {
+		var err error
+		if _, office, err = k.officeNamed(ctx, n.Ref, n.To); err != nil {
+			return err
+		}
+	} else {
+		office = offices[0]
+	}
+	for _, u := range m.runs {
+		if d := m.defs.Duties.Rule(u.Rule); d != nil && d.Delivers() && u.About == "to "+office && slices.Contains(d.Ends, "note:"+noteCall) {
+			k.reached(m, n.Ref, office, "note:"+noteCall, day, f)
+			break
+		}
+	}
+	return nil
 }
 
 // special does what some notes mean to follow-ups that run: a chase, a reply, a pause, and that a duty is done.
@@ -808,7 +879,7 @@ func (k *Desk) special(ctx context.Context, a caseforms.Actor, m *matter, n *Not
 // mayEnd tells whether somebody may say of a duty that it is done: not of one that only a response ends (0.4 point 15), and of what a manager
 // enters themselves only a manager (002:658).
 func mayEnd(a caseforms.Actor, m *matter, d *caseforms.Duty) error {
-	if slices.Contains(d.Ends, "response") {
+	if slices.Contains(d.Ends, "response") && !d.Delivers() {
 		return &caseforms.Error{Kind: caseforms.Invalid, Msg: d.Rule + " goes on until somebody answers", Hint: "record what they answered: caseforms answer"}
 	}
 	managers := false
@@ -844,7 +915,7 @@ func (k *Desk) meant(m *matter, n *Note) (int64, error) {
 	}
 	switch {
 	case n.HandOff > 0 && int(n.HandOff) <= len(all):
-		return all[n.HandOff-1].ID, nil
+		return root(all, &all[n.HandOff-1]).ID, nil
 	case n.HandOff != 0:
 		return 0, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(n.Ref) + " has no such hand-off", Hint: "caseforms show " + string(n.Ref) + " numbers them"}
 	case len(open) > 1:

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,29 +141,54 @@ func (k *Desk) Place(ctx context.Context, mailbox string) (store.Place, error) {
 
 // Receive takes a message in: it is kept as it came, matched with what was sent, and does what its kind does. A report of a server tells where
 // a send stands; a reply of a person is to be read by one. Nothing that came by itself is ever a response (0.4 point 15). A message
-// that was taken in before is not taken in twice; came is nil then.
+// that was taken in before is not taken in twice; came is nil then. One that cannot be dealt with is kept for a person all the same, so
+// that those behind it come in.
 func (k *Desk) Receive(ctx context.Context, in Incoming) (came *Came, err error) {
 	if err := k.noPost(); err != nil {
 		return nil, err
 	}
+	if in.Came.IsZero() || in.Came.After(k.store.Now()) {
+		in.Came = k.store.Now()
+	}
+	if came, err = k.receive(ctx, in); err == nil || ctx.Err() != nil {
+		return came, err
+	}
+	c := &Came{Why: "it could not be dealt with", Warnings: []string{"something in it, or in what it belongs to, could not be read: look at it as it came"}}
+	c.Received = store.Received{Class: string(mail.Unreadable), Mailbox: in.Mailbox, Came: in.Came, Size: int64(len(in.Raw)), State: store.ReceivedNew}
+	t := store.TakeIn{Received: c.Received, Raw: in.Raw, Place: in.Place, Entry: k.cameEntry(&c.Received, in.Raw)}
+	var e error
+	if t.Content, e = json.Marshal(c.kept()); e == nil {
+		c.Number, e = k.store.TakeIn(ctx, t)
+	}
+	if e != nil {
+		return nil, errors.Join(err, e)
+	}
+	return c, nil
+}
+
+func (k *Desk) receive(ctx context.Context, in Incoming) (*Came, error) {
 	m := mail.Read(in.Raw)
-	words := k.words(m)
-	same, twin, err := k.store.Already(ctx, in.Mailbox, in.Raw, words)
-	if err != nil {
-		return nil, err
-	}
-	if same {
-		return nil, k.store.Reached(ctx, in.Mailbox, in.Place)
-	}
 	match, err := k.post.Ours.Match(ctx, m, knownSends{k})
 	if err != nil {
 		return nil, err
 	}
 	var send *store.Send
+	sendID := int64(0)
 	if match.Send != nil {
 		if send, err = k.store.FindSend(ctx, store.ByMessage, match.Send.ID); err != nil {
 			return nil, err
 		}
+		if send != nil {
+			sendID = send.ID
+		}
+	}
+	words := k.words(m)
+	same, twin, err := k.store.Already(ctx, in.Mailbox, in.Raw, words, sendID)
+	if err != nil {
+		return nil, err
+	}
+	if same {
+		return nil, k.store.Reached(ctx, in.Mailbox, in.Place)
 	}
 	c, err := k.summary(ctx, m, &match, send)
 	if err != nil {
@@ -172,18 +198,14 @@ func (k *Desk) Receive(ctx context.Context, in Incoming) (came *Came, err error)
 		c.Warnings = append(c.Warnings, "it is larger than what is taken in: the rest is in the mailbox only")
 	}
 	c.Class, c.Mailbox, c.Came, c.Size, c.State = string(m.Class), in.Mailbox, in.Came, int64(len(in.Raw)), store.ReceivedNew
-	if c.Came.IsZero() {
-		c.Came = k.store.Now()
-	}
 	c.MatchedBy, c.Sure, c.Verified = string(match.By), string(match.Sure), match.Verified
 	if m.Report != nil {
 		c.Action = string(m.Report.Action)
 	}
 	if send != nil {
 		c.Case, c.Ref, c.Send = send.Case, send.Ref, send.ID
-	} else if len(match.Refs) > 0 {
-		c.Ref = "" // only suggested: a person says so
 	}
+	troubled := false
 	err = retried(func() error {
 		t := store.TakeIn{Received: c.Received, Raw: in.Raw, Words: words, Place: in.Place}
 		if err := k.effect(ctx, m, &match, send, twin, &t); err != nil {
@@ -194,11 +216,14 @@ func (k *Desk) Receive(ctx context.Context, in Incoming) (came *Came, err error)
 			return err
 		}
 		t.Number, err = k.store.TakeIn(ctx, t)
-		c.Received = t.Received
+		c.Received, troubled = t.Received, t.Report != ""
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if troubled {
+		_ = k.watch(ctx) // it is in; what could not be told now is told by the next who looks
 	}
 	return c, nil
 }
@@ -225,33 +250,45 @@ func (k *Desk) words(m *mail.Incoming) []byte {
 	return k.store.Term("mail", strings.Join([]string{m.MessageID, m.From.Address, m.Subject, m.Text, m.History, strconv.Itoa(len(m.Files))}, "\x00"))
 }
 
+// unattended are words by which an automatic answer says that nobody will read what was sent: that is a bounce in all but form.
+var unattended = regexp.MustCompile(`(?i)no longer|not (being )?(monitored|read|checked|in use|attended)|unmonitored|unattended|never read|not be read|(is|was|been) (closed|disabled|deactivated|decommissioned)|does not exist|has (left|moved)|have moved`)
+
 // effect is what a message does.
 func (k *Desk) effect(ctx context.Context, m *mail.Incoming, match *mail.Match, send *store.Send, twin bool, t *store.TakeIn) error {
-	if twin {
+	sure := send != nil && match.Sure == mail.Certain
+	switch {
+	case twin:
 		t.State, t.Outcome = store.ReceivedDone, "came before"
 		return nil
-	}
-	if match.Loop != "" && m.Class != mail.HumanReply {
-		t.State, t.Outcome = store.ReceivedDone, match.Loop
-		return nil
-	}
-	if send == nil || match.Loop != "" {
-		return nil
-	}
-	sure := match.Sure == mail.Certain
-	switch m.Class {
-	case mail.DeliveryReport:
-		if !sure {
-			return nil
-		}
+	case sure && m.Class == mail.DeliveryReport: // whatever else is odd about it
 		t.State, t.Outcome = store.ReceivedDone, "report"
 		return k.reported(ctx, m, send, t)
+	case match.Loop != "" && m.Class != mail.HumanReply && m.Class != mail.CouldBeBounce:
+		t.State, t.Outcome = store.ReceivedDone, match.Loop
+		return nil
+	case send == nil || match.Loop != "":
+		return nil
+	}
+	switch m.Class {
 	case mail.AutomaticAnswer, mail.ReadReceipt:
-		if !send.Urgent || m.Class == mail.ReadReceipt { // that somebody is away matters where a child waits
+		// That somebody is away matters where a child waits, and that nobody reads the mailbox matters always.
+		if m.Class == mail.ReadReceipt || !send.Urgent && !unattended.MatchString(m.Subject+" "+m.Text) {
 			t.State, t.Outcome = store.ReceivedDone, "automatic"
 		}
 		if sure {
 			return k.proved(ctx, send, m, t)
+		}
+	case mail.CouldBeBounce:
+		if !sure {
+			return nil
+		}
+		if m.Report != nil && (m.Report.Action == mail.ActionFailed || m.Report.Action == "") && send.Reported == "" {
+			t.Report = store.ReportedPerhaps
+		}
+		return k.replied(ctx, send.Ref, send.HandOff, t)
+	case mail.SecureNotice:
+		if sure {
+			return k.replied(ctx, send.Ref, send.HandOff, t)
 		}
 	case mail.HumanReply:
 		if sure {
@@ -284,6 +321,12 @@ func (k *Desk) reply(ctx context.Context, ref caseforms.Ref, handOff int64) (f s
 	}
 	today := k.today()
 	k.happened(m, caseforms.Happening{Noted: noteReply, On: today}, ref, &f)
+	for i := range m.hands {
+		if m.hands[i].ID == handOff {
+			handOff = root(m.hands, &m.hands[i]).ID
+			break
+		}
+	}
 	for _, u := range m.runs {
 		if d := m.defs.Duties.Rule(u.Rule); u.State == store.FollowUpOpen && d != nil && d.Chases && u.Ref == ref && handOff != 0 && u.HandOff == handOff && !changes(&f, u.ID) {
 			m.defer1(&u, today, "a reply is to be read, and the response recorded")
@@ -293,30 +336,16 @@ func (k *Desk) reply(ctx context.Context, ref caseforms.Ref, handOff int64) (f s
 	return f, nil
 }
 
-// reported is what the report of a server does.
+// reported is what the report of a server does. Reports come in any order, and of what a server says failed only a person says otherwise.
 func (k *Desk) reported(ctx context.Context, m *mail.Incoming, send *store.Send, t *store.TakeIn) error {
-	action, before := m.Report.Action, mail.Action(send.Reported)
+	action := m.Report.Action
+	rank := map[string]int{"": 0, store.ReportedPerhaps: 1, string(mail.ActionDelayed): 2, string(mail.ActionRelayed): 3, string(mail.ActionExpanded): 3, string(mail.ActionDelivered): 4, string(mail.ActionFailed): 5}
 	switch {
 	case action == "":
 		t.State, t.Outcome = store.ReceivedNew, ""
 		return nil
-	case action == mail.ActionDelayed && before != "":
-		return nil // it says less than what is known
-	}
-	t.Report = string(action)
-	if action == mail.ActionFailed {
-		of, err := k.known(ctx, send.Ref)
-		if err != nil {
-			return err
-		}
-		p, err := k.posting(ctx, send)
-		if err != nil {
-			return err
-		}
-		answered := slices.ContainsFunc(of.hands, func(h store.HandOff) bool { return h.ID == send.HandOff && h.State == store.HandOffAnswered })
-		if !answered {
-			k.happened(of, undelivered(send.Urgent, p.Organisation, k.today()), send.Ref, &t.Follow)
-		}
+	case rank[string(action)] > rank[send.Reported]:
+		t.Report = string(action)
 	}
 	return k.proved(ctx, send, m, t)
 }
@@ -334,7 +363,7 @@ func (k *Desk) proved(ctx context.Context, send *store.Send, m *mail.Incoming, t
 	arrived, by := proves(m.Class, action)
 	t.Settle = &store.Settling{Item: it, Arrived: arrived, Entry: settled(it, arrived, caseforms.Scheduler().ID, by, "")}
 	if arrived {
-		t.Settle.Follow, err = k.ending(ctx, it, true, it.Changed)
+		t.Settle.Follow, err = k.arrival(ctx, it)
 	}
 	return err
 }
@@ -420,35 +449,39 @@ func (k *Desk) came(ctx context.Context, r *store.Received) (*Came, error) {
 	return &Came{*r, x.From, x.Subject, x.Why, x.Doubts, x.Warnings, x.Refs, x.Report, x.Files, x.Forms, x.Date, x.MailID}, nil
 }
 
-// Inbox is what a person has still to look at, oldest first: of the cases the actor may see, and what belongs to no case yet.
-func (k *Desk) Inbox(ctx context.Context, a caseforms.Actor) (out []Came, err error) {
+// mostShown is how many messages are listed at a time.
+const mostShown = 500
+
+// Inbox is what a person has still to look at: of the cases the actor may see, then what belongs to no case yet, each oldest first. all is how many
+// there are.
+func (k *Desk) Inbox(ctx context.Context, a caseforms.Actor) (out []Came, all int, err error) {
 	if err := a.Need("read what came in", caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	all, err := k.store.NewReceived(ctx)
+	found, all, err := k.store.NewReceived(ctx, mostShown)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	for i := range all {
-		if id := all[i].Case; id != "" {
+	for i := range found {
+		if id := found[i].Case; id != "" {
 			c, err := k.store.FindCase(ctx, id)
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			if c.Restricted && !allowed(a, c.Access) {
 				continue
 			}
 		}
-		c, err := k.came(ctx, &all[i])
+		c, err := k.came(ctx, &found[i])
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		out = append(out, *c)
 	}
 	if len(out) > 0 {
 		err = k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "inbox read", Actor: a.ID, Detail: map[string]string{"messages": strconv.Itoa(len(out))}})
 	}
-	return out, err
+	return out, all, err
 }
 
 // message finds a message that the actor may see.
@@ -488,12 +521,16 @@ func (k *Desk) ReadMail(ctx context.Context, a caseforms.Actor, id int64) (*Came
 	return c, mail.Read(raw), raw, err
 }
 
-// FileMail says that a message belongs to a document: a person saw it (0.4 point 13). It is then to be read like any reply.
+// FileMail says that a message belongs to a document: a person saw it (0.4 point 13). It is then to be read like any reply. Out of a case that only some
+// may see a manager takes it.
 func (k *Desk) FileMail(ctx context.Context, a caseforms.Actor, id int64, ref caseforms.Ref) error {
 	return retried(func() error {
 		r, err := k.message(ctx, a, id, "file this message")
 		if err != nil {
 			return err
+		}
+		if _, err := k.store.RawMail(ctx, r); err != nil {
+			return err // it was erased, or thrown away
 		}
 		m, err := k.matter(ctx, a, ref, "file messages with this document")
 		if err != nil {
@@ -502,7 +539,23 @@ func (k *Desk) FileMail(ctx context.Context, a caseforms.Actor, id int64, ref ca
 		if r.Ref == ref {
 			return &caseforms.Error{Kind: caseforms.Conflict, Msg: "it belongs to " + string(ref) + " already"}
 		}
-		from := r.Ref
+		from := *r
+		var entries []store.Entry
+		number := strconv.FormatInt(id, 10)
+		if from.Case != "" && from.Case != m.c.ID {
+			c, err := k.store.FindCase(ctx, from.Case)
+			if err != nil {
+				return err
+			}
+			if c.Restricted {
+				if err := a.Need("take a message out of a restricted case", caseforms.RoleManager); err != nil {
+					return err
+				}
+			}
+		}
+		if from.Case != "" {
+			entries = append(entries, store.Entry{What: "mail filed elsewhere", Actor: a.ID, Case: from.Case, Ref: from.Ref, Detail: map[string]string{"message": number}})
+		}
 		r.Case, r.Ref, r.Send, r.MatchedBy, r.Sure, r.State, r.Outcome = m.c.ID, ref, 0, "person", "", store.ReceivedNew, ""
 		sends, err := k.store.Sends(ctx, ref)
 		if err != nil {
@@ -518,8 +571,9 @@ func (k *Desk) FileMail(ctx context.Context, a caseforms.Actor, id int64, ref ca
 				return err
 			}
 		}
-		return k.store.FileReceived(ctx, *r, f, store.Entry{Acts: []store.Act{store.Collection}, What: "mail filed", Actor: a.ID, Case: m.c.ID, Ref: ref,
-			Detail: map[string]string{"message": strconv.FormatInt(id, 10), "before": string(from)}})
+		f.Message = r
+		f.Entries = append(entries, store.Entry{Acts: []store.Act{store.Collection}, What: "mail filed", Actor: a.ID, Case: m.c.ID, Ref: ref, Detail: map[string]string{"message": number}})
+		return k.store.Follow(ctx, f)
 	})
 }
 
@@ -542,7 +596,7 @@ func (k *Desk) DoneMail(ctx context.Context, a caseforms.Actor, id int64, why st
 		return again(k.store.DropReceived(ctx, *r, e))
 	}
 	r.State, r.Outcome = store.ReceivedDone, "read"
-	return again(k.store.FileReceived(ctx, *r, store.Follow{}, e))
+	return again(k.store.Follow(ctx, store.Follow{Message: r, Entries: []store.Entry{e}}))
 }
 
 // Filed is a file that was put in with an answer.
@@ -587,7 +641,8 @@ func (k *Desk) PutFile(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 	if err != nil {
 		return nil, err
 	}
-	c.Received = store.Received{Case: m.c.ID, Ref: ref, Class: c.Class, MatchedBy: "person", Mailbox: mailboxOfFiles, Came: k.store.Now(), Size: int64(len(data)), State: store.ReceivedNew}
+	box := mailboxOfFiles + " " + string(ref) // the same letter may answer several documents
+	c.Received = store.Received{Case: m.c.ID, Ref: ref, Class: c.Class, MatchedBy: "person", Mailbox: box, Came: k.store.Now(), Size: int64(len(data)), State: store.ReceivedNew}
 	if len(sends) == 1 {
 		c.Send = sends[0].ID
 	}
@@ -596,12 +651,18 @@ func (k *Desk) PutFile(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 	if t.Content, err = json.Marshal(c.kept()); err != nil {
 		return nil, err
 	}
-	same, _, err := k.store.Already(ctx, mailboxOfFiles, data, nil)
+	all, err := k.store.ReceivedOf(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	if same {
-		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "this very file was put in before", Hint: "caseforms show tells with which document"}
+	for i := range all {
+		if raw, err := k.store.RawMail(ctx, &all[i]); err != nil || !bytes.Equal(raw, data) {
+			continue
+		}
+		if all[i].State == store.ReceivedDone {
+			return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "this very file was put in before, and dealt with", Hint: "caseforms show " + string(ref) + " tells what came of it"}
+		}
+		return &Filed{Message: all[i].Number, Forms: c.Forms, From: c.From}, nil // the answer it was put in for was not recorded
 	}
 	number, err := k.store.TakeIn(ctx, t)
 	return &Filed{Message: number, Forms: c.Forms, From: c.From}, again(err)
@@ -619,12 +680,19 @@ func (k *Desk) fromMessage(ctx context.Context, a caseforms.Actor, r *Answer) er
 	if got.Ref != "" && got.Ref != r.Ref {
 		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "the message belongs to " + string(got.Ref) + ", not to " + string(r.Ref), Hint: "caseforms inbox file files it with another document"}
 	}
+	switch mail.Class(got.Class) {
+	case mail.AutomaticAnswer, mail.ReadReceipt, mail.DeliveryReport:
+		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "the message is a " + got.Class + ": a program sent it, and nothing that a program sends is an answer", Hint: "if a person wrote it after all, record the answer without --message"}
+	}
+	if got.Outcome == answered || got.Outcome == store.ThrownAway || got.Outcome == store.Erased {
+		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "the message was dealt with already (" + got.Outcome + ")", Hint: "caseforms show " + string(r.Ref) + " tells what was recorded"}
+	}
 	c, err := k.came(ctx, got)
 	if err != nil {
 		return err
 	}
 	r.From = cmp.Or(r.From, c.From)
-	if r.At.IsZero() && got.Mailbox != mailboxOfFiles && !got.Came.After(k.store.Now()) {
+	if r.At.IsZero() && !strings.HasPrefix(got.Mailbox, mailboxOfFiles+" ") && !got.Came.After(k.store.Now()) {
 		r.At = got.Came // the clock stops when it came, not when somebody came to read it
 	}
 	if r.HandOff != 0 || got.Send == 0 {
@@ -637,25 +705,28 @@ func (k *Desk) fromMessage(ctx context.Context, a caseforms.Actor, r *Answer) er
 	all, err := k.store.HandOffs(ctx, r.Ref)
 	for i := range all {
 		if all[i].ID == n.HandOff {
-			r.HandOff = int64(i + 1)
+			r.HandOff = int64(i + 1) // of one that joined another, that one is meant
 		}
 	}
 	return err
 }
 
-// answeredBy marks a message as the one that an answer was taken from.
-func (k *Desk) answeredBy(ctx context.Context, a caseforms.Actor, id int64, m *matter, kind string) error {
+// answered is the outcome of a message that an answer was taken from.
+const answered = "answered"
+
+// answeredBy is a message as it is when an answer was taken from it, with its entry.
+func (k *Desk) answeredBy(ctx context.Context, a caseforms.Actor, id int64, m *matter, kind string, f *store.Follow) (*store.Received, error) {
 	r, err := k.message(ctx, a, id, "take an answer from this message")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	e := store.Entry{What: "answer taken from a message", Actor: a.ID, Case: m.c.ID, Ref: m.doc.Ref, Detail: map[string]string{"message": strconv.FormatInt(id, 10), "kind": kind,
-		"verified": map[bool]string{true: "yes", false: "no; the person who recorded it confirms it"}[r.Verified]}}
+	f.Entries = append(f.Entries, store.Entry{What: "answer taken from a message", Actor: a.ID, Case: m.c.ID, Ref: m.doc.Ref, Detail: map[string]string{"message": strconv.FormatInt(id, 10), "kind": kind,
+		"verified": map[bool]string{true: "yes", false: "no; the person who recorded it confirms it"}[r.Verified]}})
 	if r.Case == "" {
 		r.MatchedBy = "person"
 	}
-	r.Case, r.Ref, r.State, r.Outcome = m.c.ID, m.doc.Ref, store.ReceivedDone, "answered"
-	return again(k.store.FileReceived(ctx, *r, store.Follow{}, e))
+	r.Case, r.Ref, r.State, r.Outcome = m.c.ID, m.doc.Ref, store.ReceivedDone, answered
+	return r, nil
 }
 
 // mailOf are the messages that came about a document.

@@ -69,9 +69,9 @@ func TestWhatWaitsIsSeen(t *testing.T) {
 	if got := o.dueOn("mary", urgent.Ref, true); got != "M01" {
 		t.Errorf("the manager sees %q", got)
 	}
-	o.clock = o.clock.Add(time.Hour)
+	o.clock = o.clock.Add(4 * time.Hour)
 	look("M01", "M02")
-	out, err := o.Outbox(o.ctx, o.as("petra"))
+	out, _, err := o.Outbox(o.ctx, o.as("petra"))
 	o.must(err)
 	if len(out) != 2 || !out[0].Urgent || out[0].Standing != Delayed || !strings.Contains(out[0].Do, "outbox run is running") {
 		t.Errorf("the outbox has %+v", out)

@@ -377,7 +377,7 @@ func BenchmarkReceive(b *testing.B) {
 		id, token, err := newMessage()
 		o.must(err)
 		n.Message, n.Token, n.MessageID, n.Item = id, string(token), id+"@probation.example", nil
-		o.must(o.store.PutSends(o.ctx, []store.NewSend{n}, store.Follow{}))
+		o.must(o.store.PutSends(o.ctx, []store.NewSend{n}, nil))
 		tokens = append(tokens, token)
 	}
 	text := strings.Repeat("We have looked at your referral and will say more tomorrow.\r\n", 100)

@@ -1,7 +1,6 @@
 package casework
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -62,16 +61,12 @@ func delay(attempt int) time.Duration {
 var errNotOurs = errors.New("somebody else has it by now")
 
 // Deliver takes what is due out of the outbox and has it carried, by so many workers at once, until nothing is due or the context ends. It
-// tells how many were taken up.
-func (k *Desk) Deliver(ctx context.Context, c Carrier, workers int) (int, error) {
-	taken := 0
+// tells how many were taken up. What did not get through is then somebody's duty.
+func (k *Desk) Deliver(ctx context.Context, c Carrier, workers int) (taken int, err error) {
 	for ctx.Err() == nil {
-		items, err := k.store.Claim(ctx, workers, k.lease)
-		if err == nil && len(items) == 0 {
-			err = k.settleProved(ctx)
-		}
-		if err != nil || len(items) == 0 {
-			return taken, err
+		var items []store.Item
+		if items, err = k.store.Claim(ctx, workers, k.lease); err != nil || len(items) == 0 {
+			break
 		}
 		taken += len(items)
 		errs := make([]error, len(items))
@@ -80,11 +75,12 @@ func (k *Desk) Deliver(ctx context.Context, c Carrier, workers int) (int, error)
 			all.Go(func() { errs[i] = k.carry(ctx, c, &items[i]) })
 		}
 		all.Wait()
-		if err := errors.Join(errs...); err != nil {
-			return taken, err
+		if err = errors.Join(errs...); err != nil {
+			break
 		}
 	}
-	return taken, ctx.Err()
+	done := context.WithoutCancel(ctx)
+	return taken, errors.Join(err, k.settleProved(done), k.watch(done), ctx.Err())
 }
 
 // carry delivers one item and records what came of it. What came of it is recorded even when the context has ended meanwhile.
@@ -136,35 +132,40 @@ func (k *Desk) carry(ctx context.Context, c Carrier, it *store.Item) error {
 	return err
 }
 
-// delivered records that an item was taken, and starts what that starts: the document is handed over, or its agency chased.
+// delivered records that an item was taken, and starts what that starts: the document is handed over, or its agency chased. That it was taken is
+// recorded whatever else fails; a hand-off that could not be worked out is made up for by watch.
 func (k *Desk) delivered(ctx context.Context, it *store.Item, got Carried) error {
-	return k.ended(ctx, it, true, k.store.Now(), func(f *store.Follow) error {
+	err := k.ended(ctx, it, true, func(f *store.Follow) error {
 		_, err := k.store.Delivered(ctx, it, got.Said, got.Detail, f)
 		return err
 	})
+	if err == nil {
+		return nil
+	}
+	_, err = k.store.Delivered(ctx, it, got.Said, got.Detail, nil)
+	return err
 }
 
-// unclear records that nobody knows whether an item arrived: somebody has to ask.
+// unclear records that nobody knows whether an item arrived.
 func (k *Desk) unclear(ctx context.Context, it *store.Item, said string) error {
-	return k.ended(ctx, it, false, k.store.Now(), func(f *store.Follow) error {
-		_, err := k.store.Unclear(ctx, it, said, f)
-		return err
-	})
+	_, err := k.store.Unclear(ctx, it, said, nil)
+	return err
 }
 
-// failed records that an item did not arrive and will not: somebody has to see to it.
+// failed records that an item did not arrive and will not.
 func (k *Desk) failed(ctx context.Context, it *store.Item, said string) error {
-	return k.ended(ctx, it, false, k.store.Now(), func(f *store.Follow) error {
-		_, err := k.store.GiveUp(ctx, it, said, f)
-		return err
-	})
+	_, err := k.store.GiveUp(ctx, it, said, nil)
+	return err
 }
 
-// ended works out what the end of an item does to follow-ups, and does it. Somebody may change one of them at the same moment; then it is
-// worked out again.
-func (k *Desk) ended(ctx context.Context, it *store.Item, arrived bool, at time.Time, do func(*store.Follow) error) error {
+// ended works out what it does to follow-ups that an item arrived, and does it. Somebody may change one of them at the same moment; then it is worked
+// out again.
+func (k *Desk) ended(ctx context.Context, it *store.Item, arrived bool, do func(*store.Follow) error) error {
+	if !arrived {
+		return do(nil)
+	}
 	return retried(func() error {
-		f, err := k.ending(ctx, it, arrived, at)
+		f, err := k.arrival(ctx, it)
 		if err != nil {
 			return err
 		}
@@ -204,9 +205,9 @@ func (k *Desk) Settle(ctx context.Context, a caseforms.Actor, item int64, arrive
 	if why = strings.TrimSpace(why); why == "" && by == ByPerson {
 		return needsReason("settling what was sent")
 	}
-	return k.ended(ctx, it, arrived, it.Changed, func(f *store.Follow) error {
+	return errors.Join(k.ended(ctx, it, arrived, func(f *store.Follow) error {
 		return k.store.Settle(ctx, it, arrived, f, settled(it, arrived, a.ID, by, why))
-	})
+	}), k.watch(ctx))
 }
 
 // UncertainOf is the item of a document of which nobody knows whether it arrived, to be settled; to says which of several.
@@ -268,7 +269,7 @@ func (k *Desk) settleProved(ctx context.Context) error {
 		if by == "" {
 			continue
 		}
-		err = k.ended(ctx, it, arrived, it.Changed, func(f *store.Follow) error {
+		err = k.ended(ctx, it, arrived, func(f *store.Follow) error {
 			return k.store.Settle(ctx, it, arrived, f, settled(it, arrived, caseforms.Scheduler().ID, by, ""))
 		})
 		var e *caseforms.Error
@@ -308,78 +309,47 @@ var Standing = map[store.State]string{
 	store.Uncertain: "may or may not have arrived: ask the recipient, it is not sent again by itself", store.Dead: "was not delivered",
 }
 
-// reportedFor is how long a report that something did not arrive is shown among what waits for somebody, in days.
-const reportedFor = 30
+// failedFor is how long what failed is shown among what waits for somebody, and made their duty, in days.
+const failedFor = 30
 
-// Outbox is what waits for somebody, of the cases the actor may see: held, uncertain, failed, or on its way. What was reported as not arrived
-// is there for a month, unless it was handed over again since.
-func (k *Desk) Outbox(ctx context.Context, a caseforms.Actor) ([]Outgoing, error) {
+// MostOpen is how many sends are shown at a time, urgent ones first.
+const MostOpen = 2000
+
+// Outbox is what waits for somebody, of the cases the actor may see: held, uncertain, failed, or on its way; what cannot wait comes first. What failed
+// is there for a month. all is how many there are.
+func (k *Desk) Outbox(ctx context.Context, a caseforms.Actor) (out []Outgoing, all int, err error) {
 	if err := a.Need("see the outbox", caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAdmin); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	items, err := k.store.Items(ctx, "", store.Uncertain, store.Dead, store.InFlight, store.Leased, store.Ready)
+	sends, all, err := k.store.OpenSends(ctx, k.store.Now().AddDate(0, 0, -failedFor), MostOpen)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	sends, err := k.store.HeldSends(ctx)
-	if err != nil {
-		return nil, err
-	}
-	since := k.store.Now().AddDate(0, 0, -reportedFor)
-	for _, what := range []mail.Action{mail.ActionFailed, mail.ActionDelayed} {
-		more, err := k.store.ReportedSends(ctx, string(what), since)
-		if err != nil {
-			return nil, err
-		}
-		sends = append(sends, more...)
-	}
-	var out []Outgoing
-	for i := range items {
-		n, err := k.store.FindSend(ctx, store.ByItem, items[i].ID)
-		switch {
-		case err != nil:
-			return nil, err
-		case n == nil:
-			it := &items[i]
-			sends = append(sends, store.Send{Ref: it.Ref, Version: it.Version, Case: it.Case, Kind: it.Kind, State: store.SendQueued, Item: it.ID})
-		case items[i].State != store.Dead || items[i].Changed.After(since):
-			sends = append(sends, *n)
-		}
-	}
-	for i := range sends {
-		n := &sends[i]
+	var mine []store.Send
+	for _, n := range sends {
 		c, err := k.store.FindCase(ctx, n.Case)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		if c.Restricted && !allowed(a, c.Access) || !c.Erased.IsZero() {
-			continue
-		}
-		if n.ID == 0 {
-			it, err := k.store.Item(ctx, n.Item)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, outgoing(n, &posting{}, it, nil, k.store.Now()))
-			continue
-		}
-		o, err := k.outgoings(ctx, []store.Send{*n})
-		if err != nil {
-			return nil, err
-		}
-		if o[0].Standing != Replied {
-			out = append(out, o...)
+		if !(c.Restricted && !allowed(a, c.Access)) && c.Erased.IsZero() {
+			mine = append(mine, n)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Outgoing) int { return urgentFirst(&a, &b) })
-	return out, nil
+	out, err = k.outgoings(ctx, mine)
+	out = slices.DeleteFunc(out, func(o Outgoing) bool { return o.Standing == Replied })
+	if !a.Is(caseforms.RolePractitioner, caseforms.RoleManager) {
+		for i := range out {
+			out[i].Password = ""
+		}
+	}
+	return out, all, err
 }
 
 // How long something may wait in the outbox before somebody has to see to it: one that cannot wait, and another. Nothing may be running that
-// sends, or the relay may be away.
+// sends, or the relay may be away. One that cannot wait is seen to after the first attempt that failed.
 const (
 	urgentWaits   = 15 * time.Minute
-	ordinaryWaits = time.Hour
+	ordinaryWaits = 4 * time.Hour
 )
 
 // waits tells whether a send has been in the outbox for too long by a time.
@@ -391,41 +361,64 @@ func waits(n *store.Send, now time.Time) bool {
 	return now.Sub(n.Created) > most
 }
 
-// waiting makes what waits in the outbox for too long a duty of somebody.
-func (k *Desk) waiting(ctx context.Context) error {
-	items, err := k.store.Items(ctx, "", store.Ready, store.Leased)
+// watch makes every send in trouble somebody's duty, once for each trouble: held, uncertain, failed, reported as failed, waiting for too long. It
+// also makes hand-offs of what the relay took when that could not be worked out at once. What fails for one send does not stop the others.
+func (k *Desk) watch(ctx context.Context) error {
+	var errs []error
+	unhanded, err := k.store.Unhanded(ctx)
 	if err != nil {
 		return err
 	}
-	for i := range items {
-		n, err := k.store.FindSend(ctx, store.ByItem, items[i].ID)
-		if err != nil {
-			return err
+	for i := range unhanded {
+		it, err := k.itemOf(ctx, &unhanded[i])
+		if err == nil {
+			var f *store.Follow
+			if f, err = k.arrival(ctx, it); err == nil && f != nil {
+				err = k.store.HandSend(ctx, &unhanded[i], f)
+			}
 		}
-		if n == nil || !waits(n, k.store.Now()) {
+		errs = append(errs, err)
+	}
+	now := k.store.Now()
+	sends, why, err := k.store.Untold(ctx, now.Add(-urgentWaits), now.Add(-ordinaryWaits), now.AddDate(0, 0, -failedFor))
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for i := range sends {
+		n := &sends[i]
+		m, err := k.watched(ctx, n.Ref)
+		if err != nil {
+			errs = append(errs, err)
 			continue
 		}
-		err = retried(func() error {
-			p, err := k.posting(ctx, n)
-			if err != nil {
-				return err
-			}
-			m, err := k.known(ctx, n.Ref)
-			if err != nil {
-				return err
-			}
-			f := store.Follow{}
-			k.happened(m, undelivered(n.Urgent, p.Organisation, k.today()), n.Ref, &f)
-			if len(f.Start) == 0 {
-				return nil
-			}
-			return k.store.Follow(ctx, f)
-		})
-		if err != nil {
-			return err
+		f := store.Follow{}
+		h := caseforms.Happening{Undelivered: caseforms.UndeliveredOrdinary, To: n.Office, On: k.today()}
+		if n.Urgent {
+			h.Undelivered = caseforms.UndeliveredUrgent
+		}
+		k.happened(m, h, n.Ref, &f)
+		if err := k.store.Told(ctx, n, why[i], f); err != nil && !errors.Is(err, store.ErrChanged) { // else somebody else did, or will
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// watched reads what a duty about a send needs, also when the definitions of its area cannot be read any more.
+func (k *Desk) watched(ctx context.Context, ref caseforms.Ref) (*matter, error) {
+	m, err := k.known(ctx, ref)
+	if err == nil {
+		return m, nil
+	}
+	if m, err = k.whose(ctx, ref); err != nil {
+		return nil, err
+	}
+	if m.defs, err = k.load(""); err != nil {
+		return nil, err
+	}
+	m.cal = m.defs.Calendar(k.closed...)
+	m.runs, err = k.store.FollowUpsOf(ctx, m.c.ID)
+	return m, err
 }
 
 // Now is the time by the store's clock.
@@ -434,44 +427,12 @@ func (k *Desk) Now() time.Time { return k.store.Now() }
 // Trouble is what did not get through since a time, what cannot wait first: it is told as it happens, to whoever runs the program. What somebody
 // has to do about it is on their list.
 func (k *Desk) Trouble(ctx context.Context, since time.Time) ([]Outgoing, error) {
-	held, err := k.store.HeldSends(ctx)
+	sends, _, err := k.store.OpenSends(ctx, since, MostOpen)
 	if err != nil {
 		return nil, err
-	}
-	sends := slices.DeleteFunc(held, func(n store.Send) bool { return n.Changed.Before(since) })
-	failed, err := k.store.ReportedSends(ctx, string(mail.ActionFailed), since)
-	if err != nil {
-		return nil, err
-	}
-	sends = append(sends, failed...)
-	items, err := k.store.Items(ctx, "", store.Uncertain, store.Dead)
-	if err != nil {
-		return nil, err
-	}
-	for i := range items {
-		if items[i].Changed.Before(since) {
-			continue
-		}
-		n, err := k.store.FindSend(ctx, store.ByItem, items[i].ID)
-		if err != nil {
-			return nil, err
-		}
-		if n != nil && n.State == store.SendQueued {
-			sends = append(sends, *n)
-		}
 	}
 	out, err := k.outgoings(ctx, sends)
-	slices.SortStableFunc(out, func(a, b Outgoing) int { return urgentFirst(&a, &b) })
-	return out, err
-}
-
-// urgentFirst orders sends: what cannot wait comes first.
-func urgentFirst(a, b *Outgoing) int {
-	switch {
-	case a.Urgent == b.Urgent:
-		return cmp.Compare(a.Item, b.Item)
-	case a.Urgent:
-		return -1
-	}
-	return 1
+	return slices.DeleteFunc(out, func(o Outgoing) bool {
+		return o.At.Before(since) || o.Standing != HeldBack && o.Standing != Doubtful && o.Standing != Failed && !(o.Standing == Delayed && o.Urgent)
+	}), err
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -45,23 +47,24 @@ func (p *Post) ring(team string) Telephone {
 
 // posting is what is known of a send beside what can be counted: to whom, and what stands against it.
 type posting struct {
-	Organisation string    `json:"organisation"`
-	Role         string    `json:"role,omitempty"`
-	Address      string    `json:"address"`
-	Listed       bool      `json:"listed"`
-	Phone        string    `json:"phone,omitempty"`
-	Why          string    `json:"why,omitempty"` // of one that is held
-	Do           string    `json:"do,omitempty"`
-	Confirmed    string    `json:"confirmed,omitempty"` // why an address outside the directory is right
-	Again        string    `json:"again,omitempty"`     // why it was sent once more
-	Released     *released `json:"released,omitempty"`
-	Password     string    `json:"password,omitempty"` // that opens the sealed files, to be told by telephone
-	Relay        string    `json:"relay,omitempty"`
-	Subject      string    `json:"subject,omitempty"`
-	Files        []string  `json:"files,omitempty"`
-	Size         int       `json:"size,omitempty"`
-	Attach       []mail.Attachment
-	HandOff      int64 `json:"hand_off,omitempty"` // of a chase: which hand-off is chased
+	Organisation string            `json:"organisation"`
+	Role         string            `json:"role,omitempty"`
+	Address      string            `json:"address"`
+	Listed       bool              `json:"listed"`
+	Phone        string            `json:"phone,omitempty"`
+	Why          string            `json:"why,omitempty"` // of one that is held
+	Do           string            `json:"do,omitempty"`
+	Confirmed    string            `json:"confirmed,omitempty"` // why an address outside the directory is right
+	Again        string            `json:"again,omitempty"`     // why it was sent once more
+	Released     *released         `json:"released,omitempty"`
+	Password     string            `json:"password,omitempty"` // that opens the sealed files, to be told by telephone
+	Relay        string            `json:"relay,omitempty"`
+	Subject      string            `json:"subject,omitempty"`
+	Files        []string          `json:"files,omitempty"`
+	Size         int               `json:"size,omitempty"`
+	AnswerBy     caseforms.Date    `json:"answer_by,omitzero"` // what the message says
+	Attach       []mail.Attachment `json:"attach,omitempty"`
+	HandOff      int64             `json:"hand_off,omitempty"` // of a chase: which hand-off is chased
 }
 
 // released is what somebody entitled decided about one that was held: it is a policy for this send alone.
@@ -81,27 +84,25 @@ func (k *Desk) policies(ctx context.Context) (out []mail.Policy, err error) {
 	return out, err
 }
 
-// question puts together what decides about a send.
-func (k *Desk) question(ctx context.Context, p *posting, recipient string, urgent bool, size int) (mail.Question, error) {
-	q := mail.Question{
+// question puts together what decides about a send. moved says that the directory has the office no longer, or under another address.
+func (k *Desk) question(ctx context.Context, p *posting, recipient string, urgent bool, size int) (q mail.Question, moved *mail.Held, err error) {
+	q = mail.Question{
 		To:     mail.Recipient{ID: recipient, Listed: p.Listed, Role: p.Role, Organisation: p.Organisation, Address: mail.Address(p.Address), Phone: p.Phone},
 		Relays: k.post.Relays, Urgent: urgent, Size: size, Today: k.today(), Confirmed: p.Confirmed != "", Months: k.post.Months,
 	}
-	var err error
 	if q.Policies, err = k.policies(ctx); err != nil || recipient == "" {
-		return q, err
+		return q, nil, err
 	}
 	r, err := k.recipient(ctx, recipient)
 	var e *caseforms.Error
 	switch {
-	case errors.As(err, &e) && e.Kind == caseforms.NotFound || err == nil && (!r.Active || r.Address != p.Address):
-		q.To.Listed = false // it was taken out of the directory, or has another address by now
-		return q, nil
+	case errors.As(err, &e) && e.Kind == caseforms.NotFound || err == nil && (!r.Active || !strings.EqualFold(r.Address, p.Address)):
+		return q, &mail.Held{Reason: mail.BadAddress, Why: "the directory has this office no longer, or under another address", Do: "withdraw it (caseforms outbox withdraw) and send it again, to where the office is now"}, nil
 	case err != nil:
-		return q, err
+		return q, nil, err
 	}
 	q.To.Demonstrated = mail.Demonstration{How: r.How, On: r.Demonstrated}
-	return q, nil
+	return q, nil, nil
 }
 
 // decide asks policy, and what somebody entitled decided where policy says nothing. What policy forbids nobody releases.
@@ -110,7 +111,11 @@ func decide(q mail.Question, r *released, ask func(mail.Question) mail.Decision)
 	if d.Held == nil || r == nil || !releasable(d.Held.Reason) {
 		return d
 	}
-	q.Policies = []mail.Policy{{For: string(q.To.Address), Channel: r.Means, Demonstrated: mail.Demonstration{How: "released: " + r.Why, On: r.On}}}
+	relay := ""
+	if p := mail.PolicyFor(q.Policies, q.To.Address); p != nil && p.Channel == r.Means {
+		relay = p.Relay
+	}
+	q.Policies = []mail.Policy{{For: string(q.To.Address), Channel: r.Means, Relay: relay, Demonstrated: mail.Demonstration{How: "released: " + r.Why, On: r.On}}}
 	q.Confirmed = true
 	return ask(q)
 }
@@ -133,9 +138,25 @@ func (k *Desk) recheck(ctx context.Context, m *mail.Message) (mail.Decision, err
 	if err != nil {
 		return mail.Decision{}, err
 	}
-	q, err := k.question(ctx, p, n.Recipient, n.Urgent, len(m.Raw))
+	d, err := k.store.Document(ctx, n.Ref)
 	if err != nil {
 		return mail.Decision{}, err
+	}
+	held := func(why, do string) (mail.Decision, error) {
+		return mail.Decision{Held: &mail.Held{Reason: mail.PolicyChanged, Why: why, Do: do}}, nil
+	}
+	switch latest := d.Latest().Number; {
+	case n.Kind != caseforms.MailChase && n.Version < latest:
+		return held(fmt.Sprintf("issue %d was issued since", latest), "withdraw this one and send the latest")
+	case !p.AnswerBy.IsZero() && p.AnswerBy.Before(k.today()):
+		return held("it asks for an answer by "+p.AnswerBy.Long()+", which has passed while it waited", "release it: it is then made anew, with another day")
+	}
+	q, moved, err := k.question(ctx, p, n.Recipient, n.Urgent, len(m.Raw))
+	if err != nil {
+		return mail.Decision{}, err
+	}
+	if moved != nil {
+		return mail.Decision{Held: moved}, nil
 	}
 	return decide(q, p.Released, func(q mail.Question) mail.Decision { return mail.Recheck(m.Route, q) }), nil
 }

@@ -196,6 +196,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		if err != nil {
 			return nil, nil, again(err)
 		}
+		if r.Mail != nil {
+			_ = k.watch(ctx) // it is recorded; what could not be told now is told by the next who looks
+		}
 		return out, append(ps, doubts...), nil
 	}
 }
@@ -214,7 +217,7 @@ func (k *Desk) issuedBefore(ctx context.Context, a caseforms.Actor, row string) 
 		return nil, err
 	}
 	out := &Issued{Ref: ref, Version: version, Case: m.c.ID, Before: true}
-	if out.Document, out.Files, err = k.refill(ctx, m.doc, &m.doc.Versions[version-1]); err != nil {
+	if out.Document, out.Files, _, err = k.refill(ctx, m.doc, &m.doc.Versions[version-1]); err != nil {
 		return nil, err
 	}
 	sends, err := k.store.Sends(ctx, ref)
@@ -248,16 +251,18 @@ func (k *Desk) mailed(ctx context.Context, a caseforms.Actor, r *Record, d *case
 			return err
 		}
 	}
-	x := &sending{k: k, a: a, m: m, v: m.doc.Latest(), doc: out.Document, files: out.Files, s: &s}
-	var err error
+	f, err := d.Form(i.Form)
+	if err != nil {
+		return err
+	}
+	x := &sending{k: k, a: a, m: m, v: m.doc.Latest(), doc: out.Document, files: out.Files, s: &s, urgent: d.Urgent(f, c)}
 	if x.earlier, err = k.store.Sends(ctx, out.Ref); err != nil {
 		return err
 	}
 	if i.Sends, err = x.all(ctx); err != nil {
 		return err
 	}
-	out.Sent = x.out
-	i.Follow.Start = append(i.Follow.Start, x.follow.Start...)
+	out.Sent, i.Gone = x.out, x.replaced
 	*doubts = append(*doubts, x.problems...)
 	return nil
 }

@@ -88,7 +88,7 @@ func (k *Desk) Digest(ctx context.Context, a caseforms.Actor, list []Due, f rend
 	}
 	doc.Sections = []caseforms.DocSection{dueTable("over", "Overdue", over), dueTable("today", "Due today", now), dueTable("next", "Coming", next)}
 	if a.Is(caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAdmin) {
-		items, err := k.Outbox(ctx, a)
+		items, _, err := k.Outbox(ctx, a)
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -81,33 +82,26 @@ func (k *Desk) Send(ctx context.Context, a caseforms.Actor, s Send) ([]Outgoing,
 	if err != nil {
 		return nil, nil, err
 	}
-	v := m.doc.Latest()
-	var doc *caseforms.Document
-	var files []IssuedFile
+	x := &sending{k: k, a: a, m: m, v: m.doc.Latest(), s: &s}
 	if s.Chase {
 		if err := k.chasing(ctx, m, &s); err != nil {
 			return nil, nil, err
 		}
 	}
-	if doc, files, err = k.refill(ctx, m.doc, v); err != nil {
+	if err := x.load(ctx); err != nil {
 		return nil, nil, err
 	}
-	earlier, err := k.store.Sends(ctx, s.Ref)
-	if err != nil {
-		return nil, nil, err
-	}
-	x := &sending{k: k, a: a, m: m, v: v, doc: doc, files: files, earlier: earlier, s: &s}
 	out, err := x.all(ctx)
 	if err != nil || s.Dry {
 		return x.out, x.problems, err
 	}
-	if err := k.store.PutSends(ctx, out, x.follow); err != nil {
+	if err := k.store.PutSends(ctx, out, x.replaced); err != nil {
 		return nil, nil, again(err)
 	}
 	for i := range out {
 		x.out[i].ID, x.out[i].Item = out[i].ID, out[i].Send.Item
 	}
-	return x.out, x.problems, nil
+	return x.out, x.problems, k.watch(ctx)
 }
 
 // sending is a document on its way to its recipients.
@@ -120,14 +114,23 @@ type sending struct {
 	files    []IssuedFile
 	earlier  []store.Send
 	s        *Send
-	follow   store.Follow
+	urgent   bool
+	replaced []store.NewSend // what goes to the same offices as an earlier issue, and has not left
 	problems []caseforms.Problem
 	out      []Outgoing
 }
 
+// load reads the document that is to be sent.
+func (x *sending) load(ctx context.Context) (err error) {
+	if x.doc, x.files, x.urgent, err = x.k.refill(ctx, x.m.doc, x.v); err != nil {
+		return err
+	}
+	x.earlier, err = x.k.store.Sends(ctx, x.m.doc.Ref)
+	return err
+}
+
 // all makes what is to be sent.
 func (x *sending) all(ctx context.Context) (out []store.NewSend, err error) {
-	k, m := x.k, x.m
 	if err := x.missing(); err != nil {
 		return nil, err
 	}
@@ -139,9 +142,6 @@ func (x *sending) all(ctx context.Context) (out []store.NewSend, err error) {
 		n, o, err := x.one(ctx, &to[i])
 		if err != nil {
 			return nil, err
-		}
-		if n.State == store.SendHeld {
-			k.happened(m, x.undelivered(n.Urgent, o.Organisation), m.doc.Ref, &x.follow)
 		}
 		out = append(out, *n)
 		x.out = append(x.out, *o)
@@ -155,11 +155,7 @@ func (x *sending) missing() error {
 		return nil
 	}
 	ps := mail.Missing(x.doc, x.s.Attach)
-	form, err := x.m.defs.Form(x.m.doc.Form)
-	if err != nil || len(ps) == 0 {
-		return err
-	}
-	if urgent := x.m.record != nil && x.m.defs.Urgent(form, x.m.record); !urgent && strings.TrimSpace(x.s.Without) == "" {
+	if len(ps) > 0 && !x.urgent && strings.TrimSpace(x.s.Without) == "" {
 		return &Unattached{ps}
 	}
 	for _, p := range ps {
@@ -167,18 +163,6 @@ func (x *sending) missing() error {
 		x.problems = append(x.problems, p)
 	}
 	return nil
-}
-
-func (x *sending) undelivered(urgent bool, to string) caseforms.Happening {
-	return undelivered(urgent, to, x.k.today())
-}
-
-func undelivered(urgent bool, to string, on caseforms.Date) caseforms.Happening {
-	h := caseforms.Happening{Undelivered: caseforms.UndeliveredOrdinary, To: to, On: on}
-	if urgent {
-		h.Undelivered = caseforms.UndeliveredUrgent
-	}
-	return h
 }
 
 // Unattached says that a document names attachments that are not there.
@@ -240,6 +224,9 @@ func (x *sending) route(ctx context.Context) ([]destination, error) {
 		if err != nil {
 			return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no recipient, role or address " + quoted(name), Hint: "caseforms recipient list shows the directory, or write the address whole"}
 		}
+		if err := x.unlisted(ctx, address); err != nil {
+			return nil, err
+		}
 		out = append(out, destination{posting: posting{Organisation: address.Domain(), Address: string(address)}})
 	}
 	for _, r := range found {
@@ -250,14 +237,38 @@ func (x *sending) route(ctx context.Context) ([]destination, error) {
 		out = append(out, d)
 	}
 	seen := map[string]bool{}
-	for _, d := range out {
-		if key := strings.ToLower(d.Address); seen[key] {
-			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "two of the recipients have the same address", Hint: "one message goes to each"}
-		} else {
-			seen[key] = true
+	return slices.DeleteFunc(out, func(d destination) bool { // an office of two roles gets it once
+		key := strings.ToLower(d.Address)
+		was := seen[key]
+		seen[key] = true
+		return was
+	}), nil
+}
+
+// unlisted refuses an address outside the directory for what may go to nobody, or not by this sender, and for an office that was taken out of it.
+func (x *sending) unlisted(ctx context.Context, to mail.Address) error {
+	var why error
+	may := false
+	for i := range x.m.defs.Roles {
+		err := x.m.defs.Roles[i].May(x.m.doc.Form, x.m.doc.Copy, x.a, x.m.defs.Lang)
+		may = may || err == nil
+		if slices.Contains(x.m.defs.Roles[i].Forms, x.m.doc.Form) && why == nil {
+			why = err
 		}
 	}
-	return out, nil
+	if !may && why != nil {
+		return why
+	}
+	all, err := x.k.store.Recipients(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if !r.Active && to.Same(mail.Address(r.Address)) {
+			return &caseforms.Error{Kind: caseforms.Conflict, Msg: "this address was taken out of the directory on " + longDate(r.Changed), Hint: "if it is right after all, put it in again: caseforms recipient add"}
+		}
+	}
+	return nil
 }
 
 // offices are those of a role that the document is for: of a role that serves one authority the office of that authority alone.
@@ -276,6 +287,12 @@ func (x *sending) offices(role *caseforms.RecipientRole, all []store.Recipient) 
 	}
 	label := role.Label.In(x.m.defs.Lang)
 	switch {
+	case role.Authority && x.doc.For == "" && len(out) > 0:
+		var ids []string
+		for _, r := range out {
+			ids = append(ids, r.ID+" ("+r.Organisation+")")
+		}
+		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "the document does not say which authority it is for", Hint: "name the office with --to: " + strings.Join(ids, ", ")}
 	case len(out) == 0:
 		e := &caseforms.Error{Kind: caseforms.NotFound, Msg: "nobody in the directory is " + role.Role + " (" + label + ")", Hint: "caseforms recipient add " + role.Role + " ORGANISATION …, or name the address with --to"}
 		if role.Authority && x.doc.For != "" {
@@ -293,14 +310,17 @@ func (x *sending) offices(role *caseforms.RecipientRole, all []store.Recipient) 
 	return out, nil
 }
 
-// sameName tells whether two names of an authority are the same but for how they are written.
+// sameName tells whether two names of an authority are the same but for the words that all have. City and county stay: they are two authorities.
 func sameName(a, b string) bool {
 	fold := func(s string) string {
-		s = strings.ToLower(strings.Join(strings.Fields(s), " "))
-		for _, w := range []string{"council", "county", "city", "borough", "metropolitan", "london borough of", "royal"} {
-			s = strings.ReplaceAll(s, w, "")
+		words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\'' })
+		words = slices.DeleteFunc(words, func(w string) bool {
+			return slices.Contains([]string{"council", "borough", "metropolitan", "royal", "unitary", "authority", "the", "of"}, w)
+		})
+		if len(words) > 1 && words[0] == "london" { // London Borough of Hackney
+			words = words[1:]
 		}
-		return strings.Join(strings.Fields(s), " ")
+		return strings.Join(words, " ")
 	}
 	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) || fold(a) != "" && fold(a) == fold(b)
 }
@@ -318,6 +338,10 @@ func (x *sending) listed(ctx context.Context, r *store.Recipient) (destination, 
 	if r.Channel != channelEmail {
 		return d, &caseforms.Error{Kind: caseforms.Invalid, Msg: r.Organisation + " is not reached by e-mail but by " + r.Channel, Hint: "caseforms send " + string(x.m.doc.Ref) + " --to " + r.ID + " --by " + r.Channel + ", when it was done"}
 	}
+	if role.Authority && x.doc.For != "" && r.Area != "" && !sameName(r.Area, x.doc.For) && strings.TrimSpace(x.s.Confirm) == "" && !x.s.Chase {
+		return d, &caseforms.Error{Kind: caseforms.Forbidden, Msg: fmt.Sprintf("the document is made for %s, with its children, and %s serves %s (0.4 point 9)", x.doc.For, r.Organisation, r.Area),
+			Hint: "make one for that authority with --for; or if it is to go there all the same, say why with --confirm"}
+	}
 	return d, x.before(ctx, role)
 }
 
@@ -326,24 +350,14 @@ func (x *sending) before(ctx context.Context, role *caseforms.RecipientRole) err
 	if len(role.After) == 0 || x.s.Chase {
 		return nil
 	}
-	had := map[string]bool{}
-	for i := range x.earlier {
-		n := &x.earlier[i]
-		if n.HandOff != 0 || n.State == store.SendQueued {
-			p, err := x.k.posting(ctx, n)
-			if err != nil {
-				return err
-			}
-			had[p.Role] = true
-		}
-	}
 	all, err := x.k.store.Recipients(ctx)
 	if err != nil {
 		return err
 	}
-	for i := range x.m.hands {
+	had := map[string]bool{}
+	for i := range x.m.hands { // this issue must have left
 		h := &x.m.hands[i]
-		if h.Ref != x.m.doc.Ref {
+		if h.Ref != x.m.doc.Ref || h.Version != x.v.Number {
 			continue
 		}
 		c, err := x.k.handOffContent(ctx, h)
@@ -351,13 +365,13 @@ func (x *sending) before(ctx context.Context, role *caseforms.RecipientRole) err
 			return err
 		}
 		for _, r := range all {
-			had[r.Role] = had[r.Role] || strings.EqualFold(r.Organisation, c.To)
+			had[r.Role] = had[r.Role] || c.Office == r.ID
 		}
 	}
 	for _, first := range role.After {
 		if !had[first] {
 			label := x.m.defs.RecipientRole(first).Label.In(x.m.defs.Lang)
-			return &caseforms.Error{Kind: caseforms.Conflict, Msg: "it goes to the " + strings.ToLower(label[:1]) + label[1:] + " first (002:272)", Hint: "caseforms send " + string(x.m.doc.Ref) + " --to " + first}
+			return &caseforms.Error{Kind: caseforms.Conflict, Msg: "it goes to the " + strings.ToLower(label[:1]) + label[1:] + " first (002:272), and has not left for there yet", Hint: "caseforms send " + string(x.m.doc.Ref) + " --to " + first + ", and look what became of it: caseforms outbox"}
 		}
 	}
 	for _, u := range x.m.runs {
@@ -373,17 +387,12 @@ func (x *sending) before(ctx context.Context, role *caseforms.RecipientRole) err
 // one makes what goes to one destination.
 func (x *sending) one(ctx context.Context, d *destination) (*store.NewSend, *Outgoing, error) {
 	m, s := x.m, x.s
-	form, err := m.defs.Form(m.doc.Form)
-	if err != nil {
-		return nil, nil, err
-	}
 	p := d.posting
 	p.Again, p.Attach = strings.TrimSpace(s.Again), s.Attach
 	if !p.Listed {
 		p.Confirmed = strings.TrimSpace(s.Confirm)
 	}
-	n := &store.NewSend{Send: store.Send{Ref: m.doc.Ref, Version: x.v.Number, Case: m.c.ID, Form: m.doc.Form, Recipient: d.recipient, By: x.a.ID,
-		Urgent: m.record != nil && m.defs.Urgent(form, m.record)}}
+	n := &store.NewSend{Send: store.Send{Ref: m.doc.Ref, Version: x.v.Number, Case: m.c.ID, Form: m.doc.Form, Recipient: d.recipient, Office: x.k.officeOf(d.recipient, p.Address), By: x.a.ID, Urgent: x.urgent}}
 	if s.Chase {
 		n.Kind, p.HandOff = caseforms.MailChase, s.HandOff
 	}
@@ -422,6 +431,12 @@ func (x *sending) history(ctx context.Context, n *store.NewSend, p *posting) (ti
 			return 0, nil, err
 		}
 		gone := e.State == store.SendQueued && item != nil && item.State != store.Dead
+		if e.Version < n.Version && n.Kind != caseforms.MailChase && (e.State == store.SendHeld || gone && item.State == store.Ready) {
+			if err := x.replace(e, before); err != nil {
+				return 0, nil, err
+			}
+			continue
+		}
 		if gone && e.MessageID != "" {
 			follows = append(follows, e.MessageID)
 		}
@@ -436,6 +451,19 @@ func (x *sending) history(ctx context.Context, n *store.NewSend, p *posting) (ti
 		}
 	}
 	return times, follows, nil
+}
+
+// replace withdraws what was to go to the same office as an earlier issue: the older one must not arrive after the newer.
+func (x *sending) replace(e *store.Send, p *posting) error {
+	old := store.NewSend{Send: *e}
+	old.State, p.Why, p.Do, p.Attach = store.SendWithdrawn, fmt.Sprintf("issue %d goes in its place", x.v.Number), "", nil
+	var err error
+	if old.Content, err = json.Marshal(p); err != nil {
+		return err
+	}
+	old.Entry = store.Entry{What: "send replaced by a later issue", Actor: x.a.ID, Case: e.Case, Ref: e.Ref, Version: e.Version, Detail: map[string]string{"to": p.Organisation}}
+	x.replaced = append(x.replaced, old)
+	return nil
 }
 
 // mismatch warns when the form names another address than the one it goes to.
@@ -468,12 +496,15 @@ func (x *sending) compose(ctx context.Context, n *store.NewSend, p *posting, tim
 	for _, f := range attach {
 		sizes = append(sizes, len(f.Data))
 	}
-	q, err := k.question(ctx, p, n.Recipient, n.Urgent, mail.EncodedSize(sizes...))
+	q, moved, err := k.question(ctx, p, n.Recipient, n.Urgent, mail.EncodedSize(sizes...))
 	if err != nil {
 		return nil, err
 	}
 	n.Item, n.Message, n.Token, n.MessageID, n.Reason, p.Why, p.Do = nil, "", "", "", "", "", ""
 	d := decide(q, p.Released, mail.Decide)
+	if moved != nil {
+		d = mail.Decision{Held: moved}
+	}
 	if d.Held == nil && d.Allowed.Sealed && len(attach) > 0 {
 		d = mail.Decision{Held: &mail.Held{Reason: mail.ByHand, Why: "only sealed files may go there, and what is attached to the document cannot be sealed here", Do: "hand it over and record that, or send it without what is attached"}}
 	}
@@ -496,7 +527,9 @@ func (x *sending) compose(ctx context.Context, n *store.NewSend, p *posting, tim
 	}
 	if n.Kind == caseforms.MailChase {
 		l.Sent = x.chased(p).Day
-	} else if l.AnswerBy = x.answerBy(); l.AnswerBy.IsZero() {
+	} else if l.AnswerBy, err = x.answerBy(ctx, n.Office, p.Organisation); err != nil {
+		return nil, err
+	} else if l.AnswerBy.IsZero() {
 		l.NoAnswer = true
 	}
 	msg, err := mail.Compose(m.defs, k.post.House, l, rand.Reader)
@@ -508,7 +541,8 @@ func (x *sending) compose(ctx context.Context, n *store.NewSend, p *posting, tim
 		return nil, err
 	}
 	n.State, n.Message, n.Token, n.MessageID = store.SendQueued, id, string(token), msg.MessageID
-	n.Item = &store.NewItem{Kind: itemMail, Payload: payload, Dedupe: fmt.Sprintf("mail|%s|%d|%s|%s|%d", n.Ref, n.Version, n.Kind, strings.ToLower(p.Address), times)}
+	n.Item = &store.NewItem{Kind: itemMail, Payload: payload, Urgent: n.Urgent, Dedupe: fmt.Sprintf("mail|%s|%d|%s|%s|%d", n.Ref, n.Version, n.Kind, n.Office, times)}
+	p.AnswerBy = l.AnswerBy
 	p.Password, p.Relay, p.Subject, p.Files, p.Size = password, d.Allowed.Relay, msg.Subject, msg.Files, len(msg.Raw)
 	return x.told(n, p, msg, l.AnswerBy)
 }
@@ -583,67 +617,77 @@ func newPassword() (string, error) {
 	return b.String(), nil
 }
 
-// answerBy is when an answer will be due if the document goes today; zero when none is asked for.
-func (x *sending) answerBy() caseforms.Date {
-	for _, r := range x.m.defs.Start(caseforms.Happening{Handed: x.m.doc.Form, On: x.k.today()}, x.m.record, x.m.cal) {
-		if r.Duty.Chases {
-			return r.On
+// answerBy is when an answer will be due if the document goes today; zero when none is asked for. An office that has it already is asked for the day that
+// its clock says.
+func (x *sending) answerBy(ctx context.Context, office, name string) (caseforms.Date, error) {
+	joined, err := x.k.joins(ctx, x.m, &HandOver{Ref: x.m.doc.Ref, To: name, Office: office})
+	if err != nil {
+		return caseforms.Date{}, err
+	}
+	today := x.k.today()
+	for _, u := range x.m.runs {
+		if d := x.m.defs.Duties.Rule(u.Rule); joined != 0 && u.HandOff == joined && u.State == store.FollowUpOpen && d != nil && d.Chases && !u.Due.Before(today) {
+			return u.Due, nil
 		}
 	}
-	return caseforms.Date{}
+	for _, r := range x.m.defs.Start(caseforms.Happening{Handed: x.m.doc.Form, On: today}, x.m.record, x.m.cal) {
+		if r.Duty.Chases {
+			return r.On, nil
+		}
+	}
+	return caseforms.Date{}, nil
 }
 
-// refill prints an issued document again from what was kept, and reads its files.
-func (k *Desk) refill(ctx context.Context, d *store.Document, v *store.Version) (*caseforms.Document, []IssuedFile, error) {
+// refill prints an issued document again from what was kept, and reads its files. urgent tells whether it cannot wait.
+func (k *Desk) refill(ctx context.Context, d *store.Document, v *store.Version) (doc *caseforms.Document, files []IssuedFile, urgent bool, err error) {
 	changed := &caseforms.Error{Kind: caseforms.Conflict, Msg: "this program would print the document otherwise than it was issued, so it is not sent by it", Hint: "issue it again: caseforms record … --again " + string(d.Ref)}
 	bundle, err := k.store.Bundle(ctx, v.Definition)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	defs, form, err := unbundle(v.Definition, bundle)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	record, err := k.store.RecordOf(ctx, v)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	if record, err = onlyForms(defs, record); err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	c, _ := defs.Decode(record, form)
 	if c == nil {
-		return nil, nil, changed
+		return nil, nil, false, changed
 	}
 	addressee, err := k.addresseeOf(ctx, v)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	doc, err := defs.Fill(form, c, caseforms.FillOptions{Today: caseforms.DateOf(caseforms.London(v.Issued)), For: addressee, Copy: d.Copy, Ref: string(d.Ref), Issue: v.Number})
+	doc, err = defs.Fill(form, c, caseforms.FillOptions{Today: caseforms.DateOf(caseforms.London(v.Issued)), For: addressee, Copy: d.Copy, Ref: string(d.Ref), Issue: v.Number})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	var answers bytes.Buffer
 	if err := render.JSON(&answers, doc); err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	was, err := k.store.AnswersOf(ctx, v)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	if !bytes.Equal(was, answers.Bytes()) {
-		return nil, nil, changed
+		return nil, nil, false, changed
 	}
-	var files []IssuedFile
 	for i := range v.Files {
 		f := &v.Files[i]
 		data, err := k.store.FileData(ctx, f)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, false, err
 		}
 		files = append(files, IssuedFile{Output: Output{render.Format(f.Format), render.Profile(f.Profile)}, Data: data})
 	}
-	return doc, files, nil
+	return doc, files, defs.Urgent(form, c), nil
 }
 
 // onlyForms is a case record without what it has for forms that the definitions do not know: those that were kept are of one form.
@@ -703,15 +747,25 @@ func (k *Desk) chasing(ctx context.Context, m *matter, s *Send) error {
 		return err
 	}
 	rs, err := k.store.Recipients(ctx)
+	if err != nil {
+		return err
+	}
+	var found []string
 	for _, r := range rs {
-		if r.Active && r.Channel == channelEmail && strings.EqualFold(r.Organisation, c.To) {
-			s.To = []string{r.ID}
+		role := m.defs.RecipientRole(r.Role)
+		may := role != nil && slices.Contains(role.Forms, m.doc.Form)
+		if r.Active && r.Channel == channelEmail && (r.ID == c.Office || c.Office == "" && may && strings.EqualFold(r.Organisation, c.To)) {
+			found = append(found, r.ID)
 		}
 	}
-	if err == nil && len(s.To) == 0 {
-		err = &caseforms.Error{Kind: caseforms.NotFound, Msg: "it was handed over by " + h.Channel + ", and the directory has no e-mail address of that office", Hint: "name it with --to, or telephone and note it: caseforms note " + string(s.Ref) + " TEXT --kind chase"}
+	switch len(found) {
+	case 1:
+		s.To = found
+		return nil
+	case 0:
+		return &caseforms.Error{Kind: caseforms.NotFound, Msg: "it was handed over by " + h.Channel + ", and the directory has no e-mail address of that office", Hint: "name it with --to, or telephone and note it: caseforms note " + string(s.Ref) + " TEXT --kind chase"}
 	}
-	return err
+	return &caseforms.Error{Kind: caseforms.Conflict, Msg: "several offices of the directory have that name", Hint: "name the one that is chased with --to: " + strings.Join(found, ", ")}
 }
 
 // chased is the hand-off that a chase is about.
@@ -747,13 +801,12 @@ func (k *Desk) Release(ctx context.Context, a caseforms.Actor, r Release) (*Outg
 	if n.Version != m.doc.Latest().Number {
 		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: fmt.Sprintf("what is held is issue %d, and there is issue %d by now", n.Version, m.doc.Latest().Number), Hint: "withdraw it (caseforms outbox withdraw) and send the latest"}
 	}
-	v := m.doc.Latest()
-	x := &sending{k: k, a: a, m: m, v: v, s: &Send{Ref: r.Ref, Chase: n.Kind == caseforms.MailChase}}
-	if x.doc, x.files, err = k.refill(ctx, m.doc, v); err != nil {
+	x := &sending{k: k, a: a, m: m, v: m.doc.Latest(), s: &Send{Ref: r.Ref, Chase: n.Kind == caseforms.MailChase}}
+	if err := x.load(ctx); err != nil {
 		return nil, err
 	}
-	if x.earlier, err = k.store.Sends(ctx, r.Ref); err != nil {
-		return nil, err
+	if n.Reason == store.ReasonRestored && strings.TrimSpace(r.Why) == "" {
+		return nil, &caseforms.Error{Kind: caseforms.Held, Msg: "this store was restored from a backup: it may have been released and sent since", Hint: "ask the recipient whether they have it; if they have not, release it and say with --why how that is known"}
 	}
 	times := len(x.earlier)
 	next := &store.NewSend{Send: *n}
@@ -772,12 +825,19 @@ func (k *Desk) Release(ctx context.Context, a caseforms.Actor, r Release) (*Outg
 		if r.Why = strings.TrimSpace(r.Why); r.Why == "" {
 			return nil, needsReason("letting go what policy does not allow")
 		}
+		policies, err := k.policies(ctx)
+		if err != nil {
+			return nil, err
+		}
+		there := mail.Channel("")
+		if policy := mail.PolicyFor(policies, mail.Address(p.Address)); policy != nil {
+			there = policy.Channel
+		}
+		if there != "" && r.Means != "" && r.Means != there && r.Means != mail.Password {
+			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the policy for this address says " + string(there), Hint: "it goes by that, or as a file sealed with a password; another policy is for an admin to set"}
+		}
 		if r.Means == "" {
-			policies, err := k.policies(ctx)
-			if err != nil {
-				return nil, err
-			}
-			if r.Means = mail.MeansFor(policies, mail.Address(p.Address)); r.Means == "" {
+			if r.Means = there; r.Means == "" {
 				return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no policy for this address, so somebody has to say how it goes", Hint: "--means tls (a relay that forces TLS), cjsm or password (a sealed file, the password by telephone)"}
 			}
 		}
@@ -799,8 +859,47 @@ func (k *Desk) Release(ctx context.Context, a caseforms.Actor, r Release) (*Outg
 	return o, again(k.store.ChangeSend(ctx, *next, store.Follow{}))
 }
 
+// Withdraw takes back what is held or has not been taken up yet: it does not go, and somebody has said why.
+func (k *Desk) Withdraw(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, to, why string) error {
+	if why = strings.TrimSpace(why); why == "" {
+		return needsReason("withdrawing what was to be sent")
+	}
+	return retried(func() error {
+		m, err := k.matter(ctx, a, ref, "withdraw what was to be sent of this document")
+		if err != nil {
+			return err
+		}
+		n, p, err := k.stillHere(ctx, ref, to)
+		if err != nil {
+			return err
+		}
+		next := store.NewSend{Send: *n}
+		next.State, p.Why, p.Do, p.Attach = store.SendWithdrawn, why, "", nil
+		if next.Content, err = json.Marshal(p); err != nil {
+			return err
+		}
+		next.Entry = store.Entry{What: "send withdrawn", Actor: a.ID, Case: n.Case, Ref: ref, Version: n.Version, Detail: map[string]string{"held": n.Reason, "why": why, "to": p.Organisation}}
+		f := store.Follow{}
+		k.reached(m, ref, n.Office, "withdrawn", k.today(), &f)
+		return k.store.Withdraw(ctx, next, f)
+	})
+}
+
+// stillHere finds the send that is meant among those that are held or have not been taken up.
+func (k *Desk) stillHere(ctx context.Context, ref caseforms.Ref, to string) (*store.Send, *posting, error) {
+	return k.sendOf(ctx, ref, to, "nothing of "+string(ref)+" is held or waits to be sent", func(n *store.Send) (bool, error) {
+		it, err := k.itemOf(ctx, n)
+		return n.State == store.SendHeld || n.State == store.SendQueued && it != nil && it.State == store.Ready, err
+	})
+}
+
 // heldOf finds the held send that is meant.
 func (k *Desk) heldOf(ctx context.Context, ref caseforms.Ref, to string) (*store.Send, *posting, error) {
+	return k.sendOf(ctx, ref, to, "nothing of "+string(ref)+" is held", func(n *store.Send) (bool, error) { return n.State == store.SendHeld, nil })
+}
+
+// sendOf finds the one send of a document that is meant.
+func (k *Desk) sendOf(ctx context.Context, ref caseforms.Ref, to, none string, which func(*store.Send) (bool, error)) (*store.Send, *posting, error) {
 	sends, err := k.store.Sends(ctx, ref)
 	if err != nil {
 		return nil, nil, err
@@ -810,7 +909,9 @@ func (k *Desk) heldOf(ctx context.Context, ref caseforms.Ref, to string) (*store
 	var names []string
 	for i := range sends {
 		n := &sends[i]
-		if n.State != store.SendHeld {
+		if ok, err := which(n); err != nil {
+			return nil, nil, err
+		} else if !ok {
 			continue
 		}
 		p, err := k.posting(ctx, n)
@@ -818,37 +919,16 @@ func (k *Desk) heldOf(ctx context.Context, ref caseforms.Ref, to string) (*store
 			return nil, nil, err
 		}
 		if to == "" || n.Recipient == to || strings.EqualFold(p.Organisation, to) || strings.EqualFold(p.Address, to) || p.Role == to {
-			found, ps, names = append(found, n), append(ps, p), append(names, p.Organisation)
+			found, ps, names = append(found, n), append(ps, p), append(names, p.Organisation+" <"+p.Address+">")
 		}
 	}
 	switch len(found) {
 	case 0:
-		return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "nothing of " + string(ref) + " is held", Hint: "caseforms outbox lists what is"}
+		return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: none, Hint: "caseforms outbox lists what is there"}
 	case 1:
 		return found[0], ps[0], nil
 	}
-	return nil, nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "several are held: " + strings.Join(names, ", "), Hint: "say which with --to"}
-}
-
-// Withdraw takes back what is held: it does not go, and somebody has said why.
-func (k *Desk) Withdraw(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, to, why string) error {
-	if _, err := k.matter(ctx, a, ref, "withdraw what is held of this document"); err != nil {
-		return err
-	}
-	if why = strings.TrimSpace(why); why == "" {
-		return needsReason("withdrawing what is held")
-	}
-	n, p, err := k.heldOf(ctx, ref, to)
-	if err != nil {
-		return err
-	}
-	next := store.NewSend{Send: *n}
-	next.State, p.Why, p.Do, p.Attach = store.SendWithdrawn, why, "", nil
-	if next.Content, err = json.Marshal(p); err != nil {
-		return err
-	}
-	next.Entry = store.Entry{What: "held send withdrawn", Actor: a.ID, Case: n.Case, Ref: ref, Version: n.Version, Detail: map[string]string{"held": n.Reason, "why": why, "to": p.Organisation}}
-	return again(k.store.ChangeSend(ctx, next, store.Follow{}))
+	return nil, nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "several are meant: " + strings.Join(names, ", "), Hint: "say which with --to, by its address"}
 }
 
 // holdItem holds what policy does not allow any more.
@@ -871,20 +951,12 @@ func (k *Desk) holdItem(ctx context.Context, it *store.Item, h *mail.Held) error
 		return err
 	}
 	next.Entry = store.Entry{What: "held before sending", Actor: caseforms.Scheduler().ID, Case: n.Case, Ref: n.Ref, Version: n.Version, Detail: map[string]string{"held": next.Reason, "to": p.Organisation}}
-	return retried(func() error {
-		m, err := k.known(ctx, n.Ref)
-		if err != nil {
-			return err
-		}
-		f := store.Follow{}
-		k.happened(m, undelivered(n.Urgent, p.Organisation, k.today()), n.Ref, &f)
-		_, err = k.store.HoldSend(ctx, it, next, f)
-		return err
-	})
+	_, err = k.store.HoldSend(ctx, it, next)
+	return err
 }
 
-// ending is what the end of an item does to follow-ups: what arrived is handed over, or chased; what did not, or may not have, has to be seen to.
-func (k *Desk) ending(ctx context.Context, it *store.Item, arrived bool, at time.Time) (*store.Follow, error) {
+// arrival is what it does to follow-ups that an item arrived: the document is handed over, or its agency chased; nil when it is no send.
+func (k *Desk) arrival(ctx context.Context, it *store.Item) (*store.Follow, error) {
 	n, err := k.store.FindSend(ctx, store.ByItem, it.ID)
 	if err != nil || n == nil {
 		return nil, err
@@ -897,34 +969,36 @@ func (k *Desk) ending(ctx context.Context, it *store.Item, arrived bool, at time
 	if err != nil {
 		return nil, err
 	}
+	at := it.Left // also when it becomes known much later
+	if at.IsZero() {
+		at = it.Changed
+	}
 	f := &store.Follow{}
 	day := caseforms.DateOf(caseforms.London(at))
-	switch {
-	case !arrived:
-		k.happened(m, undelivered(n.Urgent, p.Organisation, k.today()), n.Ref, f)
-	case n.Kind == caseforms.MailChase:
-		note := &Note{Ref: n.Ref, Kind: noteChase}
-		number := int64(0)
-		for _, h := range m.hands {
-			if h.Ref == n.Ref {
-				if number++; h.ID == p.HandOff {
-					note.HandOff = number
-				}
-			}
-		}
-		k.happened(m, caseforms.Happening{Noted: noteChase, On: day}, n.Ref, f)
-		var e *caseforms.Error
-		if err := k.special(ctx, caseforms.Scheduler(), m, note, day, f); err != nil && !errors.As(err, &e) { // it may have been answered meanwhile
-			return nil, err
-		}
-	default:
+	if n.Kind != caseforms.MailChase {
 		v := m.doc.Latest()
 		if i := n.Version - 1; i >= 0 && i < len(m.doc.Versions) {
 			v = &m.doc.Versions[i]
 		}
-		*f, err = k.handing(ctx, m, &HandOver{Ref: n.Ref, Channel: ByEmail, To: p.Organisation, With: p.Address, At: at}, v, n.By, caseforms.Scheduler().ID)
+		*f, err = k.handing(ctx, m, &HandOver{Ref: n.Ref, Channel: ByEmail, To: p.Organisation, Office: n.Office, With: p.Address, At: at}, v, n.Urgent, n.By, caseforms.Scheduler().ID)
+		return f, err
 	}
-	return f, err
+	note := &Note{Ref: n.Ref, Kind: noteChase}
+	number := int64(0)
+	for _, h := range m.hands {
+		if h.Ref == n.Ref {
+			if number++; h.ID == p.HandOff {
+				note.HandOff = number
+			}
+		}
+	}
+	k.happened(m, caseforms.Happening{Noted: noteChase, On: day}, n.Ref, f)
+	k.reached(m, n.Ref, n.Office, "chased", day, f)
+	var e *caseforms.Error
+	if err := k.special(ctx, caseforms.Scheduler(), m, note, day, f); err != nil && !errors.As(err, &e) { // it may have been answered meanwhile
+		return nil, err
+	}
+	return f, nil
 }
 
 // itemOf is the outbox item of a send; nil when it has none.
@@ -974,6 +1048,8 @@ func outgoing(n *store.Send, p *posting, it *store.Item, h *store.HandOff, now t
 			o.Standing, o.At = Replied, h.At
 		case n.Reported == string(mail.ActionFailed):
 			o.Standing, o.Do = Failed, ring+": a server reported that it did not arrive. Send it again or hand it over; record what was done"
+		case n.Reported == store.ReportedPerhaps:
+			o.Standing, o.Do = Delayed, "a message may say that it did not arrive: read it (caseforms inbox), and if in doubt "+ring
 		case n.Reported == string(mail.ActionDelayed):
 			o.Standing, o.Do = Delayed, "a server goes on trying; if it is urgent, "+ring
 		case n.Reported == string(mail.ActionDelivered):
@@ -1001,6 +1077,10 @@ func (k *Desk) outgoings(ctx context.Context, sends []store.Send) (out []Outgoin
 	for i := range sends {
 		n := &sends[i]
 		p, err := k.posting(ctx, n)
+		var gone *caseforms.Error
+		if errors.As(err, &gone) && gone.Kind == caseforms.NotFound {
+			continue // its document was erased
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -1015,7 +1095,7 @@ func (k *Desk) outgoings(ctx context.Context, sends []store.Send) (out []Outgoin
 				return nil, err
 			}
 			if j := slices.IndexFunc(hs, func(h store.HandOff) bool { return h.ID == n.HandOff }); j >= 0 {
-				of = &hs[j]
+				of = root(hs, &hs[j])
 			}
 		}
 		out = append(out, outgoing(n, p, it, of, k.store.Now()))

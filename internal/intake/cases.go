@@ -177,6 +177,11 @@ func (c *Cases) workbook(ctx context.Context, name, dir string) error {
 		return err
 	}
 	defer w.close()
+	if said, ours := strings.CutPrefix(w.said, keyMark); ours {
+		if id, _, _ := strings.Cut(said, ":"); id != c.form.ID {
+			return c.otherForm(id)
+		}
+	}
 	if w.from1904 {
 		c.note("the workbook counts its dates from 1904; they are read so", "")
 	}
@@ -282,8 +287,7 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 		}
 		said := strings.SplitN(strings.TrimPrefix(r.cells[0].text, keyMark), ":", 3)
 		if len(said) < 2 || said[0] != c.form.ID {
-			return false, &caseforms.Error{Kind: caseforms.Invalid, Msg: "this workbook was made for the form " + strconv.Quote(clipped(said[0])) + ", not for " + c.form.ID,
-				Hint: "name that form, or copy the rows into a workbook made by caseforms template " + c.form.ID}
+			return false, c.otherForm(said[0])
 		}
 		if said[1] != c.form.Version && len(c.sheets) == 0 {
 			c.note("the workbook was made for version "+clipped(said[1])+" of the form; it is read for version "+c.form.Version, "a new one is made by caseforms template "+c.form.ID)
@@ -337,6 +341,11 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 	}
 	c.begin(s, head, best+1)
 	return true, nil
+}
+
+func (c *Cases) otherForm(id string) error {
+	return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this workbook was made for the form " + strconv.Quote(clipped(id)) + ", not for " + c.form.ID,
+		Hint: "name that form, or copy the rows into a workbook made by caseforms template " + c.form.ID}
 }
 
 // called tells whether a sheet has the name of a list. A spreadsheet lets a name have 31 letters.
@@ -414,12 +423,11 @@ func (c *Cases) find(t *caseforms.CaseTable, head string) (fact *caseforms.CaseC
 			}
 		}
 	}
-	switch len(byName) {
-	case 1:
+	if len(byName) == 1 {
 		return byName[0], "", 0, nil
-	default:
+	}
+	if len(byName) > 1 {
 		return nil, "", 0, errSeveral
-	case 0:
 	}
 	if t.List == "" {
 		if name, n, rest, ok := numbered(head); ok {

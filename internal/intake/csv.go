@@ -22,7 +22,6 @@ const maxField = 1 << 20 // bytes of one cell of a text file
 type textFacts struct {
 	windows1252 bool
 	utf16       bool
-	separator   byte
 	stray       []int // lines with a quotation mark where none can be
 }
 

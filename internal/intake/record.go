@@ -71,7 +71,7 @@ func (c *Cases) Read(r *Row) (*Record, error) {
 	if c.Format == "jsonl" {
 		return &Record{JSON: []byte(r.row.cells[0].text)}, nil
 	}
-	rec := &Record{items: map[string][]*row{}, first: map[string]int{}}
+	rec := &Record{items: map[string][]*row{}, first: map[string]int{}, cells: make([]taken, 0, len(r.row.cells)+32)}
 	main := c.sheets[0]
 	if r.row.wide {
 		rec.Problems = append(rec.Problems, caseforms.Problem{Severity: caseforms.Blocking, Msg: "has more cells than there are headings",

@@ -40,7 +40,7 @@ type workbook struct {
 	from1904 bool
 	styles   []cellStyle
 	texts    *sharedTexts
-	form     string // "pp1 2026-11", when the workbook's properties say that it is a form of ours
+	said     string // what its properties say it is, as the row of keys does
 }
 
 type sheetPart struct {
@@ -111,6 +111,14 @@ func openWorkbook(name, dir string) (_ *workbook, err error) {
 		return nil, errNoSheet
 	}
 	if err := w.readStyles(); err != nil {
+		return nil, err
+	}
+	if err := w.each("docProps/core.xml", func(x *xmlScanner) error {
+		if string(x.name) == "identifier" && x.closing {
+			w.said = string(x.text)
+		}
+		return nil
+	}); err != nil {
 		return nil, err
 	}
 	w.texts, err = w.readTexts(dir)

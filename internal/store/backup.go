@@ -344,6 +344,9 @@ func (s *Store) doubt(ctx context.Context) error {
 		for i := 0; i < len(open) && err == nil; i++ {
 			err = t.append(open[i].entry("send uncertain", caseforms.Scheduler().ID, withSaid(nil, said)))
 		}
+		if err == nil { // what was held may have been released and sent since
+			err = t.exec(`UPDATE sends SET reason = $1, trouble = '', changes = changes + 1 WHERE state = 'held'`, ReasonRestored)
+		}
 		return err
 	})
 }

@@ -123,6 +123,7 @@ type Issue struct {
 
 	Send   []NewItem
 	Sends  []NewSend // by e-mail
+	Gone   []NewSend // what those replace
 	Follow Follow    // the follow-ups that start, change or end with it
 	Draft  *Draft    // the draft it was made from, which goes
 	Entry  Entry     // its Detail gets what was issued beside what the caller put there
@@ -172,6 +173,10 @@ func (s *Store) issue(ctx context.Context, i Issue) error {
 		return err
 	}
 	sends, err := s.sealSends(i.Sends)
+	if err != nil {
+		return err
+	}
+	gone, err := s.sealSends(i.Gone)
 	if err != nil {
 		return err
 	}
@@ -248,10 +253,8 @@ func (s *Store) issue(ctx context.Context, i Issue) error {
 				return ErrTaken // what was to be sent with this document is another's already
 			}
 		}
-		for n := range sends {
-			if err := t.putSend(&sends[n]); err != nil {
-				return err
-			}
+		if err := t.putSends(sends, gone); err != nil {
+			return err
 		}
 		return t.follow(&i.Follow, nil)
 	})

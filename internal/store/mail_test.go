@@ -22,7 +22,7 @@ func contentProblems(t *testing.T, s *Store) string {
 func taking(i Issue, raw string) TakeIn {
 	sum := hexSum([]byte(raw))
 	return TakeIn{
-		Received: Received{Case: i.Case, Ref: i.Ref, Class: "reply", Mailbox: "m", Came: time.UnixMilli(5000), State: ReceivedNew}, Raw: []byte(raw), Content: []byte("{}"), Words: []byte(raw),
+		Received: Received{Case: i.Case, Ref: i.Ref, Class: "reply", Mailbox: "m", Came: time.UnixMilli(5000), State: ReceivedNew, Send: 5}, Raw: []byte(raw), Content: []byte("{}"), Words: []byte(raw),
 		Place: Place{1, 7}, Entry: &Entry{What: MailCame + ": reply", Actor: "scheduler", Case: i.Case, Ref: i.Ref, Detail: map[string]string{"mail": sum}},
 	}
 }
@@ -53,11 +53,11 @@ func TestTakeIn(t *testing.T) {
 	if p, _ := s.PlaceOf(ctx, "m"); p != (Place{2, 1}) {
 		t.Errorf("the place is %v in the new mailbox", p)
 	}
-	same, twin, err := s.Already(ctx, "m", []byte("one"), []byte("one"))
+	same, twin, err := s.Already(ctx, "m", []byte("one"), []byte("one"), 5)
 	if err != nil || !same || twin {
 		t.Errorf("same %v, twin %v, %v", same, twin, err)
 	}
-	if same, twin, err = s.Already(ctx, "m", []byte("one with other trace fields"), []byte("one")); err != nil || same || !twin {
+	if same, twin, err = s.Already(ctx, "m", []byte("one with other trace fields"), []byte("one"), 5); err != nil || same || !twin {
 		t.Errorf("same %v, twin %v, %v", same, twin, err)
 	}
 	r, err := s.ReceivedMail(ctx, id)
@@ -99,8 +99,8 @@ func TestReceivedIsFiledAndErased(t *testing.T) {
 	must(t, err)
 	old := *r
 	r.Case, r.Ref = i.Case, i.Ref
-	must(t, s.FileReceived(ctx, *r, Follow{}, Entry{What: "filed", Actor: "u-1", Case: i.Case, Ref: i.Ref}))
-	if err := s.FileReceived(ctx, old, Follow{}, Entry{What: "filed", Actor: "u-1"}); !errors.Is(err, ErrChanged) {
+	must(t, s.Follow(ctx, Follow{Message: r, Entries: []Entry{{What: "filed", Actor: "u-1", Case: i.Case, Ref: i.Ref}}}))
+	if err := s.Follow(ctx, Follow{Message: &old}); !errors.Is(err, ErrChanged) {
 		t.Errorf("it was filed twice at once: %v", err)
 	}
 	if err := s.DropReceived(ctx, *r, Entry{What: "thrown away", Actor: "u-1"}); !errors.Is(err, ErrChanged) {
@@ -124,7 +124,7 @@ func TestReceivedIsFiledAndErased(t *testing.T) {
 	}
 	must(t, s.Erase(ctx, i.Case, Entry{Acts: []Act{Erasure}, Actor: "u-1"}))
 	gone(id)
-	if same, _, err := s.Already(ctx, "m", []byte("stray"), nil); err != nil || !same {
+	if same, _, err := s.Already(ctx, "m", []byte("stray"), nil, 0); err != nil || !same {
 		t.Errorf("what was erased would be taken in again: %v", err)
 	}
 	late := taking(i, "late")
@@ -150,9 +150,12 @@ func TestSends(t *testing.T) {
 		}
 		return n
 	}
-	must(t, s.PutSends(ctx, []NewSend{send(""), send("a")}, Follow{}))
-	if err := s.PutSends(ctx, []NewSend{send("b"), send("a")}, Follow{}); !errors.Is(err, ErrTaken) {
+	must(t, s.PutSends(ctx, []NewSend{send(""), send("a")}, nil))
+	if err := s.PutSends(ctx, []NewSend{send("b"), send("a")}, nil); !errors.Is(err, ErrTaken) {
 		t.Errorf("the same was queued twice: %v", err)
+	}
+	if err := s.PutSends(ctx, []NewSend{send("")}, nil); !errors.Is(err, ErrTaken) {
+		t.Errorf("the same is held twice: %v", err)
 	}
 	if n, err := s.FindSend(ctx, ByToken, "t-b"); err != nil || n != nil {
 		t.Errorf("half of an act is there: %v, %v", n, err)

@@ -27,6 +27,7 @@ type NewItem struct {
 	Dedupe  string
 	Payload []byte
 	At      time.Time // not before; zero is at once
+	Urgent  bool      // it leaves before others
 }
 
 // Item is something that is being delivered, or was.
@@ -43,6 +44,7 @@ type Item struct {
 	Said    string // what the other side said last
 	Created time.Time
 	Changed time.Time
+	Left    time.Time // when it was about to leave; zero while it was not
 
 	payload int64
 	token   int64
@@ -72,9 +74,9 @@ func (t *tx) enqueue(it sealedItem, ref caseforms.Ref, version int, of caseforms
 	if !it.At.IsZero() {
 		at = it.At.UnixMilli()
 	}
-	n, err := t.changed(`INSERT INTO outbox (id, ref, version, case_id, kind, dedupe, payload, state, run_at, created_at, changed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $1, 'ready', $7, $8, $8) ON CONFLICT (dedupe) DO NOTHING`,
-		it.object.id, string(ref), version, string(of), it.Kind, it.Dedupe, at, now)
+	n, err := t.changed(`INSERT INTO outbox (id, ref, version, case_id, kind, dedupe, payload, state, run_at, created_at, changed_at, urgent)
+		VALUES ($1, $2, $3, $4, $5, $6, $1, 'ready', $7, $8, $8, $9) ON CONFLICT (dedupe) DO NOTHING`,
+		it.object.id, string(ref), version, string(of), it.Kind, it.Dedupe, at, now, number(it.Urgent))
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -103,13 +105,13 @@ func (s *Store) enqueueOnce(ctx context.Context, ref caseforms.Ref, version int,
 	})
 }
 
-const itemColumns = `id, ref, version, case_id, kind, dedupe, state, attempt, run_at, said, created_at, changed_at, payload, lease_token`
+const itemColumns = `id, ref, version, case_id, kind, dedupe, state, attempt, run_at, said, created_at, changed_at, left_at, payload, lease_token`
 
 func scanItem(scan func(...any) error) (Item, error) {
 	var it Item
-	var at, created, changed int64
-	err := scan(&it.ID, &it.Ref, &it.Version, &it.Case, &it.Kind, &it.Dedupe, &it.State, &it.Attempt, &at, &it.Said, &created, &changed, &it.payload, &it.token)
-	it.At, it.Created, it.Changed = fromMilli(at), fromMilli(created), fromMilli(changed)
+	var at, created, changed, left int64
+	err := scan(&it.ID, &it.Ref, &it.Version, &it.Case, &it.Kind, &it.Dedupe, &it.State, &it.Attempt, &at, &it.Said, &created, &changed, &left, &it.payload, &it.token)
+	it.At, it.Created, it.Changed, it.Left = fromMilli(at), fromMilli(created), fromMilli(changed), fromMilli(left)
 	return it, err
 }
 
@@ -140,7 +142,7 @@ func (s *Store) Claim(ctx context.Context, most int, lease time.Duration) (out [
 			}
 		}
 		return t.rows(`UPDATE outbox SET state = 'leased', attempt = attempt + 1, lease_until = $1, lease_token = $2, changed_at = $3
-			WHERE id IN (SELECT id FROM outbox WHERE run_at <= $3 AND state IN ('ready', 'leased') AND (state = 'ready' OR lease_until < $3) ORDER BY run_at, id LIMIT $4)
+			WHERE id IN (SELECT id FROM outbox WHERE run_at <= $3 AND state IN ('ready', 'leased') AND (state = 'ready' OR lease_until < $3) ORDER BY urgent DESC, run_at, id LIMIT $4)
 			RETURNING `+itemColumns,
 			[]any{now + lease.Milliseconds(), token, now, most}, func(scan func(...any) error) error {
 				it, err := scanItem(scan)
@@ -216,7 +218,10 @@ func (t *tx) arrived(it *Item, f *Follow, content *object) error {
 // Begin marks a leased item as leaving. From then on only its outcome ends it, and if that never comes it is uncertain. It is called at
 // the last moment before it could arrive, so that everything that fails before is simply tried again.
 func (s *Store) Begin(ctx context.Context, it *Item) (bool, error) {
-	return s.move(ctx, it, Leased, InFlight, time.Time{}, it.Said, nil)
+	return s.move(ctx, it, Leased, InFlight, time.Time{}, it.Said, func(t *tx) error {
+		it.Left = t.at
+		return t.exec(`UPDATE outbox SET left_at = $1 WHERE id = $2`, t.at.UnixMilli(), it.ID)
+	})
 }
 
 // Delivered records that the other side took an item, what it said, and what that does to follow-ups.

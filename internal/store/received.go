@@ -72,14 +72,14 @@ type Settling struct {
 	Follow  *Follow // with the hand-off that it then is
 }
 
-// Already tells whether a message was taken in before: by its bytes, or by who wrote what in it. id is the earlier one.
-func (s *Store) Already(ctx context.Context, mailbox string, raw, words []byte) (same, twin bool, err error) {
+// Already tells whether a message was taken in before: by its bytes, or by who wrote what in it about the same send.
+func (s *Store) Already(ctx context.Context, mailbox string, raw, words []byte, send int64) (same, twin bool, err error) {
 	var id int64
 	sum := sha256.Sum256(raw)
-	if same, err = s.one(ctx, `SELECT id FROM received WHERE mailbox = $1 AND sum = $2`, []any{mailbox, sum[:]}, &id); err != nil || same || len(words) == 0 {
+	if same, err = s.one(ctx, `SELECT id FROM received WHERE mailbox = $1 AND sum = $2`, []any{mailbox, sum[:]}, &id); err != nil || same || len(words) == 0 || send == 0 {
 		return same, false, err
 	}
-	twin, err = s.one(ctx, `SELECT id FROM received WHERE words = $1 LIMIT 1`, []any{words}, &id)
+	twin, err = s.one(ctx, `SELECT id FROM received WHERE words = $1 AND send = $2 LIMIT 1`, []any{words, send}, &id)
 	return false, twin, err
 }
 
@@ -183,30 +183,20 @@ func (s *Store) PlaceOf(ctx context.Context, mailbox string) (p Place, err error
 	return p, err
 }
 
-// FileReceived says what a message belongs to, or what was done with it. ErrChanged when it is another by now.
-func (s *Store) FileReceived(ctx context.Context, r Received, f Follow, e Entry) error {
-	return s.act(ctx, func(t *tx) error {
-		if r.Case != "" {
-			if err := t.unerased(r.Case); err != nil {
-				return err
-			}
-		}
-		n, err := t.changed(`UPDATE received SET case_id = $1, ref = $2, send = $3, matched_by = $4, sure = $5, verified = $6, state = $7, outcome = $8, changes = changes + 1 WHERE id = $9 AND changes = $10`,
-			nullable(string(r.Case)), string(r.Ref), r.Send, r.MatchedBy, r.Sure, number(r.Verified), string(r.State), r.Outcome, r.ID, r.changes)
-		if err == nil && n == 0 {
-			err = ErrChanged
-		}
-		if err != nil {
-			return err
-		}
-		if err := t.exec(`UPDATE objects SET case_id = $1 WHERE id IN ($2, $3)`, nullable(string(r.Case)), r.ID, r.content); err != nil {
-			return err
-		}
-		if err := t.follow(&f, nil); err != nil {
-			return err
-		}
-		return t.append(e)
-	})
+// fileReceived makes a message what it is to be: what it belongs to, what was done with it. ErrChanged when it is another by now.
+func (t *tx) fileReceived(r *Received) error {
+	if err := t.unerased(r.Case); err != nil {
+		return err
+	}
+	n, err := t.changed(`UPDATE received SET case_id = $1, ref = $2, send = $3, matched_by = $4, sure = $5, verified = $6, state = $7, outcome = $8, changes = changes + 1 WHERE id = $9 AND changes = $10`,
+		nullable(string(r.Case)), string(r.Ref), r.Send, r.MatchedBy, r.Sure, number(r.Verified), string(r.State), r.Outcome, r.ID, r.changes)
+	if err == nil && n == 0 {
+		err = ErrChanged
+	}
+	if err != nil {
+		return err
+	}
+	return t.exec(`UPDATE objects SET case_id = $1 WHERE id IN ($2, $3)`, nullable(string(r.Case)), r.ID, r.content)
 }
 
 // DropReceived destroys a message that belongs to nothing; that it came stays known, so that it is not taken in again.
@@ -253,9 +243,14 @@ func (s *Store) ReceivedOf(ctx context.Context, of any) ([]Received, error) {
 	return nil, nil
 }
 
-// NewReceived are those that a person has still to look at, oldest first, at most a thousand.
-func (s *Store) NewReceived(ctx context.Context) ([]Received, error) {
-	return s.received(ctx, `state = 'new' AND id IN (SELECT id FROM received WHERE state = 'new' ORDER BY id LIMIT 1000)`)
+// NewReceived are those that a person has still to look at, at most so many: what belongs to a document before the rest, oldest first. all is how
+// many there are.
+func (s *Store) NewReceived(ctx context.Context, most int) (out []Received, all int, err error) {
+	if _, err = s.one(ctx, `SELECT count(*) FROM received WHERE state = 'new'`, nil, &all); err != nil {
+		return nil, 0, err
+	}
+	out, err = s.received(ctx, `id IN (SELECT id FROM received WHERE state = 'new' ORDER BY case_id IS NULL, id LIMIT $1)`, most)
+	return out, all, err
 }
 
 // ReceivedMail reads one by its number.

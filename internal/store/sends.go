@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"caseforms"
@@ -16,6 +17,7 @@ type Send struct {
 	Form      string
 	Kind      string // "" for a document; chase, correction
 	Recipient string // its id in the directory; "" when it is not there
+	Office    string // tells offices apart: the id, or a keyed hash of the address
 	State     SendState
 	Reason    string // of one that is held: why, in a word
 	Urgent    bool
@@ -26,6 +28,7 @@ type Send struct {
 	HandOff   int64 // 0 until the relay has taken it
 	Reported  string
 	Report    time.Time // when that was reported
+	Trouble   Trouble   // the last one that was made somebody's duty
 	By        string
 	Created   time.Time
 	Changed   time.Time
@@ -33,6 +36,9 @@ type Send struct {
 	content int64
 	changes int
 }
+
+// ReasonRestored is the reason of what was held when the backup was made that was restored: nobody knows whether it was released since.
+const ReasonRestored = "restored"
 
 // SendState says whether a send is on its way. What became of it then, its item of the outbox tells.
 type SendState string
@@ -42,6 +48,21 @@ const (
 	SendQueued    SendState = "queued" // it has an item of the outbox
 	SendWithdrawn SendState = "withdrawn"
 )
+
+// Trouble is why a send has to be seen to.
+type Trouble string
+
+const (
+	TroubleHeld      Trouble = "held"
+	TroubleUncertain Trouble = "uncertain"
+	TroubleFailed    Trouble = "failed"   // refused, or given up
+	TroubleReported  Trouble = "reported" // a server says that it did not arrive
+	TroublePerhaps   Trouble = "perhaps"  // a message may say so
+	TroubleWaiting   Trouble = "waiting"  // it has been in the outbox for too long
+)
+
+// ReportedPerhaps is what is reported of a send when a message may say that it did not arrive.
+const ReportedPerhaps = "perhaps"
 
 // NewSend is a send as it is put in: with what is known of it beside its columns, and with the item of the outbox unless it is held.
 type NewSend struct {
@@ -87,9 +108,13 @@ func (t *tx) putSend(n *sealedSend) error {
 	if err := t.put(n.content, n.Case); err != nil {
 		return err
 	}
-	if err := t.exec(`INSERT INTO sends (id, ref, version, case_id, form, kind, recipient, state, reason, urgent, message, token, message_id, item, handoff, content, by_user, created_at, changed_at, changes)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, $1, $15, $16, $16, 1)`,
-		n.ID, string(n.Ref), n.Version, string(n.Case), n.Form, n.Kind, n.Recipient, string(n.State), n.Reason, number(n.Urgent), n.Message, n.Token, n.MessageID, item, n.By, t.at.UnixMilli()); err != nil {
+	put, err := t.changed(`INSERT INTO sends (id, ref, version, case_id, form, kind, recipient, office, state, reason, urgent, message, token, message_id, item, handoff, content, by_user, created_at, changed_at, changes)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $1, $16, $17, $17, 1) ON CONFLICT DO NOTHING`,
+		n.ID, string(n.Ref), n.Version, string(n.Case), n.Form, n.Kind, n.Recipient, n.Office, string(n.State), n.Reason, number(n.Urgent), n.Message, n.Token, n.MessageID, item, n.By, t.at.UnixMilli())
+	if err == nil && put == 0 {
+		err = ErrTaken // the same is held for the same office already
+	}
+	if err != nil {
 		return err
 	}
 	return t.append(n.Entry)
@@ -106,21 +131,63 @@ func (t *tx) queueSend(n *sealedSend) (int64, error) {
 	return n.item.object.id, err
 }
 
-// PutSends puts sends in, all of them or none, with what they do to follow-ups. ErrTaken when one of them was sent already.
-func (s *Store) PutSends(ctx context.Context, sends []NewSend, f Follow) error {
+// PutSends puts sends in, all of them or none, and withdraws those that they replace, which are held or have not been taken up yet; one that is about to leave is left alone. ErrTaken
+// when one of them was sent, or is held, already.
+func (s *Store) PutSends(ctx context.Context, sends, replaced []NewSend) error {
 	return s.distinct(func() error {
 		sealed, err := s.sealSends(sends)
 		if err != nil {
 			return err
 		}
+		gone, err := s.sealSends(replaced)
+		if err != nil {
+			return err
+		}
+		return s.act(ctx, func(t *tx) error { return t.putSends(sealed, gone) })
+	})
+}
+
+func (t *tx) putSends(sends, replaced []sealedSend) error {
+	for i := range replaced {
+		if err := t.withdraw(&replaced[i]); err != nil && err != ErrChanged {
+			return err
+		}
+	}
+	for i := range sends {
+		if err := t.unerased(sends[i].Case); err != nil {
+			return err
+		}
+		if err := t.putSend(&sends[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withdraw takes a send back that is held or has not been taken up; ErrChanged when it has.
+func (t *tx) withdraw(n *sealedSend) error {
+	if n.Send.Item != 0 {
+		stopped, err := t.changed(`UPDATE outbox SET state = 'dead', said = 'withdrawn', changed_at = $1 WHERE id = $2 AND state = 'ready'`, t.at.UnixMilli(), n.Send.Item)
+		if err == nil && stopped == 0 {
+			err = ErrChanged
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return t.changeSend(n)
+}
+
+// Withdraw takes a send back, with what that does to follow-ups. ErrChanged when it is about to leave, or has left.
+func (s *Store) Withdraw(ctx context.Context, n NewSend, f Follow) error {
+	return s.distinct(func() error {
+		sealed, err := s.sealSends([]NewSend{n})
+		if err != nil {
+			return err
+		}
 		return s.act(ctx, func(t *tx) error {
-			for i := range sealed {
-				if err := t.unerased(sealed[i].Case); err != nil {
-					return err
-				}
-				if err := t.putSend(&sealed[i]); err != nil {
-					return err
-				}
+			if err := t.withdraw(&sealed[0]); err != nil {
+				return err
 			}
 			return t.follow(&f, nil)
 		})
@@ -149,7 +216,7 @@ func (t *tx) changeSend(n *sealedSend) error {
 	if err != nil {
 		return err
 	}
-	changed, err := t.changed(`UPDATE sends SET state = $1, reason = $2, message = $3, token = $4, message_id = $5, item = $6, recipient = $7, content = $8, changed_at = $9, changes = changes + 1 WHERE id = $10 AND changes = $11`,
+	changed, err := t.changed(`UPDATE sends SET state = $1, reason = $2, message = $3, token = $4, message_id = $5, item = $6, recipient = $7, content = $8, trouble = '', changed_at = $9, changes = changes + 1 WHERE id = $10 AND changes = $11`,
 		string(n.State), n.Reason, n.Message, n.Token, n.MessageID, item, n.Recipient, n.content.id, t.at.UnixMilli(), n.ID, n.changes)
 	if err == nil && changed == 0 {
 		err = ErrChanged
@@ -168,29 +235,24 @@ func (t *tx) changeSend(n *sealedSend) error {
 
 // HoldSend takes an item out of the outbox whose message policy does not allow any more, and holds its send. moved is false when the item is
 // somebody else's by now.
-func (s *Store) HoldSend(ctx context.Context, it *Item, n NewSend, f Follow) (moved bool, err error) {
+func (s *Store) HoldSend(ctx context.Context, it *Item, n NewSend) (moved bool, err error) {
 	err = s.distinct(func() error {
 		sealed, err := s.sealSends([]NewSend{n})
 		if err != nil {
 			return err
 		}
-		moved, err = s.move(ctx, it, it.State, Dead, time.Time{}, "held", func(t *tx) error {
-			if err := t.changeSend(&sealed[0]); err != nil {
-				return err
-			}
-			return t.follow(&f, nil)
-		})
+		moved, err = s.move(ctx, it, it.State, Dead, time.Time{}, "held", func(t *tx) error { return t.changeSend(&sealed[0]) })
 		return err
 	})
 	return moved, err
 }
 
-const sendColumns = `id, ref, version, case_id, form, kind, recipient, state, reason, urgent, message, token, message_id, item, handoff, reported, reported_at, content, by_user, created_at, changed_at, changes`
+const sendColumns = `id, ref, version, case_id, form, kind, recipient, office, state, reason, urgent, message, token, message_id, item, handoff, reported, reported_at, trouble, content, by_user, created_at, changed_at, changes`
 
 func scanSend(scan func(...any) error) (Send, error) {
 	var n Send
 	var report, created, changed int64
-	err := scan(&n.ID, &n.Ref, &n.Version, &n.Case, &n.Form, &n.Kind, &n.Recipient, &n.State, &n.Reason, &n.Urgent, &n.Message, &n.Token, &n.MessageID, &n.Item, &n.HandOff, &n.Reported, &report,
+	err := scan(&n.ID, &n.Ref, &n.Version, &n.Case, &n.Form, &n.Kind, &n.Recipient, &n.Office, &n.State, &n.Reason, &n.Urgent, &n.Message, &n.Token, &n.MessageID, &n.Item, &n.HandOff, &n.Reported, &report, &n.Trouble,
 		&n.content, &n.By, &created, &changed, &n.changes)
 	n.Report, n.Created, n.Changed = fromMilli(report), fromMilli(created), fromMilli(changed)
 	return n, err
@@ -216,12 +278,92 @@ func (s *Store) Sends(ctx context.Context, of any) ([]Send, error) {
 	return nil, nil
 }
 
-// HeldSends are those that policy does not allow.
-func (s *Store) HeldSends(ctx context.Context) ([]Send, error) { return s.sends(ctx, `state = 'held'`) }
+// troubled are the sends that are in trouble, with the outbox as o: $1 is since when an urgent one may wait in it and $2 another, $3 since when
+// what failed is of interest.
+const troubled = `CASE WHEN s.state = 'held' THEN 'held' WHEN o.state = 'uncertain' THEN 'uncertain' WHEN o.state = 'dead' AND o.changed_at >= $3 THEN 'failed'
+	WHEN o.state = 'sent' AND s.reported = 'failed' AND s.reported_at >= $3 THEN 'reported' WHEN o.state = 'sent' AND s.reported = 'perhaps' AND s.urgent = 1 AND s.reported_at >= $3 THEN 'perhaps'
+	WHEN o.state IN ('ready', 'leased') AND (s.urgent = 1 AND (s.created_at < $1 OR o.said <> '') OR s.urgent = 0 AND s.created_at < $2) THEN 'waiting' ELSE '' END`
 
-// ReportedSends are those of which a report says so, since a time.
-func (s *Store) ReportedSends(ctx context.Context, what string, since time.Time) ([]Send, error) {
-	return s.sends(ctx, `reported = $1 AND reported_at >= $2`, what, since.UnixMilli())
+// candidates are the ids of sends that may be in trouble, by the indexes there are; since is the parameter that says since when what failed is of
+// interest.
+func candidates(since string) string {
+	return `SELECT id FROM sends WHERE state = 'held'
+	UNION SELECT s.id FROM outbox o JOIN sends s ON s.item = o.id AND s.item <> 0 WHERE o.state IN ('ready', 'leased', 'in_flight', 'uncertain')
+	UNION SELECT s.id FROM outbox o JOIN sends s ON s.item = o.id AND s.item <> 0 WHERE o.state = 'dead' AND o.changed_at >= ` + since + `
+	UNION SELECT id FROM sends WHERE reported <> '' AND reported_at >= ` + since
+}
+
+// Untold are the sends in trouble that nobody was made to see to yet, with what it is. urgent and other are since when those may be in the
+// outbox, since is since when what failed is of interest.
+func (s *Store) Untold(ctx context.Context, urgent, other, since time.Time) (out []Send, why []Trouble, err error) {
+	err = s.all(ctx, `SELECT `+prefixed("s.", sendColumns)+`, `+troubled+` AS now FROM sends s LEFT JOIN outbox o ON o.id = s.item AND s.item <> 0
+		WHERE s.id IN (`+candidates("$3")+`) AND s.state <> 'withdrawn' AND now <> '' AND now <> s.trouble ORDER BY s.urgent DESC, s.id`, []any{urgent.UnixMilli(), other.UnixMilli(), since.UnixMilli()},
+		func(scan func(...any) error) error {
+			var now Trouble
+			n, err := scanSend(func(into ...any) error { return scan(append(into, &now)...) })
+			out, why = append(out, n), append(why, now)
+			return err
+		})
+	return out, why, err
+}
+
+// Told records that a trouble was made somebody's duty, in the act that does so.
+func (s *Store) Told(ctx context.Context, n *Send, why Trouble, f Follow) error {
+	return s.act(ctx, func(t *tx) error {
+		changed, err := t.changed(`UPDATE sends SET trouble = $1, changes = changes + 1 WHERE id = $2 AND changes = $3`, string(why), n.ID, n.changes)
+		if err == nil && changed == 0 {
+			err = ErrChanged
+		}
+		if err != nil {
+			return err
+		}
+		return t.follow(&f, nil)
+	})
+}
+
+// OpenSends are the sends that are of interest to whoever watches the outbox: held, not yet sent, uncertain, or failed since a time; urgent ones first, at
+// most so many. all is how many there are.
+func (s *Store) OpenSends(ctx context.Context, since time.Time, most int) (out []Send, all int, err error) {
+	which := ` FROM sends s LEFT JOIN outbox o ON o.id = s.item AND s.item <> 0 WHERE s.id IN (` + candidates("$1") + `) AND s.state <> 'withdrawn'
+		AND (s.state = 'held' OR o.state IN ('ready', 'leased', 'in_flight', 'uncertain') OR o.state = 'dead' OR s.reported IN ('failed', 'delayed', 'perhaps'))`
+	if _, err = s.one(ctx, `SELECT count(*)`+which, []any{since.UnixMilli()}, &all); err != nil {
+		return nil, 0, err
+	}
+	err = s.all(ctx, `SELECT `+prefixed("s.", sendColumns)+which+` ORDER BY s.urgent DESC, s.id DESC LIMIT $2`, []any{since.UnixMilli(), most}, func(scan func(...any) error) error {
+		n, err := scanSend(scan)
+		out = append(out, n)
+		return err
+	})
+	return out, all, err
+}
+
+// Unhanded are the sends that the relay has taken and that are no hand-offs yet.
+func (s *Store) Unhanded(ctx context.Context) ([]Send, error) {
+	return s.sends(ctx, `state = 'queued' AND handoff = 0 AND kind <> 'chase' AND item <> 0 AND EXISTS (SELECT 1 FROM outbox o WHERE o.id = sends.item AND o.state = 'sent')`)
+}
+
+// HandSend makes a send a hand-off that was not one yet.
+func (s *Store) HandSend(ctx context.Context, n *Send, f *Follow) error {
+	return s.distinct(func() error {
+		content, err := s.sealFollow(f)
+		if err != nil {
+			return err
+		}
+		return s.act(ctx, func(t *tx) error {
+			var handoff int64
+			if _, err := t.row(`SELECT handoff FROM sends WHERE id = $1`, []any{n.ID}, &handoff); err != nil {
+				return err
+			}
+			if handoff != 0 {
+				return nil
+			}
+			return t.arrived(&Item{ID: n.Item}, f, content)
+		})
+	})
+}
+
+func prefixed(with, columns string) string {
+	return with + strings.ReplaceAll(columns, ", ", ", "+with)
 }
 
 // The keys by which a send is found.

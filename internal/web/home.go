@@ -43,7 +43,7 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 		}
 		to.Rows = append(to.Rows, []Cell{{Text: sentence(u.Says), Sub: u.Step}, caseCell(u.Case, u.Card), refCell(u.Ref), when})
 	}
-	out, err := r.Desk.Outbox(r.Context(), r.Actor)
+	out, _, err := r.Desk.Outbox(r.Context(), r.Actor)
 	if err != nil {
 		return err
 	}
