@@ -918,7 +918,7 @@ func (k *Desk) sendOf(ctx context.Context, ref caseforms.Ref, to, none string, w
 		if err != nil {
 			return nil, nil, err
 		}
-		if to == "" || n.Recipient == to || strings.EqualFold(p.Organisation, to) || strings.EqualFold(p.Address, to) || p.Role == to {
+		if to == "" || to == SendName(n.ID) || n.Recipient == to || strings.EqualFold(p.Organisation, to) || strings.EqualFold(p.Address, to) || p.Role == to {
 			found, ps, names = append(found, n), append(ps, p), append(names, p.Organisation+" <"+p.Address+">")
 		}
 	}

@@ -121,6 +121,15 @@ func (s *Service) words() template.FuncMap {
 		},
 		"join": strings.Join,
 		"list": func(v ...any) []any { return v },
+		"uploadOf": func(v []any) Input {
+			return Input{ID: fmt.Sprint(v[0]), Label: fmt.Sprint(v[1]), Problem: fmt.Sprint(v[2])}
+		},
+		"renamed": func(i Input, rename bool, id string) Input {
+			if rename {
+				i.ID, i.Problem = id, ""
+			}
+			return i
+		},
 	}
 }
 

@@ -61,6 +61,8 @@ type Service struct {
 	metrics *metrics
 	notices notices
 	kept    kept
+	uploads uploads
+	staged  staged
 	openID  *openID
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
@@ -123,6 +125,8 @@ func (s *Service) registry() []Route {
 	for _, part := range [][]Route{
 		s.homeRoutes(),
 		s.caseRoutes(),
+		s.documentRoutes(),
+		s.inboxRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
 		s.signInRoutes(),
