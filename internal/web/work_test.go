@@ -171,6 +171,26 @@ func workWalks(h *house) map[string]walk {
 		"POST " + one + "/done":  {path: "/inbox/" + mine + "/done", want: caseworkers(422), foreign: "/inbox/" + foreign + "/done", foreignForm: []string{"why", "x"}, wantFor: refused},
 		"POST " + one + "/throw": {path: "/inbox/" + loose + "/throw", want: caseworkers(422), foreign: "/inbox/" + foreign + "/throw", foreignForm: []string{"why", "x"}, wantFor: refused},
 		"GET /outbox":            {want: [6]int{in, 200, 200, 200, 403, 403}},
+
+		"GET /due":               {want: [6]int{in, 200, 200, 200, 200, 403}, path: "/due?of=all&days=30"},
+		"GET /due/register.xlsx": {want: [6]int{in, 200, 200, 200, 200, 403}},
+		"GET /due/due.ics":       {want: [6]int{in, 200, 200, 200, 200, 403}},
+		"GET /due/digest.pdf":    {want: [6]int{in, 200, 200, 200, 200, 403}},
+		"GET /cases/" + casePattern + "/inspection.{format:pdf|xlsx}": {path: "/cases/" + string(h.of) + "/inspection.pdf", want: caseworkers(200), foreign: "/cases/" + string(h.foreignCase) + "/inspection.xlsx", wantFor: refused},
+		"GET /cases/" + casePattern + "/log.{format:pdf|xlsx}":        {path: "/cases/" + string(h.of) + "/log.xlsx", want: caseworkers(200), foreign: "/cases/" + string(h.foreignCase) + "/log.pdf", wantFor: refused},
+
+		"GET /figures": {want: [6]int{in, 403, 200, 403, 200, 403}},
+		"GET /figures/inspection.{format:pdf|xlsx}": {path: "/figures/inspection.xlsx", want: [6]int{in, 403, 200, 403, 200, 403}},
+		"GET /caseloads":  {want: [6]int{in, 403, 200, 200, 403, 403}},
+		"POST /caseloads": {want: [6]int{in, 403, 422, 422, 403, 403}},
+
+		"GET /directory":         {want: [6]int{in, 200, 200, 200, 200, 403}},
+		"POST /directory":        {want: [6]int{in, 403, 422, 422, 403, 403}},
+		"POST /directory/import": {want: [6]int{in, 403, 422, 422, 403, 403}},
+		"POST /directory/{recipient:r-[0-9a-f]{6,16}}/close": {path: "/directory/r-00000000/close", form: []string{"why", "x"}, want: [6]int{in, 403, 404, 404, 403, 403}},
+		"GET /policies":         {want: [6]int{in, 200, 200, 200, 200, 403}},
+		"POST /policies":        {want: [6]int{in, 403, 403, 422, 403, 403}},
+		"POST /policies/remove": {want: [6]int{in, 403, 403, 422, 403, 403}},
 	}
 }
 
@@ -402,5 +422,94 @@ func TestPlain(t *testing.T) {
 		if got := plain(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
+	}
+}
+
+// What is due is shown, filtered, and taken along as files. Of a restricted case not even that there is something is told.
+func TestDue(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	petra, sue, mary := h.signedIn("petra"), h.signedIn("sue"), h.signedIn("mary")
+	for who, ref := range map[string]caseforms.Ref{"petra": h.ref, "sue": h.foreign} {
+		h.must2(h.desk.HandOver(t.Context(), h.as(who), casework.HandOver{Ref: ref, Channel: casework.ByHand, To: "Northtown MASH"}))
+	}
+	petra.get("/due?of=all&days=30").expect(t, 200, string(h.ref), "Petra Practitioner", `href="/due/register.xlsx?days=30&amp;of=all"`)
+	for _, v := range []*visitor{petra, mary} {
+		for _, path := range []string{"/?of=all", "/due?of=all&days=300", "/due/due.ics?of=all&days=300"} {
+			if r := v.get(path).expect(t, 200); strings.Contains(r.body, string(h.foreign)) || strings.Contains(r.body, string(h.foreignCase)) || strings.Contains(r.body, h.foreignName) {
+				t.Errorf("%s tells of a restricted case", path)
+			}
+		}
+	}
+	sue.get("/due?of=mine&days=300").expect(t, 200, string(h.foreign))
+	if r := petra.get("/due?of=mine&overdue=yes"); strings.Contains(r.body, string(h.ref)) {
+		t.Error("what is not overdue is shown as overdue")
+	}
+	for path, begins := range map[string]string{"/due/register.xlsx?of=all": "PK", "/due/digest.pdf?of=all": "%PDF-", "/due/due.ics?of=all&days=30": "BEGIN:VCALENDAR"} {
+		r := petra.get(path).expect(t, 200)
+		attached(t, r)
+		if !strings.HasPrefix(r.body, begins) {
+			t.Errorf("%s begins with %.20q", path, r.body)
+		}
+	}
+	if r := petra.get("/due/due.ics?of=all&days=30"); !strings.Contains(r.body, string(h.ref)) || strings.Contains(r.body, "Sampleson") {
+		t.Error("the calendar has no reference, or a name")
+	}
+	h.wait(40 * 24 * 3600e9)
+	petra = h.signedIn("petra")
+	petra.get("/").expect(t, 200, "working days overdue", string(h.ref))
+	petra.get("/due?overdue=yes").expect(t, 200, string(h.ref))
+	h.signedIn("mary").get("/due?of=told").expect(t, 200, string(h.ref))
+	h.signedIn("mary").get("/?of=team").expect(t, 200, string(h.ref))
+}
+
+// The directory and the policies are kept by pages; what is wrong is told beside its field, of a workbook with its row.
+func TestDirectory(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, posted(nil))
+	adam, petra := h.signedIn("adam"), h.signedIn("petra")
+	adam.post("/directory", "role", "front_door", "organisation", "Northtown MASH", "address", "not an address", "channel", "email").expect(t, 422, "Address", "not an address")
+	adam.post("/directory", "role", "front_door", "organisation", "Northtown MASH", "address", "mash@council.example", "phone", "01632 960200").expect(t, 303, "/directory")
+	page := petra.get("/directory").expect(t, 200, "Northtown MASH", "mash@council.example", "is held")
+	if strings.Contains(page.body, "Take an office out") {
+		t.Error("a practitioner is offered to change the directory")
+	}
+	adam.upload("/directory/import", map[string][2]string{"workbook": {"x.xlsx", "nonsense"}}).expect(t, 422)
+	adam.upload("/directory/import", map[string][2]string{"workbook": {"x.xlsx", strings.Repeat("x", directoryMost+1)}}).expect(t, http.StatusRequestEntityTooLarge)
+	adam.post("/policies", "pattern", "council.example", "means", "tls", "why", "agreed", "how", "a test", "demonstrated-day", "1", "demonstrated-month", "11", "demonstrated-year", "2026").expect(t, 303)
+	petra.get("/policies").expect(t, 200, "council.example", "agreed", "1 November 2026")
+	adam.post("/policies", "pattern", "council.example", "means", "none").expect(t, 422, "Say why")
+	adam.post("/policies/remove", "remove", "council.example").expect(t, 422, "needs a reason")
+	adam.post("/policies/remove", "remove", "council.example", "remove-why", "over").expect(t, 303)
+	petra.get("/policies").expect(t, 200, "There is no policy yet")
+	rs, err := h.desk.Recipients(t.Context(), h.as("adam"))
+	h.must(err)
+	adam.post("/directory/"+rs[0].ID+"/close").expect(t, 422, "needs a reason")
+	adam.post("/directory/"+rs[0].ID+"/close", "why", "it moved").expect(t, 303)
+	petra.get("/directory").expect(t, 200, "Offices that were taken out")
+}
+
+// A manager sees what was made, answered and in time, and gives a caseload to somebody else.
+func TestFiguresAndCaseloads(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	mary := h.signedIn("mary")
+	mary.get("/figures").expect(t, 200, "Nothing that wants an answer was handed over.")
+	h.must2(h.desk.HandOver(t.Context(), h.as("petra"), casework.HandOver{Ref: h.ref, Channel: casework.ByHand, To: "Northtown MASH"}))
+	h.must2(h.desk.Answer(t.Context(), h.as("petra"), casework.Answer{Ref: h.ref, Kind: "assessment"}))
+	page := mary.get("/figures?since=2026-01-01&until=2026-12-31").expect(t, 200, "<svg", "November 2026: 1 in time", "100 %", "/figures/inspection.pdf?since=2026-01-01&amp;until=2026-12-31")
+	if strings.Contains(page.body, "style=") {
+		t.Error("the policy of the pages forbids styles in them")
+	}
+	mary.get("/figures?since=2026-12-31&until=2026-01-01").expect(t, 422)
+	attached(t, mary.get("/figures/inspection.pdf").expect(t, 200, "%PDF-"))
+	petra, sue := h.as("petra"), h.as("sue")
+	mary.post("/caseloads", "from", petra.ID, "to", sue.ID).expect(t, 422, "needs a reason")
+	mary.post("/caseloads", "from", petra.ID, "to", sue.ID, "cases", "x", "why", "leave").expect(t, 422, "Enter the ids of cases")
+	mary.post("/caseloads", "from", petra.ID, "to", sue.ID, "why", "leave").expect(t, 303, "/caseloads")
+	mary.get("/caseloads").expect(t, 200, "Handed over")
+	h.wait(60e9)
+	if r := h.signedIn("sue").get("/?of=mine"); r.StatusCode != 200 {
+		t.Errorf("got %d", r.StatusCode)
 	}
 }
