@@ -134,6 +134,9 @@ func (x *sending) all(ctx context.Context) (out []store.NewSend, err error) {
 	if err := x.missing(); err != nil {
 		return nil, err
 	}
+	if err := x.uncountersigned(ctx); err != nil {
+		return nil, err
+	}
 	to, err := x.route(ctx)
 	if err != nil {
 		return nil, err

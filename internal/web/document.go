@@ -20,6 +20,7 @@ func (s *Service) documentRoutes() []Route {
 		{Method: "POST", Pattern: at + "/send", Who: caseworkers(), Do: s.choose, Body: uploadMost},
 		{Method: "GET", Pattern: at + "/send/" + tokenPattern, Who: caseworkers(), Do: s.preview},
 		{Method: "POST", Pattern: at + "/send/" + tokenPattern, Who: caseworkers(), Do: s.sendNow},
+		{Method: "POST", Pattern: at + "/countersign", Who: caseworkers(), Do: s.countersign},
 		{Method: "POST", Pattern: at + "/chase", Who: caseworkers(), Do: s.chase},
 		{Method: "GET", Pattern: at + "/sends/" + sendPattern, Who: caseworkers(), Do: s.oneSend},
 		{Method: "POST", Pattern: at + "/sends/" + sendPattern + "/release", Who: caseworkers(), Do: s.release},
@@ -49,6 +50,10 @@ type documentData struct {
 	Works     bool // whoever looks may do something with it
 	Responses bool // an answer to it can be recorded
 	Chase     []Button
+
+	Countersign bool // whoever looks may countersign it
+	Latest      int  // the latest issue
+	Why         Input
 }
 
 type eventLine struct {
@@ -73,9 +78,31 @@ func (s *Service) document(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	d := timelineOf(t, works(r))
+	return s.documentPage(w, r, t, nil)
+}
+
+func (s *Service) documentPage(w http.ResponseWriter, r *Request, t *casework.Timeline, ps []FieldProblem) error {
+	d, ref := timelineOf(t, works(r)), t.Ref
+	if n := len(t.Versions); n > 0 && t.Countersigning.Wanted {
+		d.Latest, d.Countersign = t.Versions[n-1].Number, d.Works && r.Actor.Is(caseforms.RoleManager) && t.Versions[n-1].IssuedBy != r.Actor.ID
+		d.Why = field(r, ps, "why", "What do you say of it?", "It stands on the timeline. If you send it back, say what is missing.", 3)
+		var signed Cell
+		switch c := &t.Countersigning; {
+		case c.Endorsed:
+			signed = Cell{Text: "Countersigned", Tag: "green", Sub: "by " + c.By + ", " + clock(c.At)}
+		case c.Said:
+			signed = Cell{Text: "Sent back", Tag: "red", Sub: "by " + c.By + ", " + clock(c.At) + "; the timeline has the words"}
+		default:
+			signed = Cell{Text: "Not countersigned yet", Tag: "yellow", Sub: "a manager who did not issue it does"}
+		}
+		d.Facts = append(d.Facts, Row{Key: fmt.Sprintf("Countersignature of issue %d", d.Latest), Value: signed})
+	}
+	code := 0
+	if ps != nil {
+		code = http.StatusUnprocessableEntity
+	}
 	crumbs := []Link{{"Your work", "/"}, {"Case " + string(t.Case), "/cases?q=" + string(t.Case)}}
-	return s.page(w, r, "document", Page{Title: "Document " + string(ref), Wide: true, OwnHeading: true, Crumbs: crumbs, Data: d})
+	return s.page(w, r, "document", Page{Title: "Document " + string(ref), Status: code, Problems: ps, Form: d.Countersign, Wide: true, OwnHeading: true, Crumbs: crumbs, Data: d})
 }
 
 // timelineOf puts a timeline into tables. works tells whether whoever looks may do something, and get files.
@@ -237,6 +264,37 @@ func dueCell(u *casework.Due) Cell {
 		return Cell{Text: overdue(u.Over), Tag: "red", Sub: u.Due.Long()}
 	}
 	return Cell{Text: u.Due.Long()}
+}
+
+// countersign endorses a document, or sends it back.
+func (s *Service) countersign(w http.ResponseWriter, r *Request) error {
+	ref, err := r.Ref()
+	if err != nil {
+		return err
+	}
+	say, done := r.Field("say"), "It is countersigned."
+	switch {
+	case say == "back":
+		done = "It was sent back. Whoever issued it sees your words on the timeline."
+	case say != "endorse":
+		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: "say whether you countersign it or send it back"}
+	}
+	if issue := r.whole("issue"); err == nil {
+		err = r.Desk.Countersign(r.Context(), r.Actor, ref, int(max(issue, 1)), say == "endorse", r.Field("why"))
+	}
+	if err != nil {
+		ps, err := toldBeside(err, "why")
+		if err != nil {
+			return err
+		}
+		t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+		if err != nil {
+			return err
+		}
+		return s.documentPage(w, r, t, ps)
+	}
+	s.notify(r, Notice{Good: true, Text: done})
+	return seeOther(w, r, documentPath(ref, ""))
 }
 
 // issued hands out a file as it was issued.

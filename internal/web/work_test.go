@@ -150,7 +150,8 @@ func workWalks(h *house) map[string]walk {
 		"POST " + at + "/send":                               {path: doc + "/send", want: caseworkers(422), foreign: other + "/send", wantFor: refused}, // nobody in the directory
 		"GET " + at + "/send/" + tokenPattern:                {path: doc + "/send/" + token, want: caseworkers(404), foreign: other + "/send/" + token, wantFor: refused},
 		"POST " + at + "/send/" + tokenPattern:               {path: doc + "/send/" + token, want: caseworkers(404), foreign: other + "/send/" + token, wantFor: refused},
-		"POST " + at + "/chase":                              {path: doc + "/chase", want: caseworkers(404), foreign: other + "/chase", wantFor: refused}, // it was handed over by hand
+		"POST " + at + "/countersign":                        {path: doc + "/countersign", form: []string{"issue", "1", "say", "endorse"}, want: [6]int{in, 403, 422, 403, 403, 403}, foreign: other + "/countersign", foreignForm: []string{"issue", "1", "say", "endorse"}, wantFor: refused}, // this form wants none
+		"POST " + at + "/chase":                              {path: doc + "/chase", want: caseworkers(404), foreign: other + "/chase", wantFor: refused},                                                                                                                                       // it was handed over by hand
 		"GET " + at + "/sends/" + sendPattern:                {path: doc + send, want: caseworkers(200), foreign: other + theirs, wantFor: refused},
 		"POST " + at + "/sends/" + sendPattern + "/release":  {path: doc + send + "/release", want: caseworkers(422), foreign: other + theirs + "/release", wantFor: refused},
 		"POST " + at + "/sends/" + sendPattern + "/withdraw": {path: doc + send + "/withdraw", want: caseworkers(422), foreign: other + theirs + "/withdraw", wantFor: refused},
@@ -512,4 +513,33 @@ func TestFiguresAndCaseloads(t *testing.T) {
 	if r := h.signedIn("sue").get("/?of=mine"); r.StatusCode != 200 {
 		t.Errorf("got %d", r.StatusCode)
 	}
+}
+
+// A document that wants it is countersigned by a manager who did not issue it. Until then sending it warns, and goes on.
+func TestCountersign(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	ref := h.recordForm("petra", "pp1", "07-level-3")
+	at := "/documents/" + string(ref)
+	petra, mary := h.signedIn("petra"), h.signedIn("mary")
+	if page := petra.get(at).expect(t, 200, "Not countersigned yet"); strings.Contains(page.body, `value="endorse"`) {
+		t.Error("a practitioner is offered to countersign")
+	}
+	petra.post(at+"/countersign", "issue", "1", "say", "endorse").expect(t, 403)
+	r := petra.post(at+"/send", "address", "desk@council.example", "confirm", "they told me", "without", "none").expect(t, 303)
+	petra.get(r.location()).expect(t, 200, "no manager has countersigned it", "Send it")
+	mary.get(at).expect(t, 200, "Countersign issue 1")
+	mary.post(at+"/countersign", "issue", "1", "say", "back").expect(t, 422, "needs a reason")
+	mary.post(at+"/countersign", "issue", "1").expect(t, 422, "Say whether")
+	mary.post(at+"/countersign", "issue", "2", "say", "endorse").expect(t, 422, "later issue")
+	mary.post(at+"/countersign", "issue", "1", "say", "back", "why", "the level is missing").expect(t, 303, at)
+	petra.get(at).expect(t, 200, "Sent back", "the level is missing", "Mary Manager")
+	mary.post(at+"/countersign", "issue", "1", "say", "endorse").expect(t, 303, at)
+	petra.get(at).expect(t, 200, ">Countersigned<", "Mary Manager")
+	if page := petra.get(r.location()).expect(t, 200); strings.Contains(page.body, "countersigned it") {
+		t.Error("sending it still warns")
+	}
+	// Nobody endorses what they issued themselves.
+	own := h.recordForm("mary", "pp1", "07-level-3")
+	mary.post("/documents/"+string(own)+"/countersign", "issue", "1", "say", "endorse").expect(t, 403, "issued it yourself")
 }
