@@ -28,6 +28,7 @@ type staged struct {
 type stagedSend struct {
 	actor string
 	send  casework.Send
+	issue int // the one that was shown
 	at    time.Time
 	size  int
 }
@@ -37,11 +38,11 @@ const (
 	stagedMost = 256 << 20 // of all files together
 )
 
-func (g *staged) put(actor string, send casework.Send, now time.Time) string {
+func (g *staged) put(actor string, send casework.Send, issue int, now time.Time) string {
 	var b [32]byte
 	rand.Read(b[:])
 	token := base64.RawURLEncoding.EncodeToString(b[:])
-	n := stagedSend{actor, send, now, 0}
+	n := stagedSend{actor, send, issue, now, 0}
 	for _, f := range send.Attach {
 		n.size += len(f.Data)
 	}
@@ -73,17 +74,29 @@ func (g *staged) put(actor string, send casework.Send, now time.Time) string {
 }
 
 // look is what somebody has put together; take also takes it away, so that it is done once.
-func (g *staged) look(token, actor string, ref caseforms.Ref, now time.Time, take bool) (*casework.Send, error) {
+func (g *staged) look(token, actor string, ref caseforms.Ref, issue int, now time.Time, take bool) (*casework.Send, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	x, ok := g.of[token]
 	if !ok || x.actor != actor || x.send.Ref != ref || now.Sub(x.at) > stagedFor {
 		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "this was confirmed already, or it was put together too long ago", Hint: "the page of the document tells what was sent; if it was not, choose the recipients again"}
 	}
+	if x.issue != issue {
+		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "there is a later issue by now, and nothing was sent", Hint: "look at it, and choose the recipients again"}
+	}
 	if take {
 		delete(g.of, token)
 	}
 	return &x.send, nil
+}
+
+// back puts back what was taken and could not be done.
+func (g *staged) back(token, actor string, send casework.Send, issue int, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, there := g.of[token]; !there {
+		g.of[token] = stagedSend{actor, send, issue, now, 0}
+	}
 }
 
 type sendData struct {
@@ -190,7 +203,7 @@ func (s *Service) choose(w http.ResponseWriter, r *Request) error {
 		}
 		send.Attach = append(send.Attach, mail.Attachment{Key: t.Key, Ext: ext, Data: data})
 	}
-	_, _, err = r.Desk.Send(r.Context(), r.Actor, send)
+	out, _, err := r.Desk.Send(r.Context(), r.Actor, send)
 	var un *casework.Unattached
 	if errors.As(err, &un) {
 		var ps []FieldProblem
@@ -212,25 +225,34 @@ func (s *Service) choose(w http.ResponseWriter, r *Request) error {
 		}
 		return s.sendPage(w, r, ps)
 	}
-	return s.stage(w, r, send)
+	return s.stage(w, r, send, out, c.Latest)
 }
 
-func (s *Service) stage(w http.ResponseWriter, r *Request, send casework.Send) error {
-	send.Dry = false
-	return seeOther(w, r, documentPath(send.Ref, "/send/"+s.staged.put(r.Actor.ID, send, s.desk.Now())))
+// stage keeps what was put together. The offices are those that a dry run found: they are not looked for again.
+func (s *Service) stage(w http.ResponseWriter, r *Request, send casework.Send, found []casework.Outgoing, issue int) error {
+	send.Dry, send.To = false, nil
+	for i := range found {
+		to := found[i].Recipient
+		if to == "" {
+			to = found[i].Address
+		}
+		send.To = append(send.To, to)
+	}
+	return seeOther(w, r, documentPath(send.Ref, "/send/"+s.staged.put(r.Actor.ID, send, issue, s.desk.Now())))
 }
 
 // chase puts the question what was decided together, for one hand-off.
 func (s *Service) chase(w http.ResponseWriter, r *Request) error {
-	ref, err := r.Ref()
+	c, err := s.choices(r)
 	if err != nil {
 		return err
 	}
-	send := casework.Send{Ref: ref, Chase: true, HandOff: r.whole("hand_off"), Dry: true}
-	if _, _, err := r.Desk.Send(r.Context(), r.Actor, send); err != nil {
+	send := casework.Send{Ref: c.Ref, Chase: true, HandOff: r.whole("hand_off"), Dry: true}
+	out, _, err := r.Desk.Send(r.Context(), r.Actor, send)
+	if err != nil {
 		return err
 	}
-	return s.stage(w, r, send)
+	return s.stage(w, r, send, out, c.Latest)
 }
 
 type previewData struct {
@@ -251,14 +273,12 @@ type previewed struct {
 
 // preview shows exactly what would go where.
 func (s *Service) preview(w http.ResponseWriter, r *Request) error {
-	ref, err := r.Ref()
+	c, err := s.choices(r)
 	if err != nil {
 		return err
 	}
-	if _, err := r.Desk.Choices(r.Context(), r.Actor, ref); err != nil {
-		return err
-	}
-	send, err := s.staged.look(r.Var("token"), r.Actor.ID, ref, s.desk.Now(), false)
+	ref := c.Ref
+	send, err := s.staged.look(r.Var("token"), r.Actor.ID, ref, c.Latest, s.desk.Now(), false)
 	if err != nil {
 		return err
 	}
@@ -295,19 +315,18 @@ func (s *Service) preview(w http.ResponseWriter, r *Request) error {
 
 // sendNow puts what was shown into the outbox.
 func (s *Service) sendNow(w http.ResponseWriter, r *Request) error {
-	ref, err := r.Ref()
+	c, err := s.choices(r)
 	if err != nil {
 		return err
 	}
-	if _, err := r.Desk.Choices(r.Context(), r.Actor, ref); err != nil {
-		return err
-	}
-	send, err := s.staged.look(r.Var("token"), r.Actor.ID, ref, s.desk.Now(), true)
+	ref := c.Ref
+	send, err := s.staged.look(r.Var("token"), r.Actor.ID, ref, c.Latest, s.desk.Now(), true)
 	if err != nil {
 		return err
 	}
 	out, warn, err := r.Desk.Send(r.Context(), r.Actor, *send)
 	if err != nil {
+		s.staged.back(r.Var("token"), r.Actor.ID, *send, c.Latest, s.desk.Now())
 		return err
 	}
 	for _, o := range out {

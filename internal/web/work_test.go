@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"caseforms/internal/postoffice"
 	"caseforms/internal/store"
 	"caseforms/mail"
+	"caseforms/render"
 )
 
 // posted gives a service a relay; m is nil when it leads to nowhere.
@@ -285,6 +287,38 @@ func attached(t *testing.T, r reply) {
 	if d := r.Header.Get("Content-Disposition"); !strings.HasPrefix(d, "attachment;") || r.Header.Get("X-Content-Type-Options") != "nosniff" || strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
 		t.Errorf("a download is %q as %q", d, r.Header.Get("Content-Type"))
 	}
+}
+
+// What is confirmed is what was shown: not a later issue, and not an office that the directory has by then.
+func TestConfirmedIsWhatWasShown(t *testing.T) {
+	t.Parallel()
+	h, m := mailHouse(t)
+	h.office("Northtown MASH", "mash@council.example")
+	petra := h.signedIn("petra")
+	at := "/documents/" + string(h.ref)
+	c, err := h.desk.Choices(t.Context(), h.as("petra"), h.ref)
+	h.must(err)
+	first := petra.post(at+"/send", "to", c.To[0].ID, "without", "none").expect(t, 303)
+	second := petra.post(at+"/send", "address", "duty@council.example", "confirm", "they told me", "without", "none").expect(t, 303)
+	// Of another document the same address leads nowhere, and neither does it as somebody else.
+	own, _ := h.record("petra", "03-urgent")
+	petra.post(strings.Replace(first.location(), string(h.ref), string(own), 1)).expect(t, 404)
+	h.signedIn("sue").post(first.location()).expect(t, 404)
+	petra.post(first.location()).expect(t, 303)
+	b, err := os.ReadFile("../../samples/cases/01-simple.json")
+	h.must(err)
+	_, _, err = h.desk.Record(t.Context(), h.as("petra"), casework.Record{Form: "cp1", Case: b, Again: h.ref, Why: "a test", Outputs: []casework.Output{{Format: render.FormatPDF}}})
+	h.must(err)
+	petra.get(second.location()).expect(t, 409, "later issue")
+	petra.post(second.location()).expect(t, 409, "later issue")
+	h.carryAll()
+	for _, p := range m.All() {
+		if strings.HasPrefix(p.To, "duty@") {
+			t.Error("a later issue left than the one that was shown")
+		}
+	}
+	// An answer is not taken from a message of a case that somebody may not see.
+	petra.get(at+"/answer?message="+h.message(h.foreign)).expect(t, 403)
 }
 
 // The files of a document come as they were issued.
