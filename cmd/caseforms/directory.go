@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"caseforms"
 	"caseforms/internal/casework"
-	"caseforms/internal/intake"
 	"caseforms/internal/store"
 )
 
@@ -48,7 +46,7 @@ func recipient(ctx context.Context, inv *invocation) error {
 		if err != nil {
 			return err
 		}
-		rs, err := inv.directory(data)
+		rs, err := casework.ReadDirectory(data)
 		if err != nil {
 			return err
 		}
@@ -129,55 +127,6 @@ func (inv *invocation) putRecipients(ctx context.Context, rs []store.Recipient, 
 		}
 		return inv.done(nil, fmt.Sprintf("%d added, %d changed", added, changed))
 	})
-}
-
-// directory reads a workbook whose first row names the columns, in any order.
-func (inv *invocation) directory(data []byte) ([]store.Recipient, error) {
-	list, err := intake.Sheet(data)
-	if err != nil {
-		return nil, err
-	}
-	rows := list.Rows
-	known := []string{"role", "organisation", "area", "channel", "address", "phone", "demonstrated", "how"}
-	at := map[string]int{}
-	if len(rows) > 0 {
-		for i, c := range rows[0] {
-			name := strings.ToLower(strings.NewReplacer(" ", "", "_", "").Replace(c))
-			if name == "" {
-				continue
-			}
-			if !slices.Contains(known, name) {
-				return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the workbook has a column that is not known, column " + fmt.Sprint(i+1), Hint: "the first row names the columns: " + strings.Join(known, ", ")}
-			}
-			at[name] = i
-		}
-	}
-	for _, need := range known[:2] {
-		if _, ok := at[need]; !ok {
-			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the workbook has no column " + need, Hint: "the first row names the columns: " + strings.Join(known, ", ")}
-		}
-	}
-	var out []store.Recipient
-	for n, row := range rows[min(1, len(rows)):] {
-		cell := func(name string) string {
-			if i, ok := at[name]; ok && i < len(row) {
-				return strings.TrimSpace(row[i])
-			}
-			return ""
-		}
-		if strings.TrimSpace(strings.Join(row, "")) == "" {
-			continue
-		}
-		day, ok := list.Day(cell("demonstrated"))
-		if !ok && cell("demonstrated") != "" {
-			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: fmt.Sprintf("row %d, demonstrated: a day is written as 2026-11-25", n+2)}
-		}
-		out = append(out, store.Recipient{Role: cell("role"), Organisation: cell("organisation"), Area: cell("area"), Channel: cell("channel"), Address: cell("address"), Phone: cell("phone"), Demonstrated: day, How: cell("how")})
-	}
-	if len(out) == 0 {
-		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the workbook has no rows below the first"}
-	}
-	return out, nil
 }
 
 var policyCommand = &command{

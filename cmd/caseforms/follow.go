@@ -284,6 +284,29 @@ func plural(n int) string {
 	return "s"
 }
 
+var countersignCommand = &command{
+	name: "countersign", args: "REF", does: "a manager who did not issue it endorses the latest issue of a document, or with --back sends it back with words",
+	example: "caseforms countersign CF-7K3M-Q9ZQ", stores: true,
+	flags: func(inv *invocation) {
+		inv.set.BoolVar(&inv.opt.back, "back", false, "send it back; --why says what is missing")
+		inv.set.StringVar(&inv.opt.why, "why", "", "words that stand on the timeline")
+		inv.set.IntVar(&inv.opt.issue, "issue", 0, "the issue that was read (default the latest)")
+	},
+	run: func(ctx context.Context, inv *invocation) error {
+		if err := inv.want(1, 1); err != nil {
+			return err
+		}
+		ref, err := inv.ref(inv.args[0])
+		if err != nil {
+			return err
+		}
+		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
+			err := k.Countersign(ctx, a, ref, inv.opt.issue, !inv.opt.back, inv.opt.why)
+			return inv.done(err, map[bool]string{false: "countersigned", true: "sent back"}[inv.opt.back])
+		})
+	},
+}
+
 var handoverCommand = &command{
 	name: "handover", args: "FROM TO", does: "give somebody's caseload, or some of its cases, to somebody else: leave, transfer",
 	example: `caseforms handover petra paul --why "maternity leave"`, stores: true,

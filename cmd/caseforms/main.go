@@ -55,7 +55,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		formsCommand, newCommand, schemaCommand, checkCommand, fillCommand, templateCommand, batchCommand,
-		recordCommand, sendCommand, releaseCommand, outboxCommand, inboxCommand, answerCommand, noteCommand, dueCommand, inspectCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
+		recordCommand, sendCommand, releaseCommand, outboxCommand, inboxCommand, answerCommand, noteCommand, dueCommand, inspectCommand, countersignCommand, handoverCommand, showCommand, findCommand, verifyCommand, draftCommand,
 		recipientCommand, policyCommand, userCommand, restrictCommand, exportCommand, eraseCommand, backupCommand, restoreCommand, serveCommand, configCommand,
 	}
 }
@@ -90,7 +90,7 @@ type options struct {
 	children                                                                      []int
 	handOff                                                                       int64
 	days                                                                          int
-	mine, told                                                                    bool
+	mine, told, back                                                              bool
 
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats                                                   []string

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"caseforms"
+	"caseforms/internal/intake"
 	"caseforms/internal/store"
 	"caseforms/mail"
 )
@@ -311,4 +313,53 @@ func ParseDay(s string) (caseforms.Date, error) {
 		return caseforms.Date{}, &caseforms.Error{Kind: caseforms.Invalid, Msg: "a day is written as 2026-11-25"}
 	}
 	return caseforms.DateOf(t), nil
+}
+
+// ReadDirectory reads a workbook of recipients whose first row names the columns, in any order.
+func ReadDirectory(data []byte) ([]store.Recipient, error) {
+	list, err := intake.Sheet(data)
+	if err != nil {
+		return nil, err
+	}
+	rows := list.Rows
+	known := []string{"role", "organisation", "area", "channel", "address", "phone", "demonstrated", "how"}
+	at := map[string]int{}
+	if len(rows) > 0 {
+		for i, c := range rows[0] {
+			name := strings.ToLower(strings.NewReplacer(" ", "", "_", "").Replace(c))
+			if name == "" {
+				continue
+			}
+			if !slices.Contains(known, name) {
+				return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the workbook has a column that is not known, column " + fmt.Sprint(i+1), Hint: "the first row names the columns: " + strings.Join(known, ", ")}
+			}
+			at[name] = i
+		}
+	}
+	for _, need := range known[:2] {
+		if _, ok := at[need]; !ok {
+			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the workbook has no column " + need, Hint: "the first row names the columns: " + strings.Join(known, ", ")}
+		}
+	}
+	var out []store.Recipient
+	for n, row := range rows[min(1, len(rows)):] {
+		cell := func(name string) string {
+			if i, ok := at[name]; ok && i < len(row) {
+				return strings.TrimSpace(row[i])
+			}
+			return ""
+		}
+		if strings.TrimSpace(strings.Join(row, "")) == "" {
+			continue
+		}
+		day, ok := list.Day(cell("demonstrated"))
+		if !ok && cell("demonstrated") != "" {
+			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: fmt.Sprintf("row %d, demonstrated: a day is written as 2026-11-25", n+2)}
+		}
+		out = append(out, store.Recipient{Role: cell("role"), Organisation: cell("organisation"), Area: cell("area"), Channel: cell("channel"), Address: cell("address"), Phone: cell("phone"), Demonstrated: day, How: cell("how")})
+	}
+	if len(out) == 0 {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the workbook has no rows below the first"}
+	}
+	return out, nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -361,10 +362,7 @@ func (k *Desk) Inspect(ctx context.Context, a caseforms.Actor, q Inspection, f r
 	if q.Case != "" {
 		return k.inspectCase(ctx, a, q.Case, f)
 	}
-	if q.To.Before(q.From) {
-		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the span ends before it begins", Hint: "say --since and --until the other way round"}
-	}
-	if err := a.Need("make an inspection pack of an area", caseforms.RoleManager, caseforms.RoleAuditor); err != nil {
+	if err := mayCount(a, &q, "make an inspection pack of an area"); err != nil {
 		return nil, err
 	}
 	title := "Inspection pack: everywhere"
@@ -384,22 +382,12 @@ func (k *Desk) Inspect(ctx context.Context, a caseforms.Actor, q Inspection, f r
 		return nil, err
 	}
 	today := k.today()
-	var all Figures
-	byForm, byMonth, byTeam := map[string]*Figures{}, map[string]*Figures{}, map[string]*Figures{}
-	at := func(m map[string]*Figures, key string) *Figures {
-		if m[key] == nil {
-			m[key] = &Figures{}
-		}
-		return m[key]
-	}
+	sums := newTally()
 	list := &caseforms.Table{Key: "handoffs", Label: "Every request", Layout: caseforms.LayoutTable, Columns: columns("Reference*3", "Form*2", "Handed over*2", "By*2", "Answer due*2", "Answered*2", "Days", "Response*5")}
 	const mostListed = 5000
 	more := 0
 	err = k.store.EachHandOff(ctx, q.From, q.To, q.Area, func(h store.HandOff) error {
-		all.add(&h, today)
-		at(byForm, h.Form).add(&h, today)
-		at(byMonth, fmt.Sprintf("%04d-%02d", h.Day.Year, h.Day.Month)).add(&h, today)
-		at(byTeam, h.Team).add(&h, today)
+		sums.add(&h, today)
 		if len(list.Rows) == mostListed {
 			more++
 			return nil
@@ -422,16 +410,11 @@ func (k *Desk) Inspect(ctx context.Context, a caseforms.Actor, q Inspection, f r
 	if err != nil {
 		return nil, err
 	}
-	name := func(form string) string {
-		if f, err := defs.Form(form); err == nil {
-			return f.Title.In(defs.Lang)
-		}
-		return form
-	}
+	name := titleOf(defs)
 	span := fmt.Sprintf("Handed over from %s to %s", q.From.Long(), q.To.Long())
-	figures := figuresTable("figures", "Figures", []string{"All"}, []*Figures{&all})
+	figures := figuresTable("figures", "Figures", []string{"All"}, []*Figures{&sums.all})
 	figures.Intro = span + ". Counted are requests that want an answer. In time is by the first deadline; days are from the hand-over to the answer."
-	doc.Sections = append(doc.Sections, figures, chartSection(byMonth), groupTable("forms", "By form", byForm, name), groupTable("months", "By month", byMonth, nil), groupTable("teams", "By team", byTeam, nil))
+	doc.Sections = append(doc.Sections, figures, chartSection(sums.byMonth), groupTable("forms", "By form", sums.byForm, name), groupTable("months", "By month", sums.byMonth, nil), groupTable("teams", "By team", sums.byTeam, nil))
 	s := section("handoffs", list.Label, list)
 	if more > 0 {
 		s.Intro = fmt.Sprintf("The first %d; %d more are counted in the figures. Take a shorter span to see them.", mostListed, more)
@@ -442,6 +425,98 @@ func (k *Desk) Inspect(ctx context.Context, a caseforms.Actor, q Inspection, f r
 		return nil, err
 	}
 	return written(doc, f)
+}
+
+// mayCount tells who may see the figures of an area, and whether the span is one.
+func mayCount(a caseforms.Actor, q *Inspection, what string) error {
+	if q.To.Before(q.From) {
+		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "the span ends before it begins", Hint: "say --since and --until the other way round"}
+	}
+	return a.Need(what, caseforms.RoleManager, caseforms.RoleAuditor)
+}
+
+// titleOf says what a form is called.
+func titleOf(defs *caseforms.Definitions) func(string) string {
+	return func(form string) string {
+		if f, err := defs.Form(form); err == nil {
+			return f.Title.In(defs.Lang)
+		}
+		return form
+	}
+}
+
+// tally counts hand-offs by what they are asked for by.
+type tally struct {
+	all                     Figures
+	byForm, byMonth, byTeam map[string]*Figures
+}
+
+func newTally() *tally {
+	return &tally{byForm: map[string]*Figures{}, byMonth: map[string]*Figures{}, byTeam: map[string]*Figures{}}
+}
+
+func (t *tally) add(h *store.HandOff, today caseforms.Date) {
+	at := func(m map[string]*Figures, key string) *Figures {
+		if m[key] == nil {
+			m[key] = &Figures{}
+		}
+		return m[key]
+	}
+	t.all.add(h, today)
+	at(t.byForm, h.Form).add(h, today)
+	at(t.byMonth, fmt.Sprintf("%04d-%02d", h.Day.Year, h.Day.Month)).add(h, today)
+	at(t.byTeam, h.Team).add(h, today)
+}
+
+// Counted are the figures of a span of days, altogether and in groups.
+type Counted struct {
+	Inspection
+	All                     Figures
+	ByForm, ByMonth, ByTeam []Group
+}
+
+// Group is one of them.
+type Group struct {
+	Name string
+	Figures
+}
+
+// Count counts the hand-offs of an area, or of everywhere, in a span of days. It has no words of any case. Without a span it is the last twelve months.
+func (k *Desk) Count(ctx context.Context, a caseforms.Actor, q Inspection) (*Counted, error) {
+	if q.To.IsZero() {
+		q.To = k.today()
+	}
+	if q.From.IsZero() {
+		q.From = q.To.AddMonths(-12)
+	}
+	if err := mayCount(a, &q, "see the figures of an area"); err != nil {
+		return nil, err
+	}
+	defs, err := k.load("")
+	if err != nil {
+		return nil, err
+	}
+	sums, today := newTally(), k.today()
+	if err := k.store.EachHandOff(ctx, q.From, q.To, q.Area, func(h store.HandOff) error { sums.add(&h, today); return nil }); err != nil {
+		return nil, err
+	}
+	groups := func(by map[string]*Figures, name func(string) string) (out []Group) {
+		for _, key := range slices.Sorted(maps.Keys(by)) {
+			if by[key].Made > 0 {
+				out = append(out, Group{name(key), *by[key]})
+			}
+		}
+		return out
+	}
+	same := func(s string) string { return cmp.Or(s, "none") }
+	month := func(s string) string {
+		if t, err := time.Parse("2006-01", s); err == nil {
+			return t.Format("January 2006")
+		}
+		return s
+	}
+	c := &Counted{q, sums.all, groups(sums.byForm, titleOf(defs)), groups(sums.byMonth, month), groups(sums.byTeam, same)}
+	return c, k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "figures read", Actor: a.ID, Detail: map[string]string{"area": q.Area, "from": q.From.String(), "to": q.To.String()}})
 }
 
 func figuresTable(key, label string, names []string, fs []*Figures) caseforms.DocSection {

@@ -134,6 +134,9 @@ func (x *sending) all(ctx context.Context) (out []store.NewSend, err error) {
 	if err := x.missing(); err != nil {
 		return nil, err
 	}
+	if err := x.uncountersigned(ctx); err != nil {
+		return nil, err
+	}
 	to, err := x.route(ctx)
 	if err != nil {
 		return nil, err
@@ -918,7 +921,7 @@ func (k *Desk) sendOf(ctx context.Context, ref caseforms.Ref, to, none string, w
 		if err != nil {
 			return nil, nil, err
 		}
-		if to == "" || n.Recipient == to || strings.EqualFold(p.Organisation, to) || strings.EqualFold(p.Address, to) || p.Role == to {
+		if to == "" || to == SendName(n.ID) || n.Recipient == to || strings.EqualFold(p.Organisation, to) || strings.EqualFold(p.Address, to) || p.Role == to {
 			found, ps, names = append(found, n), append(ps, p), append(names, p.Organisation+" <"+p.Address+">")
 		}
 	}

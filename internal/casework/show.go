@@ -25,6 +25,8 @@ type Timeline struct {
 	Sends    []Outgoing
 	Mail     []Came // what came about it
 	Events   []Event
+
+	Countersigning Countersigning // of the latest issue
 }
 
 // TimelineHandOff is one hand-off of it, and what was answered.
@@ -80,10 +82,16 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 		if f, err := defs.Form(d.Form); err == nil {
 			t.Title = f.Title.In(defs.Lang)
 		}
+		if t.Countersigning, err = k.countersigning(ctx, defs, d, d.Latest().Number); err != nil {
+			return nil, err
+		}
 	}
 	who, err := k.names(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if t.Countersigning.Said {
+		t.Countersigning.By = who.of(t.Countersigning.Countersignature.By)
 	}
 	for _, v := range d.Versions {
 		t.Versions = append(t.Versions, TimelineVersion{v, who.of(v.IssuedBy)})

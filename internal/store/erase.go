@@ -57,6 +57,7 @@ func (s *Store) erase(ctx context.Context, id caseforms.CaseID, again bool, e En
 			`UPDATE followups SET state = 'void', ended = 'erased' WHERE case_id = $1 AND state = 'open'`,
 			`UPDATE followups SET subject = 'erased ' || id, about = '', how = '', from_day = 0 WHERE case_id = $1`,
 			`UPDATE handoffs SET state = 'closed', outcome = '' WHERE case_id = $1`,
+			`DELETE FROM countersignatures WHERE ref IN (SELECT ref FROM documents WHERE case_id = $1)`,
 			`UPDATE files SET sum = NULL, object = NULL WHERE ref IN (SELECT ref FROM documents WHERE case_id = $1)`,
 		} {
 			if err := t.exec(q, string(id)); err != nil {
@@ -121,6 +122,7 @@ func (s *Store) eraseDocument(ctx context.Context, ref caseforms.Ref, again bool
 			`UPDATE followups SET state = 'void', ended = 'erased' WHERE ref = $1 AND state = 'open'`,
 			`UPDATE followups SET subject = 'erased ' || id, about = '', how = '', from_day = 0 WHERE ref = $1`,
 			`UPDATE handoffs SET state = 'closed', outcome = '' WHERE ref = $1`,
+			`DELETE FROM countersignatures WHERE ref = $1`,
 			`UPDATE files SET sum = NULL, object = NULL WHERE ref = $1`,
 		} {
 			if err := t.exec(q, string(ref)); err != nil {

@@ -50,7 +50,7 @@ func (s *Store) FormsOf(ctx context.Context, refs []caseforms.Ref) (map[caseform
 
 // CaseCard is what a list shows of a case, and who may see it.
 type CaseCard struct {
-	Case Case // its ID, whether it is restricted, and to whom
+	Case Case // its ID, whose it is, whether it is restricted, and to whom
 	Card []byte
 }
 
@@ -61,12 +61,12 @@ func (s *Store) Cards(ctx context.Context, ids []caseforms.CaseID) (map[caseform
 	for _, id := range ids {
 		keys = append(keys, string(id))
 	}
-	err := s.chunked(ctx, `SELECT c.id, c.restricted, c.card, o.sealed, k.wrapped FROM cases c JOIN objects o ON o.id = c.card JOIN object_keys k ON k.object = o.id WHERE c.id`, keys,
+	err := s.chunked(ctx, `SELECT c.id, c.restricted, c.owner, c.team, c.card, o.sealed, k.wrapped FROM cases c JOIN objects o ON o.id = c.card JOIN object_keys k ON k.object = o.id WHERE c.id`, keys,
 		func(scan func(...any) error) error {
 			var c CaseCard
 			var card int64
 			var sealed, wrapped []byte
-			if err := scan(&c.Case.ID, &c.Case.Restricted, &card, &sealed, &wrapped); err != nil {
+			if err := scan(&c.Case.ID, &c.Case.Restricted, &c.Case.Owner, &c.Case.Team, &card, &sealed, &wrapped); err != nil {
 				return err
 			}
 			var err error

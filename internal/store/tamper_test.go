@@ -92,6 +92,8 @@ var unproven = map[string]string{
 	"cases.owner":      "changes; every change is in the ledger, and the present state is not compared with it",
 	"cases.team":       "as with the owner", "cases.area": "as with the owner",
 	"cases.held": "changes; every change is in the ledger, and the present state is not compared with it",
+
+	"countersignatures": "the last word of a manager holds; every one is in the ledger, and the present state is not compared with it",
 }
 
 // Of what was erased the ledger has no detail any more with which these could be compared.

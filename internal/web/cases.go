@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"caseforms"
 	"caseforms/internal/casework"
@@ -15,7 +14,6 @@ func (s *Service) caseRoutes() []Route {
 	return []Route{
 		{Method: "GET", Pattern: "/cases", Who: readers, Do: s.search, Nav: "Find a case"},
 		{Method: "POST", Pattern: "/cases", Who: readers, Do: s.search},
-		{Method: "GET", Pattern: "/documents/" + refPattern, Who: Only(caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAuditor), Do: s.document},
 	}
 }
 
@@ -90,92 +88,4 @@ func foundRow(f *casework.Found) []Cell {
 		}
 	}
 	return []Cell{who, TextCell(f.Card.DOB), TextCell(numbers), docs}
-}
-
-type documentData struct {
-	*casework.Timeline
-	Facts    Rows
-	Versions Table
-	HandOffs Table
-	Sends    Table
-	Mail     Table
-	Due      Table
-	Events   []eventLine
-	Looks    []eventLine // who looked, the latest first, of so many
-	Looked   int
-}
-
-// looksMost is how many looks at a document its page lists. The ledger has all of them.
-const looksMost = 20
-
-type eventLine struct {
-	What, By, At string
-	Why          string
-}
-
-func (s *Service) document(w http.ResponseWriter, r *Request) error {
-	ref, err := r.Ref()
-	if err != nil {
-		return err
-	}
-	t, err := r.Desk.Show(r.Context(), r.Actor, ref)
-	if err != nil {
-		return err
-	}
-	return s.page(w, r, "document", Page{Title: "Document " + string(ref), Wide: true, OwnHeading: true, Crumbs: []Link{{"Your work", "/"}, {"Case " + string(t.Case), "/cases?q=" + string(t.Case)}}, Data: timelineOf(t)})
-}
-
-func timelineOf(t *casework.Timeline) documentData {
-	d := documentData{Timeline: t, Facts: Rows{{Key: "Form", Value: t.Title}, {Key: "Reference", Value: string(t.Ref)}, {Key: "Case", Value: caseCell(t.Case, t.Card)}}}
-	if t.Copy != "" {
-		d.Facts = append(d.Facts, Row{Key: "Copy", Value: t.Copy})
-	}
-	d.Versions = Table{Caption: "Issues", Heads: []string{"Issue", "When", "By"}}
-	for _, v := range t.Versions {
-		n := Cell{Text: fmt.Sprint(v.Number)}
-		if !v.Erased.IsZero() {
-			n.Sub = "erased " + clock(v.Erased)
-		}
-		d.Versions.Rows = append(d.Versions.Rows, []Cell{n, TextCell(clock(v.Issued)), TextCell(v.By)})
-	}
-	d.Due = Table{Caption: "What is open", Heads: []string{"What to do", "Whose", "Due"}, None: "Nothing is open."}
-	for i := range t.Due {
-		u := &t.Due[i]
-		when := Cell{Text: u.Due.Long()}
-		if u.Over > 0 {
-			when = Cell{Text: overdue(u.Over), Tag: "red", Sub: u.Due.Long()}
-		}
-		d.Due.Rows = append(d.Due.Rows, []Cell{{Text: sentence(u.Says), Sub: u.Step}, TextCell(u.OwnerName), when})
-	}
-	d.HandOffs = Table{Caption: "Handed over", Heads: []string{"To", "By", "When", "Answer"}, None: "It was not handed to anybody yet."}
-	for _, h := range t.HandOffs {
-		answer := h.Outcome
-		if answer == "" {
-			answer = "None yet"
-		}
-		d.HandOffs.Rows = append(d.HandOffs.Rows, []Cell{TextCell(h.To), TextCell(string(h.Channel)), TextCell(clock(h.At)), TextCell(answer)})
-	}
-	d.Sends = Table{Caption: "Sent by e-mail", Heads: []string{"To", "How it stands", "Since", "What to do"}, None: "It was not sent by e-mail."}
-	for i := range t.Sends {
-		o := &t.Sends[i]
-		d.Sends.Rows = append(d.Sends.Rows, []Cell{TextCell(o.Organisation), {Text: sentence(string(o.Standing)), Tag: standingColour(o.Standing), Sub: o.Said}, TextCell(clock(o.At)), TextCell(o.Do)})
-	}
-	d.Mail = Table{Caption: "What came back", Heads: []string{"From", "Kind", "When"}, None: "Nothing came back by e-mail."}
-	for i := range t.Mail {
-		m := &t.Mail[i]
-		d.Mail.Rows = append(d.Mail.Rows, []Cell{{Text: m.From, Sub: m.Outcome}, TextCell(m.Class), TextCell(clock(m.Came))})
-	}
-	for _, e := range t.Events {
-		if !e.Looked {
-			d.Events = append(d.Events, eventLine{sentence(e.What), e.By, clock(e.At), e.Detail["why"]})
-		}
-	}
-	for _, e := range slices.Backward(t.Events) {
-		if e.Looked {
-			if d.Looked++; d.Looked <= looksMost {
-				d.Looks = append(d.Looks, eventLine{sentence(e.What), e.By, clock(e.At), ""})
-			}
-		}
-	}
-	return d
 }

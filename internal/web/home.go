@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"caseforms"
 	"caseforms/internal/casework"
@@ -13,50 +14,83 @@ func (s *Service) homeRoutes() []Route {
 }
 
 type homeData struct {
-	Due, Soon, Out Table
+	Filter         Choice
+	Over           Choice
+	Due, Soon      Table
+	Out, Came      Table
+	MoreDue        int // how many more are due than are shown
+	MoreOut, MoreC int
+	Query          string
 	Works          bool // whoever looks works on cases
 }
 
-// homeDays is how far the home page looks ahead.
-const homeDays = 7
+const (
+	homeDays = 7  // how far the home page looks ahead
+	homeMost = 15 // how many lines of each list it shows
+)
 
-// homeMost is how many lines of each kind it shows, those that matter most.
-const homeMost = 100
-
+// home is what waits for somebody: due, overdue, in trouble on its way, and come in to be read.
 func (s *Service) home(w http.ResponseWriter, r *Request) error {
-	if !r.Actor.Is(caseforms.RolePractitioner, caseforms.RoleManager) {
+	if !works(r) {
 		return s.page(w, r, "home", Page{Title: "Your work", Data: homeData{}})
 	}
-	due, err := r.Desk.Due(r.Context(), r.Actor, casework.DueFilter{Mine: true, Days: homeDays})
+	asked := askedDue(r)
+	asked.Days = homeDays
+	list, err := asked.list(r)
 	if err != nil {
 		return err
 	}
-	d := homeData{Works: true,
-		Due:  Table{Caption: "Overdue", Heads: []string{"What to do", "Case", "Document", "Due"}, None: "Nothing is overdue."},
-		Soon: Table{Caption: fmt.Sprintf("Due within %d days", homeDays), Heads: []string{"What to do", "Case", "Document", "Due"}, None: "Nothing falls due."},
-		Out:  Table{Caption: "On its way, held or in trouble", Heads: []string{"Document", "To", "How it stands", "What to do"}, None: "Nothing is on its way, and nothing is held."},
+	d := homeData{Works: true, Filter: asked.choice(r), Query: asked.query()}
+	d.Over = Choice{ID: "overdue", Legend: "Only what is overdue?", Several: true, Options: []Option{{Value: "yes", Label: "Only what is overdue", Chosen: asked.Over}}}
+	over := 0
+	for over < len(list) && list[over].Over > 0 {
+		over++
 	}
-	for i := range due {
-		u := &due[i]
-		to := &d.Soon
-		when := Cell{Text: u.Due.Long()}
-		if u.Over > 0 {
-			to = &d.Due
-			when = Cell{Text: overdue(u.Over), Tag: "red", Sub: u.Due.Long()}
-		}
-		to.Rows = append(to.Rows, []Cell{{Text: sentence(u.Says), Sub: u.Step}, caseCell(u.Case, u.Card), refCell(u.Ref), when})
+	cut := func(n int) int { return min(n, homeMost) }
+	d.Due = dueTable("Overdue", list[:cut(over)], true)
+	d.Due.None = "Nothing is overdue."
+	d.Soon = dueTable(fmt.Sprintf("Due within %d days", homeDays), list[over:over+cut(len(list)-over)], true)
+	d.Soon.None = "Nothing falls due."
+	d.MoreDue = len(list) - len(d.Due.Rows) - len(d.Soon.Rows)
+	if asked.Over {
+		return s.page(w, r, "home", Page{Title: "Your work", Wide: true, Data: d})
 	}
 	out, _, err := r.Desk.Outbox(r.Context(), r.Actor)
 	if err != nil {
 		return err
 	}
+	came, _, err := r.Desk.Inbox(r.Context(), r.Actor)
+	if err != nil {
+		return err
+	}
+	var ids []caseforms.CaseID
 	for i := range out {
-		o := &out[i]
-		d.Out.Rows = append(d.Out.Rows, []Cell{refCell(o.Ref), TextCell(o.Organisation), {Text: sentence(string(o.Standing)), Tag: standingColour(o.Standing), Sub: o.Said}, TextCell(o.Do)})
+		ids = append(ids, out[i].Case)
 	}
-	for _, t := range []*Table{&d.Due, &d.Soon, &d.Out} {
-		t.cut(homeMost)
+	for i := range came {
+		if came[i].Case != "" {
+			ids = append(ids, came[i].Case)
+		}
 	}
+	whose, err := r.Desk.Holders(r.Context(), r.Actor, ids)
+	if err != nil {
+		return err
+	}
+	mine := func(id caseforms.CaseID, by string) bool {
+		h := whose[id]
+		switch asked.Of {
+		case "mine":
+			return h.Owner == r.Actor.ID || by == r.Actor.ID
+		case "team":
+			return h.Team == r.Actor.Team
+		}
+		return true
+	}
+	out = slices.DeleteFunc(out, func(o casework.Outgoing) bool { return !mine(o.Case, o.By) })
+	came = slices.DeleteFunc(came, func(c casework.Came) bool { return c.Case != "" && !mine(c.Case, "") }) // what belongs to nothing yet is everybody's
+	d.Out, d.MoreOut = outTable(out[:cut(len(out))], true), len(out)-cut(len(out))
+	d.Came, d.MoreC = cameTable(came[:cut(len(came))]), len(came)-cut(len(came))
+	d.Came.Caption = "Came in, to be read"
 	return s.page(w, r, "home", Page{Title: "Your work", Wide: true, Data: d})
 }
 

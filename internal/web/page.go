@@ -123,7 +123,18 @@ func (s *Service) words() template.FuncMap {
 			return fmt.Sprintf("%d %s", n, many)
 		},
 		"join": strings.Join,
-		"list": func(v ...any) []any { return v },
+		// A whole address with its query: put into a part of one, a query would be escaped as a single value.
+		"under": func(path, query string) string { return path + "?" + query },
+		"list":  func(v ...any) []any { return v },
+		"uploadOf": func(v []any) Input {
+			return Input{ID: fmt.Sprint(v[0]), Label: fmt.Sprint(v[1]), Problem: fmt.Sprint(v[2])}
+		},
+		"renamed": func(i Input, rename bool, id string) Input {
+			if rename {
+				i.ID, i.Problem = id, ""
+			}
+			return i
+		},
 	}
 }
 

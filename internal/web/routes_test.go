@@ -34,7 +34,7 @@ const in = http.StatusSeeOther // to sign in, or on after something was done
 // walks are the walks of every route. A part of the service adds its own with a function here.
 func walks(h *house) map[string]walk {
 	all := map[string]walk{}
-	for _, part := range []map[string]walk{foundationWalks(h)} {
+	for _, part := range []map[string]walk{foundationWalks(h), workWalks(h)} {
 		maps.Copy(all, part)
 	}
 	return all
@@ -87,6 +87,7 @@ func (h *house) session(login string) string {
 func everything(o *Options) {
 	o.Demo = []DemoPerson{{"petra", "Petra Practitioner", "practitioner"}}
 	o.OpenID = &OpenID{Issuer: "http://127.0.0.1:1/nobody", Client: "caseforms"}
+	posted(nil)(o)
 }
 
 // Every route is asked for as everybody, and each gets what stands in the table: a route without a line in it fails.

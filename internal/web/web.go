@@ -66,6 +66,8 @@ type Service struct {
 	metrics *metrics
 	notices notices
 	kept    kept
+	uploads uploads
+	staged  staged
 	openID  *openID
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
@@ -134,6 +136,11 @@ func (s *Service) registry() []Route {
 	for _, part := range [][]Route{
 		s.homeRoutes(),
 		s.caseRoutes(),
+		s.documentRoutes(),
+		s.dueRoutes(),
+		s.inboxRoutes(),
+		s.directoryRoutes(),
+		s.reportRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
 		s.signInRoutes(),

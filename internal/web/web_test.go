@@ -115,6 +115,16 @@ func (h *house) as(login string) caseforms.Actor {
 	return a
 }
 
+// recordForm issues a form of a case that is new, or that one person has already.
+func (h *house) recordForm(login, form, sample string) caseforms.Ref {
+	h.t.Helper()
+	b, err := os.ReadFile("../../samples/cases/" + sample + ".json")
+	h.must(err)
+	out, _, err := h.desk.Record(context.Background(), h.as(login), casework.Record{Form: form, Case: b, Outputs: []casework.Output{{Format: render.FormatPDF}}})
+	h.must(err)
+	return out.Ref
+}
+
 func (h *house) record(login, sample string) (caseforms.Ref, caseforms.CaseID) {
 	h.t.Helper()
 	b, err := os.ReadFile("../../samples/cases/" + sample + ".json")
