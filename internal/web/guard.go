@@ -25,6 +25,7 @@ const mostAtOnce = 256
 type state struct {
 	number string // by which its lines in the log are found
 	route  string // the pattern of the route that took it; "" is none
+	actor  string // the id of whoever asked
 	signed *casework.Signed
 	ended  *casework.Ended
 	token  string
@@ -128,7 +129,7 @@ func (s *Service) let(a *answer, r *http.Request, st *state, next http.Handler) 
 		s.fail(a, s.request(r), &status{http.StatusForbidden, "This was asked for by another site", "Nothing was done. Open the page here and do it again."})
 		return
 	}
-	if c, err := r.Cookie(s.cookieName()); err == nil {
+	if c, err := r.Cookie(s.cookieName()); err == nil && !ofAPI(r) {
 		st.token = c.Value
 		var err error
 		if st.signed, st.ended, err = s.desk.Session(r.Context(), c.Value); err != nil {
@@ -198,7 +199,7 @@ func (s *Service) done(r *http.Request, a *answer, st *state, began time.Time) {
 	if code >= 500 {
 		level = slog.LevelError
 	}
-	actor := ""
+	actor := st.actor
 	if st.signed != nil {
 		actor = st.signed.Actor.ID
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -23,13 +24,18 @@ type Route struct {
 	Nav   string // it stands in the navigation under this name, for whoever may use it
 	Body  int64  // the most bytes that a request may have; 0 is 1 MiB
 	Quiet bool   // asking for it does not count as doing something, and does not keep a session from ending
-	API   bool   // for programs: failures are problem+json, and nobody is sent to sign in
+	API   bool   // for programs: failures are problem+json, who asks is told by a key, and nobody is sent to sign in
+
+	Scope casework.Scope // of the API: what a key must be for
+	Test  testKeys       // of the API: whether test keys will do
+	Spec  *apiSpec       // of the API: what the description says of it
 }
 
 // Patterns of the ids in addresses. Addresses hold ids only, never a name.
 const (
 	refPattern   = `{ref:CF-[0-9A-Z]{4}-[0-9A-Z]{4}}`
 	casePattern  = `{case:CS-[0-9A-Z]{4}-[0-9A-Z]{4}}`
+	formPattern  = `{form:[a-z][a-z0-9-]{0,39}}`
 	draftPattern = `{draft:DR-[0-9A-Z]{4}-[0-9A-Z]{4}}`
 	tokenPattern = `{token:[A-Za-z0-9_-]{43}}`
 )
@@ -37,10 +43,14 @@ const (
 // Who is who may use a route at all. What somebody may do with a certain case is decided by the act.
 type Who struct {
 	anybody bool
+	key     bool
 	roles   []caseforms.Role
 }
 
-func (w Who) said() bool { return w.anybody || len(w.roles) > 0 }
+func (w Who) said() bool { return w.anybody || w.key || len(w.roles) > 0 }
+
+// ByKey are programs with a key of the route's scope. A session is nothing to the API, so that no other site can use it.
+func ByKey() Who { return Who{key: true} }
 
 // Anybody may use it, also without being signed in.
 func Anybody() Who { return Who{anybody: true} }
@@ -61,6 +71,7 @@ type Request struct {
 	*http.Request
 	Actor  caseforms.Actor
 	Signed *casework.Signed // nil when nobody is signed in
+	Key    *casework.Key    // of the API; nil when none was sent or needed
 	Desk   *casework.Desk
 	route  *Route
 }
@@ -110,6 +121,11 @@ func (s *Service) handle(rt *Route) http.Handler {
 			most = bodyMost
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, most)
+		if rt.API {
+			ctx, cancel := context.WithTimeout(r.Context(), apiTime)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
 		req := s.request(r)
 		req.route = rt
 		if err := s.admit(w, req); err != nil {
@@ -122,7 +138,10 @@ func (s *Service) handle(rt *Route) http.Handler {
 				return
 			}
 		}
-		err := form(req)
+		var err error
+		if !rt.API {
+			err = form(req)
+		}
 		if err == nil {
 			err = rt.Do(w, req)
 		}
@@ -153,6 +172,8 @@ func (s *Service) admit(w http.ResponseWriter, r *Request) error {
 	switch {
 	case r.route.Who.anybody:
 		return nil
+	case r.route.Who.key:
+		return s.bearer(w, r)
 	case r.Signed == nil:
 		return errSignIn
 	}
