@@ -300,3 +300,16 @@ func (k *Desk) ReadCase(ctx context.Context, a caseforms.Actor, id caseforms.Cas
 	}
 	return w, k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "case read", Actor: a.ID, Case: id})
 }
+
+// SendsOf is how everything stands that was sent of a document.
+func (k *Desk) SendsOf(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) ([]Outgoing, error) {
+	m, err := k.matter(ctx, a, ref, "see where this document was sent")
+	if err != nil {
+		return nil, err
+	}
+	sends, err := k.store.Sends(ctx, m.doc.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return k.outgoings(ctx, sends)
+}

@@ -18,6 +18,4 @@ type apiSpec struct {
 
 type apiParam struct{ name, doc string }
 
-func (s *Service) apiSpecRoutes() []Route     { return nil }
-func (s *Service) apiCaseRoutes() []Route     { return nil }
-func (s *Service) apiDocumentRoutes() []Route { return nil }
+func (s *Service) apiSpecRoutes() []Route { return nil }
