@@ -14,6 +14,7 @@ import (
 	"caseforms"
 	"caseforms/internal/casework"
 	"caseforms/internal/store"
+	"caseforms/mail"
 )
 
 func issueBody(t testing.TB, form, record string, more ...string) string {
@@ -296,5 +297,71 @@ func TestAPIProblemsTellNothing(t *testing.T) {
 		if r.StatusCode != 422 || strings.Contains(strings.ReplaceAll(r.body, `"pointer":"/Quuxley"`, ""), "Quuxley") || strings.Contains(r.body, "Zyzzyva") {
 			t.Error(r.StatusCode, r.body)
 		}
+	}
+}
+
+// A document is sent once however often it is asked for, and a dry run sends nothing, also with a test key.
+func TestAPISend(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.desk.Mail(&casework.Post{House: mail.House{Mailbox: "safeguarding@probation.example", Name: "Probation Service"}, Relays: []mail.Relay{{Name: "main", Address: "127.0.0.1:1", ServerName: "localhost", Guarantees: mail.TLS}},
+		Ours: mail.Ours{Mailboxes: []mail.Address{"safeguarding@probation.example"}}, Ring: casework.Telephone{Whom: "the desk", Number: "01632 960100"}})
+	today := caseforms.DateOf(h.clock())
+	boss, err := h.desk.Actor(t.Context(), "boss", "")
+	h.must(err)
+	h.must(h.desk.SetPolicy(t.Context(), boss, store.Policy{Pattern: "council.example", Means: "tls", Demonstrated: today, How: "a test", Why: "a test"}))
+	p := h.program("petra")
+	at := "/documents/" + string(h.ref) + "/send"
+	body := `{"to":["desk@council.example"],"confirm":"rang them","without":"by post"}`
+	dry := strings.Replace(body, "{", `{"dry_run":true,`, 1)
+	sends := func() int {
+		t.Helper()
+		out, err := h.desk.SendsOf(t.Context(), h.as("petra"), h.ref)
+		h.must(err)
+		return len(out)
+	}
+	test := &program{h: h, key: h.key(casework.MakeKey{Login: "petra", Test: true}), header: p.header}
+	for _, x := range []*program{p, test} {
+		x.ask("POST", at, dry).expect(t, 200, `"dry_run":true`, "desk@council.example", `"text":"`)
+	}
+	test.with("Idempotency-Key", "x").ask("POST", at, body).expect(t, 403, "urn:caseforms:problem:test-key")
+	p.ask("POST", at, body).expect(t, 400)
+	f := p.with("Idempotency-Key", "y").ask("POST", at, `{"to":["desk@council.example"],"confirm":"x"}`).expect(t, 422).problem(t)
+	if len(f.Problems) == 0 {
+		t.Errorf("%+v", f)
+	}
+	h.program("mary").ask("POST", "/documents/"+string(h.foreign)+"/send", dry).expect(t, 403)
+	h.program("adam").ask("POST", at, dry).expect(t, 403)
+	if sends() != 0 {
+		t.Fatal("something was sent")
+	}
+	replies := make([]reply, 6)
+	var all sync.WaitGroup
+	for i := range replies {
+		all.Go(func() { replies[i] = p.with("Idempotency-Key", "one").ask("POST", at, body) })
+	}
+	all.Wait()
+	for _, r := range replies {
+		r.expect(t, 202, `"standing":"queued"`, "desk@council.example")
+	}
+	if n := sends(); n != 1 {
+		t.Errorf("%d sends", n)
+	}
+	p.with("Idempotency-Key", "one").ask("POST", at, dry[:len(dry)-1]+`,"chase":true}`).expect(t, 404)
+	p.with("Idempotency-Key", "one").ask("POST", at, `{"to":["other@council.example"],"confirm":"x","without":"x"}`).expect(t, 422)
+	p.with("Idempotency-Key", "two").ask("POST", at, body).expect(t, 409) // they have it already
+
+	// It was sent and the program ended before it could say so.
+	again := `{"to":["desk@council.example"],"confirm":"rang them","without":"by post","again":"lost"}`
+	once, err := h.desk.AskOnce(t.Context(), h.as("petra"), "send "+string(h.ref), "crash", []byte(again))
+	h.must(err)
+	send := casework.Send{Ref: h.ref, To: []string{"desk@council.example"}, Confirm: "rang them", Without: "by post", Again: "lost", Once: once}
+	_, _, err = h.desk.Send(t.Context(), h.as("petra"), send)
+	h.must(err)
+	if _, _, err = h.desk.Send(t.Context(), h.as("petra"), send); !casework.DoneBefore(err) {
+		t.Error(err)
+	}
+	if r := p.with("Idempotency-Key", "crash").ask("POST", at, again).expect(t, 202, "desk@council.example"); r.Header.Get("Idempotency-Replayed") == "" || sends() != 2 {
+		t.Error(r.Header, sends())
 	}
 }
