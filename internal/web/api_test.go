@@ -237,6 +237,11 @@ func TestAPIKeys(t *testing.T) {
 	if c := h.signedIn("petra").get(apiBase + "/forms"); c.StatusCode != 401 {
 		t.Error("a session is taken for a key")
 	}
+	v := h.signedIn("petra") // nor does the API keep a session from ending
+	h.wait(15 * time.Minute)
+	v.get(apiBase+"/openapi.json").expect(t, 200)
+	h.wait(6 * time.Minute)
+	v.get("/").expect(t, 303, "/sign-in")
 	for _, bad := range []string{"x", p.key + "x", p.key[:len(p.key)-1], strings.ToUpper(p.key), "caseforms_", strings.Repeat("A", 10000)} {
 		if r := (&program{h: h, key: bad, header: http.Header{}}).get("/forms").expect(t, 401); len(bad) > 20 && strings.Contains(r.body, bad) {
 			t.Error("the key is repeated")
@@ -283,7 +288,7 @@ func TestAPIKeys(t *testing.T) {
 	}
 	short := &program{h: h, key: h.key(casework.MakeKey{Login: "petra", Expires: caseforms.Date{Year: 2026, Month: 11, Day: 25}}), header: http.Header{}}
 	short.get("/forms").expect(t, 200)
-	h.wait(14*time.Hour + 59*time.Minute) // 23:59 of that day
+	h.wait(14*time.Hour + 38*time.Minute) // 23:59 of that day
 	short.get("/forms").expect(t, 200)
 	h.wait(time.Minute)
 	short.get("/forms").expect(t, 401)
