@@ -38,6 +38,10 @@ func TestAPIDescription(t *testing.T) {
 		op := doc.Paths.Value(path).GetOperation(rt.Method)
 		if op == nil || op.Extensions["x-scope"] != nil && op.Extensions["x-scope"] != string(rt.Scope) {
 			t.Errorf("%s %s is not in the description, or with another scope", rt.Method, path)
+			continue
+		}
+		if op.Responses == nil || op.Responses.Default() == nil || op.Responses.Len() < 2 || rt.Method == "POST" && op.RequestBody == nil {
+			t.Errorf("%s %s: what is sent or answered is not described", rt.Method, path)
 		}
 	}
 	seen, ids := 0, map[string]bool{}
