@@ -93,7 +93,9 @@ type options struct {
 	mine, told, back                                                              bool
 
 	again, why, caseID, draftID, against, identity, erasures, name, role string
-	to, teams, formats                                                   []string
+	to, teams, formats, scopes                                           []string
+	test                                                                 bool
+	expires                                                              string
 	issue, base, jobs                                                    int
 	once, chase, dryRun, now, record                                     bool
 	confirm, file, without, merge, zip                                   string

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -11,12 +12,15 @@ import (
 )
 
 var userCommand = &command{
-	name: "user", args: "list|add|role|team|close|open|link …", does: "who works here and what they may do: user add LOGIN, user role LOGIN ROLES (in place of those they had), user team LOGIN TEAM; user link LOGIN makes a link by which they set a password for the pages, once",
+	name: "user", args: "list|add|role|team|close|open|link|key|keys …", does: "who works here and what they may do: user add LOGIN, user role LOGIN ROLES (in place of those they had), user team LOGIN TEAM; user link LOGIN makes a link by which they set a password for the pages, once; user key LOGIN makes a key by which a program acts for them, user keys [LOGIN] lists keys, user key revoke KEY ends one",
 	example: `caseforms user add petra --name "Petra Placeholder" --role practitioner --team North`, stores: true,
 	flags: func(inv *invocation) {
 		inv.set.StringVar(&inv.opt.name, "name", "", "user add: the person's name, as others know it")
 		inv.set.StringVar(&inv.opt.role, "role", "", "user add: practitioner, manager, admin or auditor; several with commas")
 		inv.set.StringSliceVar(&inv.opt.teams, "team", nil, "user add: the person's team")
+		inv.set.StringSliceVar(&inv.opt.scopes, "scope", nil, "user key: what it is for; several with commas: "+scopeNames())
+		inv.set.BoolVar(&inv.opt.test, "test", false, "user key: a key with which nothing is stored and nothing leaves")
+		inv.set.StringVar(&inv.opt.expires, "expires", "", "user key: the last day on which it works, such as 2027-03-31 (default in 90 days)")
 	},
 	run: people,
 }
@@ -30,9 +34,12 @@ func (inv *invocation) done(err error, what string) error {
 }
 
 func people(ctx context.Context, inv *invocation) error {
+	if len(inv.args) > 0 && (inv.args[0] == "key" || inv.args[0] == "keys") {
+		return apiKeys(ctx, inv)
+	}
 	words := map[string]int{"list": 1, "add": 2, "role": 3, "team": 3, "close": 2, "open": 2, "link": 2}
 	if len(inv.args) == 0 || words[inv.args[0]] == 0 || words[inv.args[0]] != len(inv.args) {
-		return errUsage{"user list, user add LOGIN, user role LOGIN ROLES, user team LOGIN TEAM, user close LOGIN, user open LOGIN or user link LOGIN"}
+		return errUsage{"user list, user add LOGIN, user role LOGIN ROLES, user team LOGIN TEAM, user close LOGIN, user open LOGIN, user link LOGIN, user key LOGIN, user keys or user key revoke KEY"}
 	}
 	what, login := inv.args[0], ""
 	if len(inv.args) > 1 {
@@ -112,6 +119,86 @@ func people(ctx context.Context, inv *invocation) error {
 		}
 		return tw.Flush()
 	})
+}
+
+func scopeNames() string {
+	var out []string
+	for _, s := range casework.Scopes {
+		out = append(out, string(s))
+	}
+	return strings.Join(out, ", ")
+}
+
+// apiKeys makes, lists and ends the keys of programs.
+func apiKeys(ctx context.Context, inv *invocation) error {
+	wrong := errUsage{"user key LOGIN --scope SCOPE, user keys [LOGIN] or user key revoke KEY"}
+	n := len(inv.args)
+	switch {
+	case inv.args[0] == "keys" && n <= 2:
+		login := ""
+		if n == 2 {
+			login = inv.args[1]
+		}
+		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
+			all, err := k.Keys(ctx, a, login)
+			if err != nil {
+				return err
+			}
+			tw := tabwriter.NewWriter(inv.stdout, 0, 0, 2, ' ', 0)
+			for _, x := range all {
+				inv.key(tw, &x)
+			}
+			return tw.Flush()
+		})
+	case inv.args[0] == "key" && n == 3 && inv.args[1] == "revoke":
+		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
+			return inv.done(k.RevokeKey(ctx, a, inv.args[2]), "the key does not work any more")
+		})
+	case inv.args[0] != "key" || n != 2:
+		return wrong
+	}
+	m := casework.MakeKey{Login: inv.args[1], Scopes: inv.opt.scopes, Test: inv.opt.test}
+	if inv.opt.expires != "" {
+		var err error
+		if m.Expires, err = casework.ParseDay(inv.opt.expires); err != nil {
+			return err
+		}
+	}
+	return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
+		secret, x, err := k.MakeKey(ctx, a, m)
+		if err != nil {
+			return err
+		}
+		if inv.json {
+			inv.object(inv.stdout, "type", "key", "id", x.ID, "login", x.Login, "key", secret, "scopes", strings.Join(x.Scopes, ","), "until", stamp(x.Expires))
+			return nil
+		}
+		fmt.Fprintln(inv.stdout, secret)
+		fmt.Fprintf(inv.stderr, "key %s works until %s. It is shown this once: whoever has it acts as %s\n", x.ID, clock(x.Expires), x.Login)
+		return nil
+	})
+}
+
+// key tells of a key in a list.
+func (inv *invocation) key(tw io.Writer, x *casework.Key) {
+	kind, state, used := "real", "holds", "never used"
+	if x.Test {
+		kind = "test"
+	}
+	switch {
+	case !x.Revoked.IsZero():
+		state = "revoked"
+	case !x.Holds:
+		state = "ended"
+	}
+	if !x.Used.IsZero() {
+		used = "used " + clock(x.Used)
+	}
+	if inv.json {
+		inv.object(inv.stdout, "type", "key", "id", x.ID, "login", x.Login, "kind", kind, "state", state, "scopes", strings.Join(x.Scopes, ","), "until", stamp(x.Expires), "used", stamp(x.Used))
+		return
+	}
+	fmt.Fprintf(tw, "%s\t%s\t%s\t%s until %s\t%s\t%s\n", x.ID, x.Login, kind, state, clock(x.Expires), used, strings.Join(x.Scopes, ","))
 }
 
 var restrictCommand = &command{

@@ -33,6 +33,7 @@ type Desk struct {
 	post     *Post // nil: nothing goes by e-mail
 	door     *door
 	renderer func() (string, error)
+	keys     keyUse
 	lease    time.Duration // how long a claim of the outbox lasts; shorter in tests
 }
 

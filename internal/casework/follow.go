@@ -38,6 +38,7 @@ type HandOver struct {
 	With    string // whom it was handed to there, or who was spoken to
 	At      time.Time
 	Note    string
+	Once    *Once // it is done once, however often it is asked for
 }
 
 // content is what is written down about a hand-off or a response, beside what can be counted.
@@ -84,6 +85,9 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 	f, err := k.handing(ctx, m, &h, v, urgent, a.ID, a.ID)
 	if err != nil {
 		return nil, err
+	}
+	if h.Once != nil {
+		f.Entries[len(f.Entries)-1].Once = h.Once.key
 	}
 	if err := k.store.Follow(ctx, f); err != nil {
 		return nil, again(err)
@@ -486,6 +490,7 @@ type Answer struct {
 	Children []int // which of the children it is about, by their number on the form; none is all
 	At       time.Time
 	Message  int64 // the message it was taken from, if it came by e-mail or as a file
+	Once     *Once // it is done once, however often it is asked for
 }
 
 // Answered is a response that was recorded.
@@ -599,6 +604,9 @@ func (k *Desk) answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 	if len(r.Children) > 0 {
 		e.Detail["children"] = joinInts(r.Children)
 	}
+	if r.Once != nil {
+		e.Once = r.Once.key
+	}
 	f.Entries = append(f.Entries, e)
 	if err := k.store.Follow(ctx, f); err != nil {
 		return nil, err
@@ -701,6 +709,7 @@ type Note struct {
 	To    string         // of a call about a document that has not arrived: the office that was rung
 	// HandOff is which hand-off of the document a chase, a reply or a pause is about, by its number; 0 is the only one that is open.
 	HandOff int64
+	Once    *Once // it is done once, however often it is asked for
 }
 
 // noted is what the ledger calls a note. Its kind is in the detail: it may tell something of the person.
@@ -765,6 +774,9 @@ func (k *Desk) note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, erro
 	}
 	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Collection}, What: noted, Actor: a.ID, Case: m.c.ID, Ref: n.Ref,
 		Detail: map[string]string{"kind": n.Kind, "label": kind.Label.In(m.defs.Lang), "with": n.With, "text": n.Text, "at": at.UTC().Format(time.RFC3339), "done": n.Done}})
+	if n.Once != nil {
+		f.Entries[len(f.Entries)-1].Once = n.Once.key
+	}
 	if err := k.store.Follow(ctx, f); err != nil {
 		return nil, err
 	}

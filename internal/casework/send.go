@@ -31,6 +31,7 @@ type Send struct {
 	Chase   bool              // not the document, but the question what was decided
 	HandOff int64             // of a chase: which hand-off, by its number on the timeline; 0 is the only one that is open
 	Dry     bool              // tell what would go where, and do nothing
+	Once    *Once             // it is done once, however often it is asked for
 }
 
 // Outgoing is a send as people see it.
@@ -94,6 +95,9 @@ func (k *Desk) Send(ctx context.Context, a caseforms.Actor, s Send) ([]Outgoing,
 	out, err := x.all(ctx)
 	if err != nil || s.Dry {
 		return x.out, x.problems, err
+	}
+	if s.Once != nil && len(out) > 0 {
+		out[0].Entry.Once = s.Once.key
 	}
 	if err := k.store.PutSends(ctx, out, x.replaced); err != nil {
 		return nil, nil, again(err)

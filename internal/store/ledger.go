@@ -47,6 +47,10 @@ type Entry struct {
 	// Detail may be erased. The record commits to it by SHA-256 of a random salt and the detail, so that it can be shown not to have been
 	// changed, and cannot be guessed once it is gone.
 	Detail map[string]string
+
+	// Once is the name of a request that is done with this entry, see [Store.Ask]: what was done before is not done again, which is [ErrDone].
+	// It does not stand in the ledger.
+	Once []byte
 }
 
 // Record is an entry as it stands in the ledger.
@@ -136,6 +140,11 @@ func (t *tx) append(e Entry) error {
 
 // appended is append, and tells the place of the entry.
 func (t *tx) appended(e Entry) (int64, error) {
+	if e.Once != nil {
+		if err := t.once(e.Once); err != nil {
+			return 0, err
+		}
+	}
 	l := &t.ledger
 	at := t.at
 	r := recorded{V: 1, At: at.UnixMilli(), Acts: e.Acts, What: e.What, Actor: e.Actor, Case: string(e.Case), Ref: string(e.Ref), Version: e.Version}

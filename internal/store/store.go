@@ -453,7 +453,7 @@ func unavailable(msg string, err error) error {
 // failed is an error of the database in words. What SQLite itself says is kept out of it: it may quote what was to be stored.
 func failed(err error) error {
 	var ours *caseforms.Error
-	if err == nil || errors.As(err, &ours) || errors.Is(err, ErrTaken) || errors.Is(err, ErrChanged) || errors.Is(err, errSameID) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.As(err, &ours) || errors.Is(err, ErrTaken) || errors.Is(err, ErrChanged) || errors.Is(err, ErrDone) || errors.Is(err, ErrOther) || errors.Is(err, errSameID) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	e := &caseforms.Error{Kind: caseforms.Unavailable}

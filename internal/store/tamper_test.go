@@ -79,6 +79,8 @@ var unproven = map[string]string{
 	"sign_in_links":    "as with passwords",
 	"sessions":         "who is signed in is no evidence; that they signed in is in the ledger",
 	"issued_rows":      "which row of a workbook a document was made from is no evidence",
+	"api_keys":         "as with passwords",
+	"api_requests":     "that a request was done once is no evidence; what was done is in the ledger",
 	"mailboxes":        "how far a mailbox was read is no evidence: what is read again is known by its bytes",
 	"responses":        "as with hand-offs",
 	"followups":        "a duty changes with time; every step is in the ledger, and the present state is not compared with it",

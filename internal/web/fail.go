@@ -1,7 +1,7 @@
 package web
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -28,6 +28,7 @@ type failure struct {
 	code        int
 	title, hint string
 	problems    []caseforms.Problem
+	more        *apiProblem // what else the API tells
 }
 
 // failureOf is the one place where an error becomes a status.
@@ -37,7 +38,15 @@ func failureOf(err error) failure {
 	var throttled *casework.Throttled
 	var refused *casework.Refused
 	var ours *caseforms.Error
+	var unattached *casework.Unattached
+	var api *apiProblem
 	switch {
+	case errors.As(err, &api):
+		return failure{code: api.code, title: sentence(api.msg), hint: hint(api.hint), problems: api.problems, more: api}
+	case errors.As(err, &unattached):
+		return failure{code: http.StatusUnprocessableEntity, title: sentence(unattached.Error()), problems: unattached.Problems}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return failure{code: http.StatusServiceUnavailable, title: "It took too long and was ended", hint: "Try again in a moment."}
 	case errors.As(err, &http_):
 		return failure{code: http_.code, title: http_.title, hint: http_.hint}
 	case errors.As(err, &large):
@@ -86,15 +95,11 @@ func hint(s string) string {
 // fail answers with what went wrong. Details of our own mistakes go into the log and nowhere else.
 func (s *Service) fail(w http.ResponseWriter, r *Request, err error) {
 	st := stateOf(r.Request)
-	if errors.Is(err, errSignIn) && !(r.route != nil && r.route.API) {
+	if errors.Is(err, errSignIn) {
 		s.sendToSignIn(w, r)
 		return
 	}
 	f := failureOf(err)
-	if errors.Is(err, errSignIn) {
-		f = failure{code: http.StatusUnauthorized, title: "This takes a key", hint: "Send one in the header Authorization."}
-		w.Header().Set("WWW-Authenticate", "Bearer")
-	}
 	if f.code >= 500 {
 		var ours *caseforms.Error
 		kind, what := "other", fmt.Sprintf("%T", err)
@@ -110,7 +115,7 @@ func (s *Service) fail(w http.ResponseWriter, r *Request, err error) {
 	if f.code == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", "10")
 	}
-	if r.route != nil && r.route.API || strings.HasPrefix(r.URL.Path, "/api/") {
+	if ofAPI(r.Request) {
 		problem(w, f, st.number)
 		return
 	}
@@ -124,39 +129,4 @@ func (s *Service) fail(w http.ResponseWriter, r *Request, err error) {
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprintf(w, "Sorry, we made a mistake. Its number is %s.\n", st.number)
 	}
-}
-
-// problem answers a program (RFC 9457). Problems of a case stand in the form's own words, each with its JSON pointer.
-func problem(w http.ResponseWriter, f failure, number string) {
-	type place struct {
-		Pointer  string `json:"pointer"`
-		Label    string `json:"label,omitempty"`
-		Severity string `json:"severity"`
-		Detail   string `json:"detail"`
-		Hint     string `json:"hint,omitempty"`
-	}
-	out := struct {
-		Type     string  `json:"type"`
-		Title    string  `json:"title"`
-		Status   int     `json:"status"`
-		Detail   string  `json:"detail,omitempty"`
-		Instance string  `json:"instance"`
-		Errors   []place `json:"errors,omitempty"`
-	}{"about:blank", f.title, f.code, f.hint, "urn:request:" + number, nil}
-	for _, p := range f.problems {
-		out.Errors = append(out.Errors, place{pointer(p.Key), p.Label, string(p.Severity), p.Msg, p.Hint})
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(f.code)
-	_ = json.NewEncoder(w).Encode(out) // a client that went away reads nothing
-}
-
-// pointer is a key path such as children[1].dob as a JSON pointer (RFC 6901).
-func pointer(key string) string {
-	key = strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
-	key = strings.NewReplacer("[", ".", "]", "").Replace(key)
-	if key == "" {
-		return ""
-	}
-	return "/" + strings.ReplaceAll(key, ".", "/")
 }

@@ -132,7 +132,7 @@ func (s *Service) let(a *answer, r *http.Request, st *state, next http.Handler) 
 		s.fail(a, s.request(r), &status{http.StatusForbidden, "This was asked for by another site", "Nothing was done. Open the page here and do it again."})
 		return
 	}
-	if c, err := r.Cookie(s.cookieName()); err == nil {
+	if c, err := r.Cookie(s.cookieName()); err == nil && !ofAPI(r) {
 		st.token = c.Value
 		var err error
 		if st.signed, st.ended, err = s.desk.Session(r.Context(), c.Value); err != nil {

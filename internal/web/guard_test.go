@@ -8,9 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"caseforms"
-	"caseforms/internal/casework"
 )
 
 // Every answer has the headers that protect people, whether a route gave it or not.
@@ -256,29 +253,4 @@ func TestEscaping(t *testing.T) {
 			}
 		}
 	}
-}
-
-// For programs a cookie is nothing, failures are problems with pointers, and nobody is sent to sign in.
-func TestAPIRoutes(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	h.router.Handle("/api/v1/test", h.handle(&Route{Method: "POST", Pattern: "/api/v1/test", Who: caseworkers(), API: true, Do: func(w http.ResponseWriter, r *Request) error {
-		return &casework.Refused{Problems: []caseforms.Problem{{Severity: caseforms.Blocking, Key: "children[1].dob", Label: "Date of birth", Msg: "is missing"}}}
-	}}))
-	v := h.signedIn("petra")
-	r := v.post("/api/v1/test").expect(t, 401, `"status":401`)
-	if r.Header.Get("Content-Type") != "application/problem+json" || r.Header.Get("WWW-Authenticate") != "Bearer" {
-		t.Error(r.Header)
-	}
-	v.get("/api/v1/nowhere").expect(t, 404, `"title":"There is no such page"`)
-	h.byKey = func(r *Request) (caseforms.Actor, error) {
-		if r.Header.Get("Authorization") == "Bearer petra" {
-			return h.as("petra"), nil
-		}
-		return caseforms.Actor{}, nil
-	}
-	v.post("/api/v1/test").expect(t, 401)
-	v = h.visitor()
-	v.header.Set("Authorization", "Bearer petra")
-	v.post("/api/v1/test").expect(t, 422, `"pointer":"/children/1/dob"`, `"label":"Date of birth"`)
 }

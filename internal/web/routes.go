@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -26,13 +27,17 @@ type Route struct {
 	// Secret tells that what is sent holds a password: it is not kept for somebody whose session was over.
 	Secret bool
 	// API is for programs: who asks is told by a key and not by a cookie, failures are problem+json, and nobody is sent to sign in.
-	API bool
+	API   bool
+	Scope casework.Scope // of the API: what a key must be for
+	Test  testKeys       // of the API: whether test keys will do
+	Spec  *apiSpec       // of the API: what the description says of it
 }
 
 // Patterns of the ids in addresses. Addresses hold ids only, never a name.
 const (
 	refPattern   = `{ref:CF-[0-9A-Z]{4}-[0-9A-Z]{4}}`
 	casePattern  = `{case:CS-[0-9A-Z]{4}-[0-9A-Z]{4}}`
+	formPattern  = `{form:[a-z][a-z0-9-]{0,39}}`
 	draftPattern = `{draft:DR-[0-9A-Z]{4}-[0-9A-Z]{4}}`
 	tokenPattern = `{token:[A-Za-z0-9_-]{43}}`
 )
@@ -40,10 +45,14 @@ const (
 // Who is who may use a route at all. What somebody may do with a certain case is decided by the act.
 type Who struct {
 	anybody bool
+	key     bool
 	roles   []caseforms.Role
 }
 
-func (w Who) said() bool { return w.anybody || len(w.roles) > 0 }
+func (w Who) said() bool { return w.anybody || w.key || len(w.roles) > 0 }
+
+// ByKey are programs with a key of the route's scope. A session is nothing to the API, so that no other site can use it.
+func ByKey() Who { return Who{key: true} }
 
 // Anybody may use it, also without being signed in.
 func Anybody() Who { return Who{anybody: true} }
@@ -64,6 +73,7 @@ type Request struct {
 	*http.Request
 	Actor  caseforms.Actor
 	Signed *casework.Signed // nil when nobody is signed in
+	Key    *casework.Key    // of the API; nil when none was sent or needed
 	Desk   *casework.Desk
 	route  *Route
 }
@@ -113,9 +123,14 @@ func (s *Service) handle(rt *Route) http.Handler {
 			most = bodyMost
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, most)
+		if rt.API {
+			ctx, cancel := context.WithTimeout(r.Context(), apiTime)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
 		req := s.request(r)
 		req.route = rt
-		if err := s.admit(req); err != nil {
+		if err := s.admit(w, req); err != nil {
 			s.fail(w, req, err)
 			return
 		}
@@ -133,8 +148,10 @@ func (s *Service) handle(rt *Route) http.Handler {
 }
 
 func (s *Service) do(w http.ResponseWriter, r *Request) error {
-	if err := form(r); err != nil {
-		return err
+	if !r.route.API {
+		if err := form(r); err != nil {
+			return err
+		}
 	}
 	done, err := s.turn()
 	if err != nil {
@@ -161,19 +178,15 @@ func form(r *Request) error {
 var errSignIn = errors.New("sign in first")
 
 // admit lets somebody use a route, or says why not.
-func (s *Service) admit(r *Request) error {
+func (s *Service) admit(w http.ResponseWriter, r *Request) error {
 	if r.route.API { // a page of somebody else can make a browser send cookies, and no key
 		r.Signed, r.Actor = nil, caseforms.Actor{}
-		if s.byKey != nil {
-			var err error
-			if r.Actor, err = s.byKey(r); err != nil {
-				return err
-			}
-		}
 	}
 	switch {
 	case r.route.Who.anybody:
 		return nil
+	case r.route.Who.key:
+		return s.bearer(w, r)
 	case r.Actor.ID == "":
 		return errSignIn
 	}

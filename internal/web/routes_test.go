@@ -96,6 +96,9 @@ func TestEveryRoute(t *testing.T) {
 	h := newHouse(t, everything)
 	table := walks(h)
 	for _, rt := range h.routes {
+		if rt.API { // see TestAPIEveryRoute
+			continue
+		}
 		key := rt.Method + " " + rt.Pattern
 		w, ok := table[key]
 		if !ok {
@@ -169,6 +172,9 @@ func TestGetChangesNothing(t *testing.T) {
 	table := walks(h)
 	h.signedIn("petra").get("/") // a day's first look at what is due may climb the ladder
 	for _, rt := range h.routes {
+		if rt.API { // see TestAPIGetChangesNothing
+			continue
+		}
 		w := table[rt.Method+" "+rt.Pattern]
 		if w.path == "" {
 			w.path = rt.Pattern

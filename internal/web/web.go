@@ -48,6 +48,9 @@ type Options struct {
 	OpenID *OpenID      // nil: people sign in with a password only
 	Demo   []DemoPerson // whom everybody may sign in as, in a demonstration
 	Log    *slog.Logger // nil: nothing is logged
+
+	// APIRate is how many requests a second a key may make, after a burst of twice as many; 0 is 100.
+	APIRate float64
 }
 
 // DemoPerson is somebody invented, in a demonstration.
@@ -69,12 +72,11 @@ type Service struct {
 	uploads uploads
 	staged  staged
 	openID  *openID
+	api     api
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
-	// byKey tells who asks by the key of a request of the API. An actor without an id is nobody: the answer is then 401.
-	byKey func(*Request) (caseforms.Actor, error)
-	defs  sync.Map // area: *caseforms.Definitions
-	busy  chan struct{}
+	defs    sync.Map // area: *caseforms.Definitions
+	busy    chan struct{}
 }
 
 // New makes a service.
@@ -97,6 +99,7 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	s.metrics = newMetrics()
+	s.api.start(o)
 	if o.OpenID != nil {
 		if s.openID, err = newOpenID(*o.OpenID, o.URL); err != nil {
 			return nil, err
@@ -145,6 +148,7 @@ func (s *Service) registry() []Route {
 		s.accountRoutes(),
 		s.signInRoutes(),
 		s.assetRoutes(),
+		s.apiRoutes(),
 	} {
 		all = append(all, part...)
 	}
@@ -190,13 +194,24 @@ func (s *Service) route() error {
 		s.router.Handle(rt.Pattern, s.handle(rt)).Methods(methods...)
 	}
 	s.router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, s.request(r), &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no such page", Hint: "if you typed the address, look whether it is right"})
+		s.fail(w, s.request(r), noPage(r))
 	})
 	s.router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(s.allowed(r), ", "))
+		if r.Method == http.MethodOptions && ofAPI(r) { // what may be done; no other site is let in by it
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		s.fail(w, s.request(r), &status{http.StatusMethodNotAllowed, "This cannot be done with this address", ""})
 	})
 	return nil
+}
+
+func noPage(r *http.Request) error {
+	if ofAPI(r) {
+		return &caseforms.Error{Kind: caseforms.NotFound, Msg: "the API has no such address", Hint: apiBase + "/openapi.json describes those it has"}
+	}
+	return &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no such page", Hint: "if you typed the address, look whether it is right"}
 }
 
 // allowed are the methods that an address takes.
