@@ -63,6 +63,7 @@ type Service struct {
 	kept    kept
 	uploads uploads
 	staged  staged
+	batches batches
 	openID  *openID
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
@@ -130,6 +131,7 @@ func (s *Service) registry() []Route {
 		s.inboxRoutes(),
 		s.directoryRoutes(),
 		s.reportRoutes(),
+		s.batchRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
 		s.signInRoutes(),
