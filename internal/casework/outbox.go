@@ -377,7 +377,9 @@ func (k *Desk) watch(ctx context.Context) error {
 				err = k.store.HandSend(ctx, &unhanded[i], f)
 			}
 		}
-		errs = append(errs, err)
+		if !errors.Is(err, store.ErrChanged) { // else somebody else did, or the next who looks does
+			errs = append(errs, err)
+		}
 	}
 	now := k.store.Now()
 	sends, why, err := k.store.Untold(ctx, now.Add(-urgentWaits), now.Add(-ordinaryWaits), now.AddDate(0, 0, -failedFor))
