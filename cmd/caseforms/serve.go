@@ -148,6 +148,7 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	defer s.Close()
 	base := "http://" + listener.Addr().String()
 	if certs != nil {
 		base = "https://" + listener.Addr().String()

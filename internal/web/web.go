@@ -71,6 +71,7 @@ type Service struct {
 	kept    kept
 	uploads uploads
 	staged  staged
+	batches batches
 	openID  *openID
 	api     api
 	csrf    *http.CrossOriginProtection
@@ -144,6 +145,7 @@ func (s *Service) registry() []Route {
 		s.inboxRoutes(),
 		s.directoryRoutes(),
 		s.reportRoutes(),
+		s.batchRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
 		s.signInRoutes(),
