@@ -97,7 +97,7 @@ type options struct {
 	test                                                                 bool
 	expires                                                              string
 	issue, base, jobs                                                    int
-	once, chase, throw, dryRun, now, record                              bool
+	once, chase, dryRun, now, record                                     bool
 	confirm, file, without, merge, zip                                   string
 	attach                                                               []string
 	listen, tlsCert, tlsKey, metrics                                     string

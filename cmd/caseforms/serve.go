@@ -191,10 +191,7 @@ func (inv *invocation) welcome(ctx context.Context, opts web.Options, base strin
 		fmt.Fprintln(inv.stderr, "a demonstration: everybody is invented, and everything is deleted when the program ends")
 		return nil
 	}
-	if opts.OpenID != nil {
-		return nil
-	}
-	token, err := opts.Desk.FirstLink(ctx)
+	token, err := opts.Desk.FirstLink(ctx, opts.OpenID != nil)
 	if err != nil || token == "" {
 		return err
 	}

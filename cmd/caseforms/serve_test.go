@@ -25,6 +25,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"caseforms/internal/postoffice"
 )
 
 // served is a running service.
@@ -244,4 +246,58 @@ func certify(t *testing.T, cert, key string) *x509.CertPool {
 	parsed, _ := x509.ParseCertificate(der)
 	pool.AddCert(parsed)
 	return pool
+}
+
+// With e-mail in the configuration the service sends what is due and takes in what comes, with nobody running anything else.
+func TestServeMail(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	p, err := postoffice.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if err := configured(p, home, ""); err != nil {
+		t.Fatal(err)
+	}
+	samples, err := filepath.Abs("../../samples/cases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command("caseforms", append(args, "--config", "config.yaml")...)
+		cmd.Dir, cmd.Env = home, append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=")
+		var complaint bytes.Buffer
+		cmd.Stderr = &complaint
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v: %s", args, err, &complaint)
+		}
+		return string(out)
+	}
+	ref, _, _ := strings.Cut(say("record", "cp1", samples+"/01-simple.json"), "\n")
+	say("recipient", "add", "front_door", "Northtown MASH", "--area", "Northtown Council", "--address", "mash@northtown.example", "--demonstrated", time.Now().Format(time.DateOnly), "--how", "TLS test")
+	say("policy", "set", "northtown.example", "--means", "tls", "--why", "forced TLS tested")
+	s := serve(t, home, "--config", "config.yaml")
+	say("send", ref, "--to", "front_door", "--without", "not ready")
+	wait := func(what string, done func() bool) {
+		t.Helper()
+		for range 300 {
+			if done() {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		t.Fatalf("%s: not within half a minute: %s", what, s.err)
+	}
+	wait("sending", func() bool { return len(p.All()) == 1 })
+	if err := p.Put([]byte("From: stranger@elsewhere.example\r\nTo: safeguarding@probation.example\r\nSubject: hello\r\nMessage-ID: <x@elsewhere.example>\r\nDate: Wed, 25 Nov 2026 09:00:00 +0000\r\n\r\nIs this " + ref + "?\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	wait("taking in", func() bool { return strings.Contains(say("inbox"), "stranger@elsewhere.example") })
+	s.end()
+	if text := s.err.String(); strings.Contains(text, "northtown") || strings.Contains(text, "stranger") || strings.Contains(text, "Sampleson") {
+		t.Error("the log tells who: ", text)
+	}
 }

@@ -504,15 +504,15 @@ func (k *Desk) makeLink(ctx context.Context, by, user string) (string, time.Time
 	return t, until, k.store.PutSignInLink(ctx, store.SignInLink{Hash: hash, User: user, By: by, Expires: until}, e)
 }
 
-// FirstLink is a link for the first admin, when nobody could sign in with a password: in a store without users for whoever opens it, else
-// for the admin who was first. It is "" when somebody can.
-func (k *Desk) FirstLink(ctx context.Context) (string, error) {
+// FirstLink is a link for the first admin, when nobody could sign in: in a store without users for whoever opens it, else for the admin who
+// was first. elsewhere tells that people sign in without a password, so that whoever is in the store can already. It is "" when somebody can.
+func (k *Desk) FirstLink(ctx context.Context, elsewhere bool) (string, error) {
 	have, err := k.store.HavePasswords(ctx)
 	if err != nil || have {
 		return "", err
 	}
 	users, err := k.store.Users(ctx)
-	if err != nil {
+	if err != nil || elsewhere && len(users) > 0 {
 		return "", err
 	}
 	user := ""

@@ -205,7 +205,7 @@ func TestHazardUrgentIsDelayed(t *testing.T) {
 	id := o.lists("emergency_duty_team", "Northtown EDT", "", "edt@northtown.example")
 	o.sends(i.Ref, Send{To: []string{id}})
 	since := o.clock
-	left := o.runs(map[string]error{"edt": busy})
+	o.runs(map[string]error{"edt": busy})
 	o.wantOpen("the relay was busy", "M01", i.Ref, 1)
 	told, err := o.Trouble(o.ctx, since)
 	o.must(err)
@@ -214,10 +214,35 @@ func TestHazardUrgentIsDelayed(t *testing.T) {
 	}
 	o.clock = o.clock.Add(2 * time.Hour)
 	o.sends(o.record("petra", Record{Form: "check", Case: with(t, sample(t, "01-simple"), "Other", "practitioner", "name"), Outputs: asText}).Ref, Send{To: []string{"csc@northtown.example"}, Confirm: "x"})
-	if left = o.runs(nil); len(left) != 2 || !strings.HasPrefix(left[0], "edt@") {
+	if left := o.runs(nil); len(left) != 2 || !strings.HasPrefix(left[0], "edt@") {
 		t.Errorf("left: %q", left)
 	}
 	o.wantOpen("it has left", "M01", i.Ref, 0)
+}
+
+// What cannot wait leaves before what was queued earlier; and what is queued does not go to an address that the office no longer has.
+func TestHazardOrder(t *testing.T) {
+	t.Parallel()
+	o := hazard(t)
+	o.sends(o.record("petra", Record{Form: "cp1", Case: sample(t, "01-simple"), Outputs: asText}).Ref, Send{})
+	o.clock = o.clock.Add(time.Minute)
+	urgent := o.record("petra", Record{Form: "cp1", Case: sample(t, "03-urgent"), Outputs: asText})
+	o.sends(urgent.Ref, Send{To: []string{"edt@northtown.example"}, Confirm: "x"})
+	if left := o.runs(nil); len(left) != 2 || !strings.HasPrefix(left[0], "edt@") {
+		t.Errorf("left: %q", left)
+	}
+	check := o.record("petra", Record{Form: "check", Case: sample(t, "01-simple"), Outputs: asText})
+	o.lists("childrens_services", "Northtown Social Care", "", "csc@northtown.example")
+	o.sends(check.Ref, Send{})
+	o.lists("childrens_services", "Northtown Social Care", "", "new@northtown.example")
+	c, err := o.Courier()
+	o.must(err)
+	_, err = o.Deliver(o.ctx, c, 1)
+	o.must(err)
+	if got := o.standing(check.Ref, 0); got != HeldBack {
+		t.Errorf("what was to go to the old address is %s", got)
+	}
+	o.wantOpen("held", "M02", check.Ref, 1)
 }
 
 // The older issue does not leave after the newer one, and what is held of it does not stand in the way.

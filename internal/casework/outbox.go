@@ -162,7 +162,7 @@ func (k *Desk) failed(ctx context.Context, it *store.Item, said string) error {
 // out again.
 func (k *Desk) ended(ctx context.Context, it *store.Item, arrived bool, do func(*store.Follow) error) error {
 	if !arrived {
-		return do(nil)
+		return again(do(nil))
 	}
 	return retried(func() error {
 		f, err := k.arrival(ctx, it)
@@ -370,14 +370,17 @@ func (k *Desk) watch(ctx context.Context) error {
 		return err
 	}
 	for i := range unhanded {
-		it, err := k.itemOf(ctx, &unhanded[i])
-		if err == nil {
-			var f *store.Follow
-			if f, err = k.arrival(ctx, it); err == nil && f != nil {
-				err = k.store.HandSend(ctx, &unhanded[i], f)
+		errs = append(errs, retried(func() error {
+			it, err := k.itemOf(ctx, &unhanded[i])
+			if err != nil {
+				return err
 			}
-		}
-		errs = append(errs, err)
+			f, err := k.arrival(ctx, it)
+			if err != nil || f == nil {
+				return err
+			}
+			return k.store.HandSend(ctx, &unhanded[i], f)
+		}))
 	}
 	now := k.store.Now()
 	sends, why, err := k.store.Untold(ctx, now.Add(-urgentWaits), now.Add(-ordinaryWaits), now.AddDate(0, 0, -failedFor))

@@ -48,6 +48,7 @@ type Event struct {
 	Detail map[string]string // nil when there is none, or it was erased
 	Erased bool
 	Record int64 // its place in the ledger
+	Looked bool  // somebody only looked
 }
 
 // Show is the timeline of a document. Whoever looks is in the ledger. An auditor sees what was done and not of whom.
@@ -173,7 +174,7 @@ func (k *Desk) events(ctx context.Context, of any, who names) (out []Event, err 
 }
 
 func told(r store.Record, who names) Event {
-	return Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N}
+	return Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, Looked: len(r.Acts) == 1 && r.Acts[0] == store.Consultation && r.What != "refused"}
 }
 
 // Opened is a file of an issued document, as it was issued.

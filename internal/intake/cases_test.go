@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"unicode/utf16"
 
 	"github.com/xuri/excelize/v2"
@@ -436,6 +438,78 @@ func TestTemplatesAreUnderstood(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A question added to a definition is in the workbook, and is read, without a line of Go.
+func TestNewQuestionNeedsNoGo(t *testing.T) {
+	t.Parallel()
+	files := fstest.MapFS{}
+	if err := fs.WalkDir(templates.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(templates.FS(), name)
+		if name == "templates/forms/pp1/2026-11.yaml" || name == "forms/pp1/2026-11.yaml" {
+			const before = "      - {key: area, label: Area,"
+			if !bytes.Contains(b, []byte(before)) {
+				return errors.New("pp1 has changed")
+			}
+			b = bytes.Replace(b, []byte(before), []byte("      - {key: shoe_size, label: Size of the shoes, kind: choice, hint: As printed in them, options: {small: Small, large: Large}}\n"+before), 1)
+		}
+		files[name] = &fstest.MapFile{Data: b}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := templates.LoadFS(files, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := d.Form("pp1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := render.Template(&b, d, f); err != nil {
+		t.Fatal(err)
+	}
+	book, err := excelize.OpenReader(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	rows, err := book.GetRows("Cases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	col := slices.Index(rows[1], "Size of the shoes")
+	if col < 0 || rows[2][col] != "forms.pp1.shoe_size" || rows[3][col] != "Small" {
+		t.Fatalf("column %d of %q", col, rows[1])
+	}
+	at, err := excelize.CoordinatesToCellName(col+1, 5)
+	if err == nil {
+		err = book.SetCellStr("Cases", at, "LARGE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "in.xlsx")
+	if err := book.SaveAs(name); err != nil {
+		t.Fatal(err)
+	}
+	c, err := OpenCases(context.Background(), name, dir, d, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r, err := c.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := c.Read(r); err != nil || string(rec.JSON) != `{"forms":{"pp1":{"shoe_size":"large"}}}` {
+		t.Errorf("%s %v", rec.JSON, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"caseforms"
 	"caseforms/internal/casework"
@@ -63,7 +64,7 @@ func (s *Service) search(w http.ResponseWriter, r *Request) error {
 
 func foundRow(f *casework.Found) []Cell {
 	if f.Restricted {
-		return []Cell{{Text: string(f.Case), Sub: "This case is restricted, and you are not among those who may see it. That you looked is recorded."}, {}, {}, {}}
+		return []Cell{{Text: string(f.Case), Sub: "You may not see this case. That you looked is recorded; if you need it for your work, ask your manager or an admin."}, {}, {}, {}}
 	}
 	who := Cell{Text: f.Card.Name, Sub: string(f.Case)}
 	if who.Text == "" {
@@ -100,7 +101,12 @@ type documentData struct {
 	Mail     Table
 	Due      Table
 	Events   []eventLine
+	Looks    []eventLine // who looked, the latest first, of so many
+	Looked   int
 }
+
+// looksMost is how many looks at a document its page lists. The ledger has all of them.
+const looksMost = 20
 
 type eventLine struct {
 	What, By, At string
@@ -160,7 +166,16 @@ func timelineOf(t *casework.Timeline) documentData {
 		d.Mail.Rows = append(d.Mail.Rows, []Cell{{Text: m.From, Sub: m.Outcome}, TextCell(m.Class), TextCell(clock(m.Came))})
 	}
 	for _, e := range t.Events {
-		d.Events = append(d.Events, eventLine{sentence(e.What), e.By, clock(e.At), e.Detail["why"]})
+		if !e.Looked {
+			d.Events = append(d.Events, eventLine{sentence(e.What), e.By, clock(e.At), e.Detail["why"]})
+		}
+	}
+	for _, e := range slices.Backward(t.Events) {
+		if e.Looked {
+			if d.Looked++; d.Looked <= looksMost {
+				d.Looks = append(d.Looks, eventLine{sentence(e.What), e.By, clock(e.At), ""})
+			}
+		}
 	}
 	return d
 }

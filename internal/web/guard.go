@@ -18,14 +18,25 @@ import (
 	"caseforms/internal/casework"
 )
 
-// mostAtOnce is how many requests are answered at a time; more are asked to come again.
+// mostAtOnce is how many requests are worked on at a time; more are asked to come again. One whose form is still on its way does not count, so
+// that those who send slowly keep nobody out.
 const mostAtOnce = 256
+
+// turn waits for nothing: there is room for one more request, or there is not.
+func (s *Service) turn() (done func(), err error) {
+	select {
+	case s.busy <- struct{}{}:
+		return func() { <-s.busy }, nil
+	default:
+		return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "too much is asked of the service at this moment", Hint: "try again in a minute"}
+	}
+}
 
 // state is what is known of a request while it is answered.
 type state struct {
 	number string // by which its lines in the log are found
 	route  string // the pattern of the route that took it; "" is none
-	actor  string // the id of whoever asked
+	actor  string // whom it was done as
 	signed *casework.Signed
 	ended  *casework.Ended
 	token  string
@@ -106,14 +117,6 @@ func panicked(v any) string {
 
 // let lets a request through to the routes, or refuses it.
 func (s *Service) let(a *answer, r *http.Request, st *state, next http.Handler) {
-	select {
-	case s.busy <- struct{}{}:
-		defer func() { <-s.busy }()
-	default:
-		a.Header().Set("Retry-After", "2")
-		s.fail(a, s.request(r), &caseforms.Error{Kind: caseforms.Unavailable, Msg: "too much is asked of the service at this moment", Hint: "try again in a minute"})
-		return
-	}
 	if s.probe(a, r) {
 		return
 	}
@@ -199,11 +202,7 @@ func (s *Service) done(r *http.Request, a *answer, st *state, began time.Time) {
 	if code >= 500 {
 		level = slog.LevelError
 	}
-	actor := st.actor
-	if st.signed != nil {
-		actor = st.signed.Actor.ID
-	}
-	s.log.Log(r.Context(), level, "answered", "request", st.number, "method", method(r.Method), "route", route, "status", code, "ms", took.Milliseconds(), "bytes", a.bytes, "actor", actor)
+	s.log.Log(r.Context(), level, "answered", "request", st.number, "method", method(r.Method), "route", route, "status", code, "ms", took.Milliseconds(), "bytes", a.bytes, "actor", st.actor)
 }
 
 // method is the method of a request, of those there are: anybody can send any word.

@@ -223,8 +223,10 @@ func TestLimits(t *testing.T) {
 	if r := v.get("/").expect(t, 503, "at this moment"); r.Header.Get("Retry-After") == "" {
 		t.Error("it is not said when to come again")
 	}
+	v.get("/healthz").expect(t, 200)
 	<-h.busy
 	v.get("/").expect(t, 200)
+	v.get("/").expect(t, 200) // it is given back
 }
 
 // Whatever people are called and wrote stands on pages as text.
@@ -237,6 +239,10 @@ func TestEscaping(t *testing.T) {
 		if strings.Contains(r.body, "<script>") || strings.Contains(r.body, "' onload='") {
 			t.Error(r.body)
 		}
+	}
+	odd := h.signedIn("petra").get(`/x';url=https://elsewhere.example"><script>alert(1)</script>`).expect(t, 404)
+	if !strings.Contains(odd.body, `from=%2Fx%27%3Burl%3Dhttps%3A%2F%2Felsewhere.example%22`) || strings.Contains(odd.body, "<script>alert") {
+		t.Error(odd.body)
 	}
 	// Nothing of a page is a script or a style, so that the policy never gets in the way.
 	for _, path := range []string{"/", "/cases", "/account", "/documents/" + string(h.ref), "/time-nearly-over", "/nowhere"} {

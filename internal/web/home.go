@@ -20,6 +20,9 @@ type homeData struct {
 // homeDays is how far the home page looks ahead.
 const homeDays = 7
 
+// homeMost is how many lines of each kind it shows, those that matter most.
+const homeMost = 100
+
 func (s *Service) home(w http.ResponseWriter, r *Request) error {
 	if !r.Actor.Is(caseforms.RolePractitioner, caseforms.RoleManager) {
 		return s.page(w, r, "home", Page{Title: "Your work", Data: homeData{}})
@@ -51,6 +54,9 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 		o := &out[i]
 		d.Out.Rows = append(d.Out.Rows, []Cell{refCell(o.Ref), TextCell(o.Organisation), {Text: sentence(string(o.Standing)), Tag: standingColour(o.Standing), Sub: o.Said}, TextCell(o.Do)})
 	}
+	for _, t := range []*Table{&d.Due, &d.Soon, &d.Out} {
+		t.cut(homeMost)
+	}
 	return s.page(w, r, "home", Page{Title: "Your work", Wide: true, Data: d})
 }
 
@@ -66,7 +72,7 @@ func refCell(ref caseforms.Ref) Cell {
 	if ref == "" {
 		return Cell{}
 	}
-	return LinkCell(string(ref), "/documents/"+string(ref))
+	return Cell{Text: string(ref), Href: "/documents/" + string(ref), Whole: true}
 }
 
 // caseCell names a case by the person, with its id below. The name stands on the page only, never in an address or a title.

@@ -2,9 +2,12 @@ package web
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -33,21 +36,19 @@ type openID struct {
 	o    OpenID
 	back string
 
+	seal cipher.AEAD // of the cookie; the key is drawn at the start and kept nowhere
+
 	mu       sync.Mutex
 	provider *oidc.Provider // once it answered
-	pending  map[string]pending
 }
 
-// pending is a sign-in that has been sent to the provider.
+// pending is a sign-in that has been sent to the provider. It is in a sealed cookie, so that those who begin and never come back take no room.
 type pending struct {
-	state, nonce, verifier, next string
-	at                           time.Time
+	State, Nonce, Verifier, Next string
+	At                           int64 // Unix time
 }
 
-const (
-	pendingLasts = 10 * time.Minute
-	pendingMost  = 5000
-)
+const pendingLasts = 10 * time.Minute
 
 func newOpenID(o OpenID, base string) (*openID, error) {
 	if base == "" {
@@ -69,10 +70,20 @@ func newOpenID(o OpenID, base string) (*openID, error) {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 15 * time.Second}
 	}
-	return &openID{o: o, back: strings.TrimRight(base, "/") + "/sign-in/openid/back", pending: map[string]pending{}}, nil
+	key := make([]byte, 32)
+	rand.Read(key)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	seal, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	return &openID{o: o, back: strings.TrimRight(base, "/") + "/sign-in/openid/back", seal: seal}, nil
 }
 
-// Both are GET, as the protocol has it: the provider sends the browser back by a link. What is done hangs on a secret in a cookie of this browser.
+// Both are GET, as the protocol has it: the provider sends the browser back by a link. What is done hangs on a cookie of this browser.
 func (s *Service) openIDRoutes() []Route {
 	return []Route{
 		{Method: "GET", Pattern: "/sign-in/openid", Who: Anybody(), Do: s.openIDBegin, Quiet: true},
@@ -113,24 +124,13 @@ func (s *Service) openIDBegin(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	now := s.desk.Now()
-	key, p := secret(), pending{state: secret(), nonce: secret(), verifier: oauth2.GenerateVerifier(), next: s.inside(r.URL.Query().Get("next")), at: now}
-	s.openID.mu.Lock()
-	for k, old := range s.openID.pending {
-		if now.Sub(old.at) > pendingLasts {
-			delete(s.openID.pending, k)
-		}
+	p := pending{State: secret(), Nonce: secret(), Verifier: oauth2.GenerateVerifier(), Next: s.inside(r.URL.Query().Get("next")), At: s.desk.Now().Unix()}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
 	}
-	full := len(s.openID.pending) >= pendingMost
-	if !full {
-		s.openID.pending[key] = p
-	}
-	s.openID.mu.Unlock()
-	if full {
-		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "too many people sign in at this moment", Hint: "try again in a minute"}
-	}
-	s.setCookie(w, "openid", key)
-	http.Redirect(w, r.Request, conf.AuthCodeURL(p.state, oidc.Nonce(p.nonce), oauth2.S256ChallengeOption(p.verifier)), http.StatusSeeOther)
+	s.setCookie(w, "openid", base64.RawURLEncoding.EncodeToString(s.openID.seal.Seal(nil, nil, b, nil)))
+	http.Redirect(w, r.Request, conf.AuthCodeURL(p.State, oidc.Nonce(p.Nonce), oauth2.S256ChallengeOption(p.Verifier)), http.StatusSeeOther)
 	return nil
 }
 
@@ -147,15 +147,12 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 	if err != nil {
 		return s.openIDWrong(r, "openid: no cookie")
 	}
-	s.openID.mu.Lock()
-	p, ok := s.openID.pending[c.Value]
-	delete(s.openID.pending, c.Value)
-	s.openID.mu.Unlock()
+	p, ok := s.openID.open(c.Value)
 	q := r.URL.Query()
 	switch {
-	case !ok || s.desk.Now().Sub(p.at) > pendingLasts:
+	case !ok || s.desk.Now().Sub(time.Unix(p.At, 0)) > pendingLasts:
 		return s.openIDWrong(r, "openid: not begun here, or too long ago")
-	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(p.state)) != 1:
+	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(p.State)) != 1:
 		return s.openIDWrong(r, "openid: state")
 	case q.Get("error") != "":
 		return s.openIDWrong(r, "openid: the provider refused")
@@ -167,7 +164,7 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 		return err
 	}
 	ctx := oidc.ClientContext(r.Context(), s.openID.o.HTTP)
-	tokens, err := conf.Exchange(ctx, q.Get("code"), oauth2.VerifierOption(p.verifier))
+	tokens, err := conf.Exchange(ctx, q.Get("code"), oauth2.VerifierOption(p.Verifier))
 	if err != nil {
 		return s.openIDWrong(r, "openid: code")
 	}
@@ -177,7 +174,7 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 	if err != nil {
 		return s.openIDWrong(r, "openid: token")
 	}
-	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(p.nonce)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(p.Nonce)) != 1 {
 		return s.openIDWrong(r, "openid: nonce")
 	}
 	login, err := s.openID.login(id)
@@ -188,7 +185,17 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.begun(w, r, signed, p.next)
+	return s.begun(w, r, signed, s.inside(p.Next))
+}
+
+// open opens the cookie of a sign-in that was begun here.
+func (p *openID) open(cookie string) (out pending, ok bool) {
+	sealed, err := base64.RawURLEncoding.DecodeString(cookie)
+	if err != nil {
+		return out, false
+	}
+	b, err := p.seal.Open(nil, nil, sealed, nil)
+	return out, err == nil && json.Unmarshal(b, &out) == nil && out.State != ""
 }
 
 // login is the login of whom a token is about.

@@ -162,7 +162,10 @@ func TestOpenIDHostile(t *testing.T) {
 		"an error":                {back: func(q url.Values) { q.Set("error", "access_denied") }},
 		"mixed up":                {back: func(q url.Values) { q.Set("iss", "https://elsewhere.example") }},
 		"another browser":         {before: func(v *visitor) { clear(v.cookies) }},
-		"too late":                {before: func(v *visitor) { h.wait(11 * time.Minute) }},
+		"a made-up cookie": {before: func(v *visitor) {
+			v.cookies[h.cookie("openid")].Value = base64.RawURLEncoding.EncodeToString([]byte(`{"State":"x"}`))
+		}},
+		"too late": {before: func(v *visitor) { h.wait(11 * time.Minute) }},
 	} {
 		p.mu.Lock()
 		p.claims, p.signer, p.alg = c.claims, c.signer, c.alg

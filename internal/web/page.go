@@ -24,6 +24,7 @@ type Page struct {
 	Title    string // also the heading, unless the template makes its own
 	Status   int    // 0 is 200
 	Crumbs   []Link // the way here, from the start; the page itself is not among them
+	Back     string // of the pages of a form, instead of Crumbs: the page before
 	Problems []FieldProblem
 	Data     any // the template's own
 
@@ -33,6 +34,8 @@ type Page struct {
 	Wide bool
 	// OwnHeading tells that the template makes its heading.
 	OwnHeading bool
+
+	warns bool // it is the page that says that the time is nearly over
 }
 
 // Link is a link.
@@ -145,6 +148,9 @@ func (s *Service) page(w http.ResponseWriter, r *Request, name string, p Page) e
 		v.Until = strings.ToLower(caseforms.London(r.Signed.Until).Format("3:04PM"))
 		v.Notices = s.notices.take(r.Signed.ID)
 		left := r.Signed.Until.Sub(s.desk.Now()) - warnBefore
+		if p.warns {
+			left += warnBefore + 2*time.Second // when it is over, and this page leads to the one to sign in
+		}
 		v.Leave = max(int(left.Seconds()), 1)
 		v.Whole = int((casework.SessionIdle - warnBefore).Seconds())
 		for _, rt := range s.routes {

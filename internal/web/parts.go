@@ -28,15 +28,24 @@ type Table struct {
 	Numeric map[int]bool // columns of numbers
 	Rows    [][]Cell
 	None    string // said instead when there are no rows
+	More    string // said below: that there are more
+}
+
+// cut shows the first rows only, and says how many there are.
+func (t *Table) cut(most int) {
+	if n := len(t.Rows); n > most {
+		t.Rows, t.More = t.Rows[:most], fmt.Sprintf("These are the first %d of %d.", most, n)
+	}
 }
 
 // Cell is one of its cells.
 type Cell struct {
-	Text string
-	Href string // makes it a link
-	Tag  string // the colour of a tag: red, orange, yellow, green, blue, grey; "" is no tag
-	Sub  string // a second line, smaller
-	Pre  bool   // lines stay as they are
+	Text  string
+	Href  string // makes it a link
+	Tag   string // the colour of a tag: red, orange, yellow, green, blue, grey; "" is no tag
+	Sub   string // a second line, smaller
+	Pre   bool   // lines stay as they are
+	Whole bool   // it is not broken across lines: a reference
 }
 
 // TextCell is a cell of words only.

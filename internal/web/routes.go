@@ -24,7 +24,10 @@ type Route struct {
 	Nav   string // it stands in the navigation under this name, for whoever may use it
 	Body  int64  // the most bytes that a request may have; 0 is 1 MiB
 	Quiet bool   // asking for it does not count as doing something, and does not keep a session from ending
-	API   bool   // for programs: failures are problem+json, who asks is told by a key, and nobody is sent to sign in
+	// Secret tells that what is sent holds a password: it is not kept for somebody whose session was over.
+	Secret bool
+	// API is for programs: who asks is told by a key and not by a cookie, failures are problem+json, and nobody is sent to sign in.
+	API bool
 
 	Scope casework.Scope // of the API: what a key must be for
 	Test  testKeys       // of the API: whether test keys will do
@@ -74,6 +77,7 @@ type Request struct {
 	Key    *casework.Key    // of the API; nil when none was sent or needed
 	Desk   *casework.Desk
 	route  *Route
+	sent   []byte // of the API: the body
 }
 
 // Var is a variable of the route's pattern.
@@ -132,23 +136,33 @@ func (s *Service) handle(rt *Route) http.Handler {
 			s.fail(w, req, err)
 			return
 		}
+		st.actor = req.Actor.ID
 		if req.Signed != nil && !rt.Quiet {
 			if err := s.desk.Use(r.Context(), req.Signed); err != nil {
 				s.fail(w, req, err)
 				return
 			}
 		}
-		var err error
-		if !rt.API {
-			err = form(req)
-		}
-		if err == nil {
-			err = rt.Do(w, req)
-		}
-		if err != nil {
+		if err := s.do(w, req); err != nil {
 			s.fail(w, req, err)
 		}
 	})
+}
+
+func (s *Service) do(w http.ResponseWriter, r *Request) error {
+	read := form
+	if r.route.API {
+		read = (*Request).read
+	}
+	if err := read(r); err != nil {
+		return err
+	}
+	done, err := s.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return r.route.Do(w, r)
 }
 
 // form reads a form that was sent, so that one that is too large or cut off is told and not taken for an empty one.
@@ -169,12 +183,15 @@ var errSignIn = errors.New("sign in first")
 
 // admit lets somebody use a route, or says why not.
 func (s *Service) admit(w http.ResponseWriter, r *Request) error {
+	if r.route.API { // a page of somebody else can make a browser send cookies, and no key
+		r.Signed, r.Actor = nil, caseforms.Actor{}
+	}
 	switch {
 	case r.route.Who.anybody:
 		return nil
 	case r.route.Who.key:
 		return s.bearer(w, r)
-	case r.Signed == nil:
+	case r.Actor.ID == "":
 		return errSignIn
 	}
 	return r.Actor.Need("use this page", r.route.Who.roles...)

@@ -22,11 +22,11 @@ var logins = map[string]string{"practitioner": "petra", "manager": "mary", "admi
 type walk struct {
 	path        string
 	form        []string
-	header      []string
+	header      map[string]string // beside the cookie, such as If-Match
 	want        [6]int
 	foreign     string
-	wantFor     [6]int
 	foreignForm []string
+	wantFor     [6]int
 }
 
 const in = http.StatusSeeOther // to sign in, or on after something was done
@@ -115,9 +115,9 @@ func TestEveryRoute(t *testing.T) {
 		if w.path == "" {
 			w.path = rt.Pattern
 		}
-		h.walk(t, rt, w.path, w.form, w.want)
+		h.walk(t, rt, w.path, w.form, w.header, w.want)
 		if w.foreign != "" {
-			h.walk(t, rt, w.foreign, w.foreignForm, w.wantFor)
+			h.walk(t, rt, w.foreign, w.foreignForm, w.header, w.wantFor)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(table)) {
@@ -125,12 +125,15 @@ func TestEveryRoute(t *testing.T) {
 	}
 }
 
-func (h *house) walk(t *testing.T, rt Route, path string, form []string, want [6]int) {
+func (h *house) walk(t *testing.T, rt Route, path string, form []string, header map[string]string, want [6]int) {
 	t.Helper()
 	for i, who := range visitors {
 		v := h.visitor()
 		if who != "nobody" {
 			v = h.signedIn(logins[who])
+		}
+		for k, x := range header {
+			v.header.Set(k, x)
 		}
 		var r reply
 		if rt.Method == "GET" {

@@ -73,6 +73,11 @@ func (s *Service) signInData(next, login, why string) signInData {
 
 func (s *Service) signInPage(w http.ResponseWriter, r *Request) error {
 	next := s.inside(r.URL.Query().Get("next"))
+	if r.Signed != nil && r.URL.Query().Get("why") == "idle" {
+		// A page that was left open sent the browser here, and the session is in use elsewhere. Sending it on would count as doing something, and
+		// pages left open would keep a session for ever.
+		return seeOther(w, r, "/time-nearly-over?from="+url.QueryEscape(next))
+	}
 	if r.Signed != nil {
 		return seeOther(w, r, next)
 	}
@@ -99,10 +104,14 @@ func (s *Service) sendToSignIn(w http.ResponseWriter, r *Request) {
 	}
 	switch {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
-		if next := s.inside(r.URL.RequestURI()); next != "/" {
+		next := s.inside(r.URL.RequestURI())
+		if r.URL.Path == "/time-nearly-over" {
+			next = s.inside(r.URL.Query().Get("from"))
+		}
+		if next != "/" {
 			q.Set("next", next)
 		}
-	case st.ended != nil && r.route != nil && !r.route.Who.anybody && s.kept.put(r, st.ended.User, s.desk.Now()):
+	case st.ended != nil && r.route != nil && !r.route.Who.anybody && !r.route.Secret && s.kept.put(r, st.ended.User, s.desk.Now()):
 		q.Set("why", "kept")
 		q.Set("next", "/carry-on")
 	}
@@ -210,7 +219,7 @@ func (s *Service) first(w http.ResponseWriter, r *Request) error {
 
 // warning says that the time is nearly over. Looking at it does not count as doing something.
 func (s *Service) warning(w http.ResponseWriter, r *Request) error {
-	return s.page(w, r, "time-nearly-over", Page{Title: "Do you need more time?", Data: struct {
+	return s.page(w, r, "time-nearly-over", Page{Title: "Do you need more time?", warns: true, Data: struct {
 		Next string
 		Left int
 	}{s.inside(r.URL.Query().Get("from")), max(int(r.Signed.Until.Sub(s.desk.Now()).Seconds()), 0)}})

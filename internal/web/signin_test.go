@@ -112,7 +112,7 @@ func TestSessionEnds(t *testing.T) {
 	h.wait(time.Second)
 	v.get("/cases").expect(t, 303, "why=idle", "next=%2Fcases")
 	v.get("/").expect(t, 303)
-	h.signedIn("petra").get("/sign-in?why=idle").expect(t, 303)
+	h.signedIn("petra").get("/sign-in?why=idle&next=/cases").expect(t, 303, "/time-nearly-over?from=%2Fcases") // a page that was left open must not keep it
 	h.visitor().get("/sign-in?why=idle").expect(t, 200, "nothing was done for 20 minutes")
 
 	v = h.signedIn("petra")
@@ -120,6 +120,18 @@ func TestSessionEnds(t *testing.T) {
 	v.post("/stay").expect(t, 303, "/")
 	h.wait(casework.SessionIdle - time.Second)
 	v.get("/").expect(t, 200)
+
+	// Pages that are left open, with scripts or without, do not keep a session: what they ask for by themselves is quiet.
+	v = h.signedIn("petra")
+	for range 39 {
+		h.wait(30 * time.Second)
+		v.get("/sign-in?why=idle&next=/cases").expect(t, 303, "/time-nearly-over")
+		if r := v.get("/time-nearly-over?from=/cases").expect(t, 200); strings.Contains(r.body, `content="1;`) {
+			t.Error("the warning loads itself again and again")
+		}
+	}
+	h.wait(30 * time.Second)
+	v.get("/time-nearly-over?from=/cases").expect(t, 303, "why=idle", "next=%2Fcases")
 
 	v = h.signedIn("petra") // twelve hours are the end, whatever is done
 	for range 47 {
@@ -166,6 +178,9 @@ func TestCarryOn(t *testing.T) {
 		t.Error("not escaped")
 	}
 	v.get("/carry-on").expect(t, 303) // once
+	// A password is not kept.
+	h.wait(time.Hour)
+	v.post("/account/password", "old", goodPassword, "password", "five zebras hum loudly", "again", "five zebras hum loudly").expect(t, 303, "why=idle")
 	// Of somebody who was never signed in nothing is kept.
 	h.visitor().post("/cases", "q", "x").expect(t, 303, "why=first")
 }
@@ -242,32 +257,12 @@ func TestThrottle(t *testing.T) {
 	if got := try("192.0.2.1:1", "petra", goodPassword); got != 303 {
 		t.Errorf("after having waited: %d", got)
 	}
-	// From many addresses, one account.
-	n := 0
-	for i := range 60 {
-		if try("[2001:db8:"+string("0123456789"[i%10])+string("0123456789"[i/10])+"::1]:1", "mary", "wrong") == 403 {
-			n++
-		}
-	}
-	if n != triesAccount {
-		t.Errorf("%d tries at one account", n)
-	}
-	// From one network, many accounts.
-	n = 0
-	for i := range 80 {
-		if try("[2001:db8:ff::"+string("0123456789"[i%10])+"]:1", "name"+string(rune('a'+i%26))+string(rune('a'+i/26)), "wrong") == 403 {
-			n++
-		}
-	}
-	if n != triesAddress {
-		t.Errorf("%d tries from one network", n)
-	}
 	// Many at once gain nothing.
 	codes := make(chan int, 30)
 	for range 30 {
 		go func() { codes <- try("198.51.100.1:1", "petra", "wrong") }()
 	}
-	n = 0
+	n := 0
 	for range 30 {
 		if <-codes == 403 {
 			n++
@@ -277,9 +272,6 @@ func TestThrottle(t *testing.T) {
 		t.Errorf("%d tries at once", n)
 	}
 }
-
-// With the other numbers of the throttle, from internal/casework.
-const triesAccount, triesAddress = 25, 50
 
 // Only a proxy of ours says who asked.
 func TestAddress(t *testing.T) {
@@ -362,9 +354,9 @@ func chanOf(n int, do func() int) chan int {
 func TestFirstAdmin(t *testing.T) {
 	t.Parallel()
 	h := newEmptyHouse(t)
-	token, err := h.desk.FirstLink(t.Context())
+	token, err := h.desk.FirstLink(t.Context(), false)
 	h.must(err)
-	again, err := h.desk.FirstLink(t.Context()) // the next start prints another, and the first does not work any more
+	again, err := h.desk.FirstLink(t.Context(), true) // the next start prints another, and the first does not work any more
 	h.must(err)
 	h.visitor().get("/first/"+token).expect(t, 404)
 	v := h.visitor()
@@ -373,7 +365,14 @@ func TestFirstAdmin(t *testing.T) {
 	v.post("/first/"+again, "login", "betty", "name", "Betty Boss", "password", goodPassword, "again", goodPassword).expect(t, 303)
 	v.get("/people").expect(t, 200, "Betty Boss", "practitioner, admin")
 	h.visitor().post("/first/"+again, "login", "eve", "name", "Eve", "password", goodPassword, "again", goodPassword).expect(t, 404)
-	if token, err := h.desk.FirstLink(t.Context()); err != nil || token != "" {
+	if token, err := h.desk.FirstLink(t.Context(), false); err != nil || token != "" {
 		t.Error("there is another first link", err)
 	}
+	full := newHouse(t)
+	if token, err := full.desk.FirstLink(t.Context(), true); err != nil || token != "" {
+		t.Error("people can sign in elsewhere", err)
+	}
+	token, err = full.desk.FirstLink(t.Context(), false)
+	h.must(err)
+	full.visitor().get("/first/"+token).expect(t, 200, "Betty Boss") // the admin who was first
 }

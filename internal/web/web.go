@@ -2,8 +2,12 @@
 // protects people, and how pages are made. It has no rules of its own: everything that is done is an act of internal/casework, which
 // the command line has too.
 //
-// A page is a [Route] of the registry, a method of [Service] that does it, and a file in templates/pages. What must hold of every answer,
-// also of one that no route gives (404, 405), wraps the router from outside; see guard.go.
+// A page is three things: a [Route] in the list of its part of the service (see registry), a method of [Service] that does it, and a file in
+// templates/pages that defines "content". The method gets a [Request], calls acts of its Desk with its Actor, and ends with page, seeOther or an
+// error; errors become statuses and pages in one place, failureOf. Templates get a view; parts.html has the components, parts.go what they
+// are made with. A line in a table of the tests says what everybody gets.
+//
+// What must hold of every answer, also of one that no route gives (404, 405), wraps the router from outside: guard.go.
 package web
 
 import (
@@ -13,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gorilla/mux"
@@ -68,6 +73,7 @@ type Service struct {
 	api     api
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
+	defs    sync.Map // area: *caseforms.Definitions
 	busy    chan struct{}
 }
 
@@ -87,8 +93,11 @@ func New(o Options) (*Service, error) {
 	if s.pages, err = s.loadPages(); err != nil {
 		return nil, err
 	}
+	if _, err := s.definitions(""); err != nil {
+		return nil, err
+	}
 	s.metrics = newMetrics()
-	s.api.start(o)
+	s.api.start(s)
 	if o.OpenID != nil {
 		if s.openID, err = newOpenID(*o.OpenID, o.URL); err != nil {
 			return nil, err
@@ -141,6 +150,21 @@ func (s *Service) registry() []Route {
 
 // Handler answers every request.
 func (s *Service) Handler() http.Handler { return s.guard(s.router) }
+
+// definitions are those of an area, read once; "" is the configured one.
+func (s *Service) definitions(area string) (*caseforms.Definitions, error) {
+	if area == "" {
+		area = s.o.Area
+	}
+	if d, ok := s.defs.Load(area); ok {
+		return d.(*caseforms.Definitions), nil
+	}
+	d, err := s.o.Load(area)
+	if err == nil {
+		s.defs.Store(area, d)
+	}
+	return d, err
+}
 
 // Closing makes /readyz say that no new requests are wanted, so that a proxy sends them elsewhere while those under way end.
 func (s *Service) Closing() { s.closing.Store(true) }

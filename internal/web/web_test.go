@@ -71,6 +71,7 @@ func newHouse(t testing.TB, change ...func(*Options)) *house {
 	ctx := context.Background()
 	boss, err := h.desk.Actor(ctx, "boss", "Betty Boss")
 	h.must(err)
+	h.wait(time.Second)
 	for _, p := range people {
 		roles, err := caseforms.ParseRoles(p.roles)
 		h.must(err)

@@ -13,11 +13,12 @@ if (dialog && dialog.showModal && body.dataset.leave) {
   let timer;
   const arm = (seconds) => {
     end = Date.now() + seconds * 1000 + warnBefore;
+    const over = end + 5000; // the service says first that it is
     timer = setInterval(() => {
-      if (Date.now() >= end) {
+      if (Date.now() >= over) {
         clearInterval(timer);
         if (!document.querySelector('main form')) window.location.assign('/sign-in?why=idle&next=' + encodeURIComponent(body.dataset.from));
-      } else if (Date.now() >= end - warnBefore && !dialog.open) {
+      } else if (Date.now() >= end - warnBefore && !dialog.open && body.dataset.from !== '/time-nearly-over') {
         dialog.showModal();
       }
     }, 1000);
