@@ -68,27 +68,14 @@ type turn struct {
 	wait int
 }
 
-func (a *api) start(o Options) {
-	a.rate, a.now = o.APIRate, time.Now
+func (a *api) start(s *Service) {
+	a.rate, a.now = s.o.APIRate, time.Now
 	if a.rate == 0 {
 		a.rate = apiRate
 	}
+	a.defs = func() (*caseforms.Definitions, error) { return s.definitions("") }
 	a.renders = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	a.buckets, a.asking = map[string]*bucket{}, map[string]*turn{}
-	var mu sync.Mutex
-	var loaded *caseforms.Definitions
-	a.defs = func() (*caseforms.Definitions, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if loaded != nil {
-			return loaded, nil
-		}
-		d, err := o.Load(o.Area)
-		if err == nil {
-			loaded = d
-		}
-		return d, err
-	}
 }
 
 // allow takes one request of a key, or tells how long it has to wait.
@@ -319,18 +306,23 @@ func replyBytes(w http.ResponseWriter, code int, b []byte) error {
 	return nil
 }
 
+// read reads what was sent before the request gets its turn, so that whoever sends slowly keeps nobody out.
+func (r *Request) read() (err error) {
+	r.sent, err = io.ReadAll(r.Body)
+	var large *http.MaxBytesError
+	if err != nil && !errors.As(err, &large) {
+		err = &apiProblem{code: http.StatusBadRequest, msg: "what was sent did not arrive as it should", hint: "send it again"}
+	}
+	return err
+}
+
 // body is what was sent, which must be JSON.
 func (r *Request) body() ([]byte, error) {
 	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || t != "application/json" {
 		return nil, &apiProblem{code: http.StatusUnsupportedMediaType, msg: "the body must be JSON", hint: "say so: Content-Type: application/json"}
 	}
-	b, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
-	if err != nil && !errors.As(err, &large) {
-		err = &apiProblem{code: http.StatusBadRequest, msg: "what was sent did not arrive as it should", hint: "send it again"}
-	}
-	return b, err
+	return r.sent, nil
 }
 
 // take reads what was sent into a value, strictly. What it tells of a mistake is its place, never what stands there.

@@ -28,14 +28,6 @@ type Table struct {
 	Numeric map[int]bool // columns of numbers
 	Rows    [][]Cell
 	None    string // said instead when there are no rows
-	More    string // said below: that there are more
-}
-
-// cut shows the first rows only, and says how many there are.
-func (t *Table) cut(most int) {
-	if n := len(t.Rows); n > most {
-		t.Rows, t.More = t.Rows[:most], fmt.Sprintf("These are the first %d of %d.", most, n)
-	}
 }
 
 // Cell is one of its cells.

@@ -27,7 +27,8 @@ type Route struct {
 	// Secret tells that what is sent holds a password: it is not kept for somebody whose session was over.
 	Secret bool
 	// API is for programs: who asks is told by a key and not by a cookie, failures are problem+json, and nobody is sent to sign in.
-	API   bool
+	API bool
+
 	Scope casework.Scope // of the API: what a key must be for
 	Test  testKeys       // of the API: whether test keys will do
 	Spec  *apiSpec       // of the API: what the description says of it
@@ -76,6 +77,7 @@ type Request struct {
 	Key    *casework.Key    // of the API; nil when none was sent or needed
 	Desk   *casework.Desk
 	route  *Route
+	sent   []byte // of the API: the body
 }
 
 // Var is a variable of the route's pattern.
@@ -148,10 +150,12 @@ func (s *Service) handle(rt *Route) http.Handler {
 }
 
 func (s *Service) do(w http.ResponseWriter, r *Request) error {
-	if !r.route.API {
-		if err := form(r); err != nil {
-			return err
-		}
+	read := form
+	if r.route.API {
+		read = (*Request).read
+	}
+	if err := read(r); err != nil {
+		return err
 	}
 	done, err := s.turn()
 	if err != nil {

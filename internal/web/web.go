@@ -100,7 +100,7 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	s.metrics = newMetrics()
-	s.api.start(o)
+	s.api.start(s)
 	if o.OpenID != nil {
 		if s.openID, err = newOpenID(*o.OpenID, o.URL); err != nil {
 			return nil, err
