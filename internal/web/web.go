@@ -123,6 +123,7 @@ func (s *Service) registry() []Route {
 	for _, part := range [][]Route{
 		s.homeRoutes(),
 		s.caseRoutes(),
+		s.formRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
 		s.signInRoutes(),
