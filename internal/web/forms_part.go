@@ -121,10 +121,9 @@ type listView struct {
 }
 
 type listItem struct {
-	Number       int
-	Text         string
-	Href, Remove string
-	Notes        []string
+	Number int
+	Text   string
+	Path   string // of its page, below the topic's
 }
 
 type partData struct {
@@ -449,11 +448,9 @@ func quoteAll(words []string) (out []string) {
 }
 
 func (x *filling) listOf(p *place, l *caseforms.AskedList) listView {
-	base := x.partOf(p.topic.Key) + "/" + l.Path + "/"
-	v := listView{ID: l.Path, Title: l.Title, Item: l.Item, Add: base + "new"}
+	v := listView{ID: l.Path, Title: l.Title, Item: l.Item, Add: l.Path + "/new"}
 	for i := range x.edit.Items(l.Path) {
-		n := strconv.Itoa(i)
-		v.Items = append(v.Items, listItem{Number: i + 1, Text: x.itemText(l, i), Href: base + n, Remove: base + n + "/remove"})
+		v.Items = append(v.Items, listItem{i + 1, x.itemText(l, i), l.Path + "/" + strconv.Itoa(i)})
 	}
 	if len(v.Items) == 0 {
 		f := x.field(&l.None, fromRecord(&l.None, x.edit.Get(l.Path)))
@@ -614,9 +611,14 @@ func (s *Service) part(w http.ResponseWriter, r *Request) error {
 	return seeOther(w, r, x.onwards(r, p))
 }
 
+// toEntry is what the buttons of a list send: the page is saved before an entry is opened, so that nothing typed on it is lost.
+var toEntry = regexp.MustCompile(`^go:([a-z0-9_.-]+/(?:new|[0-9]{1,4}(?:/remove)?))$`)
+
 // onwards is where somebody goes from a page: back to the list of an item, or to the next topic.
 func (x *filling) onwards(r *Request, p *place) string {
-	switch {
+	switch entry := toEntry.FindStringSubmatch(r.Field("then")); {
+	case entry != nil && p.list == nil:
+		return x.partOf(p.topic.Key) + "/" + entry[1]
 	case p.list != nil:
 		return x.partOf(p.topic.Key) + "#" + p.list.Path
 	case r.Field("then") == "next":

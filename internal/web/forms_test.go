@@ -72,6 +72,10 @@ func (r reply) sheet(t testing.TB) *sheet {
 				if in {
 					s.action = val(n, "action")
 				}
+			case "button": // those of a list save the page and open an entry
+				if rest, ok := strings.CutPrefix(val(n, "value"), "go:"); ok && in {
+					s.hrefs = append(s.hrefs, s.action+"/"+rest)
+				}
 			case "a":
 				if main {
 					s.hrefs = append(s.hrefs, val(n, "href"))
@@ -479,6 +483,14 @@ func TestFormsLists(t *testing.T) {
 		return out
 	}
 	v.open(list).reply.expect(t, 200, "Ann", "Ben", "Add another")
+	// What was typed on the page itself is saved before an entry is opened.
+	v.send(v.open(list), "then", "go:children/new").expect(t, 303, list+"/children/new")
+	v.send(v.open(list), "then", "go:children/0/remove").expect(t, 303, list+"/children/0/remove")
+	v.send(v.open(part(d, "referral")), "forms.cp1.why_now", "Typed", "then", "go:childrens_services/new").expect(t, 303, "/part/referral/childrens_services/new")
+	if s := v.open(part(d, "referral")); s.fields.Get("forms.cp1.why_now") != "Typed" {
+		t.Error("what was typed on the page is lost")
+	}
+	v.send(v.open(list), "then", "go://elsewhere.example").expect(t, 303, "/drafts/"+string(d.ID))
 	r := v.send(v.open(list+"/children/new"), "name", "Cai", "dob-year", "2020", "address.lines", "1 High Street\r\nTown", "address.postcode", "SW1A 2AA").expect(t, 303, list+"#children")
 	v.follow(r).reply.expect(t, 200, "Cai")
 	v.send(v.open(list+"/children/new")).expect(t, 303) // nothing was typed: no entry
