@@ -145,7 +145,7 @@ func (t *tabler) list(q *Field, path string, s *Shape) {
 func (t *tabler) fact(q *Field, alone bool, base, path string, s *Shape) {
 	switch {
 	case s.Kind == KindList && s.Item.Kind == KindRecord:
-		if t.inList(path) != "" {
+		if t.d.inList(path) != "" {
 			return // a list in an item has no place in a table
 		}
 		t.list(q, path, s)
@@ -161,24 +161,12 @@ func (t *tabler) fact(q *Field, alone bool, base, path string, s *Shape) {
 	}
 }
 
-// inList is the path of the list in whose items a fact stands.
-func (t *tabler) inList(path string) string {
-	for i, r := range path {
-		if r == '.' {
-			if s := t.d.shape.at(path[:i]); s != nil && s.Kind == KindList {
-				return path[:i]
-			}
-		}
-	}
-	return ""
-}
-
 func (t *tabler) column(q *Field, alone bool, base, path string, s *Shape) {
 	if t.seen[path] {
 		return
 	}
 	t.seen[path] = true
-	list := t.inList(path)
+	list := t.d.inList(path)
 	if list != "" && t.at[list] == nil {
 		t.list(nil, list, t.d.shape.at(list))
 	}
@@ -244,7 +232,7 @@ func (t *tabler) rest(s *Shape, path string, used map[string]bool) {
 		case ks.Kind == KindRecord:
 			t.rest(ks, p, used)
 		case ks.Kind == KindList && ks.Item.Kind == KindRecord:
-			if t.inList(p) == "" {
+			if t.d.inList(p) == "" {
 				t.rest(ks.Item, p, used)
 			}
 		case path == "forms."+t.form.ID && t.form.Field(k.Name) != nil && slices.Contains(t.form.ReplyFields(), t.form.Field(k.Name)):

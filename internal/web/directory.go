@@ -80,8 +80,8 @@ func (s *Service) directoryPage(w http.ResponseWriter, r *Request, ps []FieldPro
 	for _, x := range append([]casework.Channel{casework.ByEmail}, casework.Channels...) {
 		d.Channel.Options = append(d.Channel.Options, Option{Value: string(x), Label: sentence(string(x)), Chosen: r.Field("channel") == string(x)})
 	}
-	d.Fields = []Input{field(r, ps, "organisation", "What the office is called", "", 0), field(r, ps, "area", "The authority or area it serves", "As the form says it; leave it empty for every one", 0), field(r, ps, "address", "E-mail address, postal address or portal", "", 0),
-		field(r, ps, "phone", "Telephone", "It is needed when something is urgent and cannot be sent", 0), field(r, ps, "how", "How was it shown that the way is secure?", "", 0)}
+	d.Fields = []Input{textField(r, ps, "organisation", "What the office is called", "", 0), textField(r, ps, "area", "The authority or area it serves", "As the form says it; leave it empty for every one", 0), textField(r, ps, "address", "E-mail address, postal address or portal", "", 0),
+		textField(r, ps, "phone", "Telephone", "It is needed when something is urgent and cannot be sent", 0), textField(r, ps, "how", "How was it shown that the way is secure?", "", 0)}
 	d.Demonstrated = askMoment(r, "demonstrated", "On which day was that shown?", "", false, ps)
 	code := 0
 	if ps != nil {
@@ -224,8 +224,8 @@ func (s *Service) policyPage(w http.ResponseWriter, r *Request, ps []FieldProble
 		m.Chosen = r.Field("means") == m.Value
 		d.Means.Options = append(d.Means.Options, m)
 	}
-	d.Fields = []Input{field(r, ps, "pattern", "Domain or address", "Such as council.example", 0), field(r, ps, "relay", "Relay", "Its name in the configuration; leave it empty for the first that will do", 0), field(r, ps, "how", "How was it shown that the way is secure?", "For all of them", 0),
-		field(r, ps, "why", "Why?", "Where nothing may be sent, people are told it", 0)}
+	d.Fields = []Input{textField(r, ps, "pattern", "Domain or address", "Such as council.example", 0), textField(r, ps, "relay", "Relay", "Its name in the configuration; leave it empty for the first that will do", 0), textField(r, ps, "how", "How was it shown that the way is secure?", "For all of them", 0),
+		textField(r, ps, "why", "Why?", "Where nothing may be sent, people are told it", 0)}
 	d.Demonstrated = askMoment(r, "demonstrated", "On which day was that shown?", "", false, ps)
 	d.Why = Input{ID: "remove-why", Label: "Why?", Value: r.Field("remove-why"), Problem: problemOf(ps, "remove-why"), Autocomplete: "off", Spell: true}
 	code := 0

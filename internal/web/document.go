@@ -90,7 +90,7 @@ func (s *Service) documentPage(w http.ResponseWriter, r *Request, t *casework.Ti
 	d, ref := timelineOf(t, works(r)), t.Ref
 	if n := len(t.Versions); n > 0 && t.Countersigning.Wanted {
 		d.Latest, d.Countersign = t.Versions[n-1].Number, d.Works && r.Actor.Is(caseforms.RoleManager) && t.Versions[n-1].IssuedBy != r.Actor.ID
-		d.Why = field(r, ps, "why", "What do you say of it?", "It stands on the timeline. If you send it back, say what is missing.", 3)
+		d.Why = textField(r, ps, "why", "What do you say of it?", "It stands on the timeline. If you send it back, say what is missing.", 3)
 		var signed Cell
 		switch c := &t.Countersigning; {
 		case c.Endorsed:
@@ -178,7 +178,7 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 		if d.Works {
 			to.Href = documentPath(t.Ref, fmt.Sprintf("/sends/%d", o.ID))
 		}
-		d.Sends.Rows = append(d.Sends.Rows, []Cell{to, standingCell(o), TextCell(plain(o.Said)), TextCell(sentenceOr(o.Report, "Nothing")), TextCell(responseTo(t, o)), TextCell(plain(o.Do))})
+		d.Sends.Rows = append(d.Sends.Rows, []Cell{to, standingCell(o), TextCell(forPages(o.Said)), TextCell(sentenceOr(o.Report, "Nothing")), TextCell(responseTo(t, o)), TextCell(forPages(o.Do))})
 	}
 	d.Mail = Table{Caption: "What came back", Heads: []string{"Message", "From", "Kind", "When", "What was done"}, None: "Nothing came back by e-mail."}
 	for i := range t.Mail {

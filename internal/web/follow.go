@@ -53,8 +53,8 @@ func (s *Service) followPage(w http.ResponseWriter, r *Request, name, title stri
 	return s.page(w, r, name, Page{Title: title, Status: code, Problems: ps, Form: true, Wide: d.Message != nil, Crumbs: documentCrumbs(d.Ref), Data: d})
 }
 
-// field is a text field that keeps what was typed.
-func field(r *Request, ps []FieldProblem, id, label, hint string, lines int) Input {
+// textField is a text field that keeps what was typed.
+func textField(r *Request, ps []FieldProblem, id, label, hint string, lines int) Input {
 	return Input{ID: id, Label: label, Hint: hint, Value: r.Field(id), Problem: problemOf(ps, id), Autocomplete: "off", Spell: true, Lines: lines}
 }
 
@@ -101,7 +101,7 @@ func (s *Service) handOver(w http.ResponseWriter, r *Request) error {
 		}
 		d.HandOff.Options = append(d.HandOff.Options, Option{Value: o.ID, Label: o.Organisation, Hint: about, Chosen: r.Field("office") == o.ID})
 	}
-	d.Fields = []Input{field(r, ps, "to", "Another office, as it is called", "If it is not listed above", 0), field(r, ps, "with", "Whom there, or who was spoken to", "", 0), field(r, ps, "note", "Anything more", "", 3)}
+	d.Fields = []Input{textField(r, ps, "to", "Another office, as it is called", "If it is not listed above", 0), textField(r, ps, "with", "Whom there, or who was spoken to", "", 0), textField(r, ps, "note", "Anything more", "", 3)}
 	return s.followPage(w, r, "hand-over", "Record that "+string(c.Ref)+" was handed over", d, ps)
 }
 
@@ -175,7 +175,7 @@ func (s *Service) answer(w http.ResponseWriter, r *Request) error {
 			d.Children.Options = append(d.Children.Options, Option{Value: fmt.Sprint(i + 1), Label: name, Hint: fmt.Sprintf("child %d on the form", i+1), Chosen: contains(r.PostForm["child"], fmt.Sprint(i+1))})
 		}
 	}
-	from := field(r, ps, "from", "Who answered", "", 0)
+	from := textField(r, ps, "from", "Who answered", "", 0)
 	if number != 0 {
 		m, err := s.readMessage(r, number)
 		if err != nil {
@@ -188,7 +188,7 @@ func (s *Service) answer(w http.ResponseWriter, r *Request) error {
 			from.Value = m.Came.From
 		}
 	}
-	d.Fields = []Input{from, field(r, ps, "note", "What they said", "", 4)}
+	d.Fields = []Input{from, textField(r, ps, "note", "What they said", "", 4)}
 	return s.followPage(w, r, "answer", "Record an answer to "+string(c.Ref), d, ps)
 }
 
@@ -264,7 +264,7 @@ func (s *Service) note(w http.ResponseWriter, r *Request) error {
 		u := &c.Due[i]
 		d.Done.Options = append(d.Done.Options, Option{Value: u.Rule, Label: sentence(u.Says), Hint: u.Rule + ", due " + u.Due.Long(), Chosen: r.Field("done") == u.Rule})
 	}
-	d.Fields = []Input{field(r, ps, "text", "What was done or decided", "", 5), field(r, ps, "with", "Whom it was with", "", 0), field(r, ps, "to", "Of a call because something has not arrived: which office was rung?", "Only if it has not arrived at several", 0)}
+	d.Fields = []Input{textField(r, ps, "text", "What was done or decided", "", 5), textField(r, ps, "with", "Whom it was with", "", 0), textField(r, ps, "to", "Of a call because something has not arrived: which office was rung?", "Only if it has not arrived at several", 0)}
 	return s.followPage(w, r, "note", "Note something about "+string(c.Ref), d, ps)
 }
 

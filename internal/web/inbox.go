@@ -70,11 +70,11 @@ func (s *Service) messagePage(w http.ResponseWriter, r *Request, ps []FieldProbl
 	if err != nil {
 		return err
 	}
-	d.File = field(r, ps, "ref", "Reference of the document", "Such as CF-7K3M-Q9ZQ", 0)
+	d.File = textField(r, ps, "ref", "Reference of the document", "Such as CF-7K3M-Q9ZQ", 0)
 	if d.File.Width = "20"; d.File.Value == "" && len(d.Came.Refs) > 0 && d.Came.Ref == "" {
 		d.File.Value, d.File.Hint = string(d.Came.Refs[0]), "The message names it. Compare before you file it."
 	}
-	d.Why = field(r, ps, "why", "Why is nothing more to be done about it?", "", 0)
+	d.Why = textField(r, ps, "why", "Why is nothing more to be done about it?", "", 0)
 	code := 0
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
@@ -158,7 +158,7 @@ func outTable(out []casework.Outgoing, works bool) Table {
 		if works {
 			ref, to.Href = refCell(o.Ref), documentPath(o.Ref, fmt.Sprintf("/sends/%d", o.ID))
 		}
-		t.Rows = append(t.Rows, []Cell{ref, to, standingCell(o), TextCell(plain(o.Said)), TextCell(plain(o.Do))})
+		t.Rows = append(t.Rows, []Cell{ref, to, standingCell(o), TextCell(forPages(o.Said)), TextCell(forPages(o.Do))})
 	}
 	return t
 }

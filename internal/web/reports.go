@@ -204,7 +204,7 @@ func (s *Service) caseloads(w http.ResponseWriter, r *Request) error {
 		}
 	}
 	d := caseloadData{From: selection{ID: "from", Label: "Whose caseload", Problem: problemOf(ps, "from")}, To: selection{ID: "to", Label: "Who gets it", Problem: problemOf(ps, "to")},
-		Why: field(r, ps, "why", "Why?", "Such as: leave, change of team", 0), Cases: field(r, ps, "cases", "Only these cases", "Their ids. Leave it empty for all of them, with drafts.", 2)}
+		Why: textField(r, ps, "why", "Why?", "Such as: leave, change of team", 0), Cases: textField(r, ps, "cases", "Only these cases", "Their ids. Leave it empty for all of them, with drafts.", 2)}
 	for _, u := range users {
 		o := Option{Value: u.ID, Label: u.Name}
 		if u.Team != "" {

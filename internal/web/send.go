@@ -298,7 +298,7 @@ func (s *Service) preview(w http.ResponseWriter, r *Request) error {
 		}
 		p.Rows = Rows{{Key: "To", Value: to}}
 		if p.Held {
-			p.Rows = append(p.Rows, Row{Key: "It would be held", Value: TagCell("Held", "yellow")}, Row{Key: "Because", Value: plain(o.Said)}, Row{Key: "What to do", Value: plain(o.Do)})
+			p.Rows = append(p.Rows, Row{Key: "It would be held", Value: TagCell("Held", "yellow")}, Row{Key: "Because", Value: forPages(o.Said)}, Row{Key: "What to do", Value: forPages(o.Do)})
 		} else {
 			p.Rows = append(p.Rows, Row{Key: "Subject", Value: o.Subject}, Row{Key: "Files", Value: strings.Join(o.Files, ", ")}, Row{Key: "By", Value: fmt.Sprintf("relay %s, %d kB", o.Relay, (o.Size+1023)>>10)})
 			if o.Password != "" {
@@ -331,7 +331,7 @@ func (s *Service) sendNow(w http.ResponseWriter, r *Request) error {
 	}
 	for _, o := range out {
 		if o.Standing == casework.HeldBack {
-			s.notify(r, Notice{Text: "To " + o.Organisation + " it is held and was not sent: " + plain(o.Said) + ". " + plain(o.Do) + "."})
+			s.notify(r, Notice{Text: "To " + o.Organisation + " it is held and was not sent: " + forPages(o.Said) + ". " + forPages(o.Do) + "."})
 		} else {
 			s.notify(r, Notice{Good: true, Text: "To " + o.Organisation + " it is in the outbox and goes in a moment."})
 		}
@@ -383,7 +383,7 @@ func (s *Service) oneSendPage(w http.ResponseWriter, r *Request, ps []FieldProbl
 	to := Cell{Text: o.Organisation, Sub: o.Address}
 	d.Rows = Rows{{Key: "To", Value: to}, {Key: "What", Value: sentence(sendKind(o))}, {Key: "How it stands", Value: standingCell(o)}}
 	for _, x := range []struct{ key, value string }{
-		{"What was said", plain(o.Said)}, {"A server reported", o.Report}, {"Answer", responseTo(t, o)}, {"What to do", plain(o.Do)}, {"Telephone", o.Phone}, {"Subject", o.Subject}, {"Files", strings.Join(o.Files, ", ")},
+		{"What was said", forPages(o.Said)}, {"A server reported", o.Report}, {"Answer", responseTo(t, o)}, {"What to do", forPages(o.Do)}, {"Telephone", o.Phone}, {"Subject", o.Subject}, {"Files", strings.Join(o.Files, ", ")},
 		{"Relay", o.Relay}, {"Password, to be told by telephone", o.Password}, {"Attempts", strconv.Itoa(o.Attempts)},
 	} {
 		if x.value != "" && x.value != "0" {

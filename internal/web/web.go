@@ -146,6 +146,7 @@ func (s *Service) registry() []Route {
 		s.directoryRoutes(),
 		s.reportRoutes(),
 		s.batchRoutes(),
+		s.formRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
 		s.signInRoutes(),

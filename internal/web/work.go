@@ -39,8 +39,8 @@ func toldBeside(err error, field string, kinds ...caseforms.ErrorKind) ([]FieldP
 	return nil, err
 }
 
-// plain takes out of advice what only helps on the command line.
-func plain(s string) string {
+// forPages takes out of advice what only helps on the command line.
+func forPages(s string) string {
 	s = strings.NewReplacer(
 		", then: caseforms outbox settle", ", then say here what became of", " arrived or lost;", ";",
 		"see that caseforms outbox run is running", "ask whoever runs the service whether it sends",
@@ -49,7 +49,7 @@ func plain(s string) string {
 	if i := strings.Index(s, "caseforms "); i >= 0 {
 		s = strings.TrimRight(s[:i], " ,;:(")
 	}
-	s = options.ReplaceAllString(s, "")
+	s = flags.ReplaceAllString(s, "")
 	if s == "" {
 		return ""
 	}
@@ -57,8 +57,8 @@ func plain(s string) string {
 }
 
 var (
-	asides  = regexp.MustCompile(`\s*\(caseforms [^)]*\)`)
-	options = regexp.MustCompile(`\s+(with|by|and say why with)?\s*--[a-z-]+`)
+	asides = regexp.MustCompile(`\s*\(caseforms [^)]*\)`)
+	flags  = regexp.MustCompile(`\s+(with|by|and say why with)?\s*--[a-z-]+`)
 )
 
 // number is a whole number in the address.

@@ -461,7 +461,7 @@ func TestPlain(t *testing.T) {
 		"an admin sets one: caseforms policy set x":                                                                                "An admin sets one",
 		"": "",
 	} {
-		if got := plain(in); got != want {
+		if got := forPages(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}

@@ -1,0 +1,748 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"caseforms"
+	"caseforms/internal/casework"
+	"caseforms/render"
+	"caseforms/templates"
+)
+
+// Forms are filled on pages that are made from their definitions. What was typed is a draft from the first moment; see casework.SaveDraft.
+
+const (
+	topicPattern = `{topic:[a-z0-9_]+}`
+	listPattern  = `{list:[a-z0-9_.-]+}`
+	itemPattern  = `{item:[0-9]{1,4}|new}`
+	draftPath    = "/drafts/" + draftPattern
+	partPath     = draftPath + "/part/" + topicPattern
+	itemPath     = partPath + "/" + listPattern + "/" + itemPattern
+)
+
+// draftMost is the most that a page of a draft may send: narratives may be long.
+const draftMost = 4 << 20
+
+func (s *Service) formRoutes() []Route {
+	return []Route{
+		{Method: "GET", Pattern: "/forms", Who: caseworkers(), Do: s.startPage, Nav: "Start a form"},
+		{Method: "POST", Pattern: "/forms", Who: caseworkers(), Do: s.start},
+		{Method: "GET", Pattern: "/drafts", Who: caseworkers(), Do: s.drafts, Nav: "Drafts"},
+		{Method: "GET", Pattern: draftPath, Who: caseworkers(), Do: s.tasks},
+		{Method: "GET", Pattern: partPath, Who: caseworkers(), Do: s.partPage},
+		{Method: "POST", Pattern: partPath, Who: caseworkers(), Do: s.part, Body: draftMost},
+		{Method: "GET", Pattern: itemPath, Who: caseworkers(), Do: s.partPage},
+		{Method: "POST", Pattern: itemPath, Who: caseworkers(), Do: s.part, Body: draftMost},
+		{Method: "GET", Pattern: itemPath + "/remove", Who: caseworkers(), Do: s.removePage},
+		{Method: "POST", Pattern: itemPath + "/remove", Who: caseworkers(), Do: s.remove},
+		{Method: "GET", Pattern: draftPath + "/answers", Who: caseworkers(), Do: s.answers},
+		{Method: "GET", Pattern: draftPath + "/preview", Who: caseworkers(), Do: s.draftPreview},
+		{Method: "GET", Pattern: draftPath + "/issue", Who: caseworkers(), Do: s.issuePage},
+		{Method: "POST", Pattern: draftPath + "/issue", Who: caseworkers(), Do: s.issue},
+		{Method: "GET", Pattern: draftPath + "/drop", Who: caseworkers(), Do: s.dropPage},
+		{Method: "POST", Pattern: draftPath + "/drop", Who: caseworkers(), Do: s.drop},
+	}
+}
+
+type startData struct {
+	Form  Choice
+	Areas Choice
+	Case  string
+	From  string // what the case is called, where it was named in the address
+}
+
+// areas are those whose forms are offered, the service's own first.
+func (s *Service) areas() []string {
+	out := []string{s.o.Area}
+	for _, a := range append([]string{""}, templates.Areas()...) {
+		if _, err := s.desk.Definitions(a); err == nil && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (s *Service) starting(r *Request, form, area, of string) (startData, error) {
+	d := startData{Case: of, Form: Choice{ID: "form", Legend: "Which form do you want to fill in?"}, Areas: Choice{ID: "area", Legend: "Whose forms?"}}
+	seen := map[string]bool{}
+	for _, a := range s.areas() {
+		defs, err := s.desk.Definitions(a)
+		if err != nil {
+			return d, err
+		}
+		o := Option{Value: a, Label: sentence(strings.ReplaceAll(a, "-", " ")), Chosen: a == area}
+		if a == "" {
+			o.Value, o.Label, o.Chosen = "general", "The general ones", area == "" || area == "general"
+		}
+		d.Areas.Options = append(d.Areas.Options, o)
+		for _, f := range defs.Forms {
+			if !seen[f.ID] {
+				seen[f.ID] = true
+				d.Form.Options = append(d.Form.Options, Option{Value: f.ID, Label: defs.Title(f), Hint: defs.Say(f.GoesTo), Chosen: f.ID == form})
+			}
+		}
+	}
+	return d, nil
+}
+
+func (s *Service) startPage(w http.ResponseWriter, r *Request) error {
+	of := r.URL.Query().Get("case")
+	if _, isCase := caseforms.ParseCaseID(of); !isCase {
+		of = ""
+	}
+	d, err := s.starting(r, "", s.o.Area, of)
+	if err != nil {
+		return err
+	}
+	return s.page(w, r, "form-start", Page{Title: "Start a form", Form: true, Data: d})
+}
+
+// start makes a draft at once, so that nothing that is typed afterwards is lost.
+func (s *Service) start(w http.ResponseWriter, r *Request) error {
+	id, area, of := r.Field("form"), r.Field("area"), strings.ToUpper(r.Field("case"))
+	again := func(p FieldProblem) error {
+		d, err := s.starting(r, id, area, r.Field("case"))
+		if err != nil {
+			return err
+		}
+		if p.Field == "form" {
+			d.Form.Problem = p.Msg
+		} else if p.Field == "area" {
+			d.Areas.Problem = p.Msg
+		}
+		return s.page(w, r, "form-start", Page{Title: "Start a form", Form: true, Status: http.StatusUnprocessableEntity, Problems: []FieldProblem{p}, Data: d})
+	}
+	switch area {
+	case "general":
+		area = ""
+	case "":
+		area = s.o.Area
+	}
+	if !slices.Contains(s.areas(), area) {
+		return again(FieldProblem{"area", "Choose one of the areas"})
+	}
+	defs, err := s.desk.Definitions(area)
+	if err != nil {
+		return err
+	}
+	f, err := defs.Form(id)
+	if err != nil {
+		msg := "Choose a form"
+		if id != "" {
+			msg = "Choose a form that this area has"
+		}
+		return again(FieldProblem{"form", msg})
+	}
+	content := []byte("{}")
+	var caseID caseforms.CaseID
+	if of != "" {
+		var ok bool
+		if caseID, ok = caseforms.ParseCaseID(of); !ok {
+			ref, isRef := caseforms.ParseRef(of)
+			if !isRef {
+				return again(FieldProblem{"case", "Enter a case such as CS-4K7P-Q9ZD, or a reference such as CF-7K3M-Q9ZD, or leave it empty"})
+			}
+			t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+			if err != nil {
+				return err
+			}
+			caseID = t.Case
+		}
+		if content, err = r.Desk.CaseRecord(r.Context(), r.Actor, caseID); err != nil {
+			return err
+		}
+	}
+	ed, err := defs.Edit(content)
+	if err != nil {
+		return err
+	}
+	if content, err = ed.JSON(); err != nil {
+		return err
+	}
+	draft, err := r.Desk.SaveDraft(r.Context(), r.Actor, casework.SaveDraft{Case: caseID, Form: f.ID, Area: area, Content: content})
+	if err != nil {
+		return err
+	}
+	return seeOther(w, r, "/drafts/"+string(draft.ID))
+}
+
+func (s *Service) drafts(w http.ResponseWriter, r *Request) error {
+	all, err := r.Desk.Drafts(r.Context(), r.Actor)
+	if err != nil {
+		return err
+	}
+	t := Table{Caption: "Drafts", Hide: true, Heads: []string{"Draft", "Form", "Case", "Last saved"}, None: "There are no drafts of yours or your team."}
+	for _, d := range all {
+		title := d.Form
+		if defs, err := s.desk.Definitions(d.Area); err == nil {
+			if f, err := defs.Form(d.Form); err == nil {
+				title = defs.Title(f)
+			}
+		}
+		of := TextCell(string(d.Case))
+		if d.Case != "" {
+			of.Href = "/cases?q=" + string(d.Case)
+		}
+		t.Rows = append(t.Rows, []Cell{LinkCell(string(d.ID), "/drafts/"+string(d.ID)), TextCell(title), of, {Text: clock(d.Changed), Sub: "by " + d.ChangedByName}})
+	}
+	return s.page(w, r, "form-drafts", Page{Title: "Drafts", Wide: true, Data: t})
+}
+
+// filling is a draft as its pages see it.
+type filling struct {
+	Draft *casework.Draft
+	Path  string // of its task list
+	Title string // of the form
+	Bar   identity
+	defs  *caseforms.Definitions
+	form  *caseforms.Form
+	asked *caseforms.Asked
+	edit  *caseforms.Edit
+	c     *caseforms.Case
+	view  *caseforms.View
+	today caseforms.Date
+}
+
+// identity tells whose form it is, on every page of it.
+type identity struct {
+	Name, DOB, CRN string
+	Urgent         bool
+	Restricted     bool
+}
+
+// written is a date without its day of the week, as a date of birth is written.
+func written(d caseforms.Date) string {
+	return time.Date(d.Year, time.Month(d.Month), d.Day, 0, 0, 0, 0, time.UTC).Format("2 January 2006")
+}
+
+// DraftID is the draft in the address.
+func (r *Request) DraftID() (caseforms.DraftID, error) {
+	id, ok := caseforms.ParseDraftID(r.Var("draft"))
+	if !ok {
+		return "", &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no such draft", Hint: "look whether the address is right"}
+	}
+	return id, nil
+}
+
+// filling reads the draft in the address.
+func (s *Service) filling(r *Request) (*filling, error) {
+	id, err := r.DraftID()
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.Desk.Draft(r.Context(), r.Actor, id)
+	if err != nil {
+		return nil, err
+	}
+	restricted, err := r.Desk.Restricted(r.Context(), d)
+	if err != nil {
+		return nil, err
+	}
+	return s.filled(d, restricted)
+}
+
+func (s *Service) filled(d *casework.Draft, restricted bool) (*filling, error) {
+	x := &filling{Draft: d, Path: "/drafts/" + string(d.ID), today: caseforms.DateOf(caseforms.London(s.desk.Now()))}
+	var err error
+	if x.defs, err = s.desk.Definitions(d.Area); err != nil {
+		return nil, err
+	}
+	if x.form, err = x.defs.Form(d.Form); err != nil {
+		return nil, err
+	}
+	x.Title = x.defs.Title(x.form)
+	x.asked = x.defs.Asked(x.form)
+	if err := x.read(d.Content); err != nil {
+		return nil, err
+	}
+	x.Bar.Restricted = restricted
+	return x, nil
+}
+
+// read takes a case record as the one of the draft.
+func (x *filling) read(content []byte) error {
+	var ps []caseforms.Problem
+	if x.c, ps = x.defs.Decode(content, x.form); x.c == nil {
+		return &casework.Refused{Problems: ps} // the definition has changed since it was saved
+	}
+	var err error
+	if x.edit, err = x.defs.Edit(content); err != nil {
+		return err
+	}
+	if x.view, err = x.defs.View(x.form, x.c, caseforms.FillOptions{Today: x.today}); err != nil {
+		return err
+	}
+	p := &x.c.Person
+	x.Bar.Name = strings.TrimSpace(strings.Join([]string{string(p.GivenNames.Value), string(p.FamilyName.Value)}, " "))
+	if p.DOB.Known() {
+		x.Bar.DOB = written(p.DOB.Value)
+	}
+	x.Bar.CRN = x.edit.Get("person.crn").Text()
+	x.Bar.Urgent = x.defs.Urgent(x.form, x.c)
+	return nil
+}
+
+func (x *filling) crumbs(more ...Link) []Link {
+	return append([]Link{{"Your work", "/"}, {"Drafts", "/drafts"}, {string(x.Draft.ID), x.Path}}, more...)
+}
+
+// partOf is the address of a topic.
+func (x *filling) partOf(topic string) string { return x.Path + "/part/" + topic }
+
+func topicTitle(t *caseforms.Topic) string {
+	switch {
+	case t.Key == caseforms.MoreTopic && t.Section == nil:
+		return "Other facts that this form goes by"
+	case t.Title == "":
+		return sentence(strings.ReplaceAll(t.Key, "_", " "))
+	}
+	return t.Title
+}
+
+// where is the page on which a problem is put right, with the field on it.
+func (x *filling) where(p caseforms.Problem) string {
+	if p.Key == "" {
+		return x.Path
+	}
+	t, at := x.asked.TopicOf(p.Key, strings.TrimRight(p.Section, " :"))
+	if t == nil {
+		return x.Path
+	}
+	if l := x.asked.List(at); l != nil {
+		rest := strings.TrimPrefix(p.Key, at)
+		n, field, ok := strings.Cut(strings.TrimPrefix(rest, "["), "]")
+		if i, err := strconv.Atoi(n); ok && strings.HasPrefix(rest, "[") && err == nil && i < x.edit.Items(at) {
+			href := x.partOf(t.Key) + "/" + at + "/" + n
+			if field = strings.TrimPrefix(field, "."); field != "" {
+				href += "#" + fieldOf(l, field)
+			}
+			return href
+		}
+		return x.partOf(t.Key) + "#" + at
+	}
+	return x.partOf(t.Key) + "#" + at
+}
+
+type task struct {
+	Title, Href, Hint, Status, Colour string
+}
+
+type tasksData struct {
+	*filling
+	Tasks      []task
+	Done, All  int
+	CanIssue   bool
+	CheckCount int
+}
+
+func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
+	x, err := s.filling(r)
+	if err != nil {
+		return err
+	}
+	ps, err := x.defs.Check(x.form, x.c, caseforms.FillOptions{Today: x.today})
+	if err != nil {
+		return err
+	}
+	d := tasksData{filling: x, CanIssue: !caseforms.Blocks(ps), CheckCount: len(ps)}
+	for i := range x.asked.Topics {
+		t := x.task(&x.asked.Topics[i], ps)
+		if t.Title == "" {
+			continue
+		}
+		d.All++
+		if t.Status == statusComplete || t.Status == statusNone {
+			d.Done++
+		}
+		d.Tasks = append(d.Tasks, t)
+	}
+	return s.page(w, r, "form-tasks", Page{Title: x.Title, OwnHeading: true, Crumbs: []Link{{"Your work", "/"}, {"Drafts", "/drafts"}}, Data: d})
+}
+
+const (
+	statusNot      = "Not started"
+	statusSome     = "In progress"
+	statusComplete = "Complete"
+	statusWrong    = "There is a problem"
+	statusNone     = "Not needed"
+)
+
+// task tells how a topic stands: by what is answered, and by what stands against the form.
+func (x *filling) task(t *caseforms.Topic, ps []caseforms.Problem) task {
+	out := task{Title: topicTitle(t), Href: x.partOf(t.Key)}
+	any, some := false, false
+	for i := range t.Questions {
+		q := &t.Questions[i]
+		for j := range q.Facts {
+			any = true
+			some = some || x.edit.Get(q.Facts[j].Path).State != caseforms.NotAnswered
+		}
+		for _, l := range q.Lists {
+			any = true
+			some = some || x.edit.Items(l) > 0 || x.edit.Get(l).State != caseforms.NotAnswered
+		}
+	}
+	if !any {
+		return task{}
+	}
+	missing, wrong, odd := 0, 0, 0
+	for _, p := range ps {
+		if o, _ := x.asked.TopicOf(p.Key, strings.TrimRight(p.Section, " :")); o == nil || o.Key != t.Key {
+			continue
+		}
+		switch {
+		case p.Severity != caseforms.Blocking:
+			odd++
+		case x.edit.Get(p.Key).State == caseforms.NotAnswered && x.edit.Items(p.Key) == 0:
+			missing++
+		default:
+			wrong++
+		}
+	}
+	switch {
+	case wrong > 0:
+		out.Status, out.Colour = statusWrong, "red"
+		out.Hint = count(wrong, "thing to put right", "things to put right")
+	case t.Section != nil && x.view.Arises(t.Section.When, "", 0) == caseforms.DoesNotArise && !some:
+		out.Status, out.Colour = statusNone, "grey"
+	case !some:
+		out.Status, out.Colour = statusNot, "blue"
+		if missing == 0 {
+			out.Hint = "Nothing here must be answered"
+		}
+	case missing > 0:
+		out.Status, out.Colour = statusSome, "yellow"
+		out.Hint = count(missing, "answer is missing", "answers are missing")
+	default:
+		out.Status = statusComplete
+	}
+	if odd > 0 && out.Hint == "" {
+		out.Hint = count(odd, "thing to look at", "things to look at")
+	}
+	return out
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// problemLine is a problem with the page on which it is put right.
+type problemLine struct {
+	Text, Hint, Href string
+}
+
+func (x *filling) lines(ps []caseforms.Problem, sev caseforms.Severity) (out []problemLine) {
+	for _, p := range ps {
+		if p.Severity != sev {
+			continue
+		}
+		label := strings.TrimRight(p.Label, " :")
+		if label == "" {
+			label = strings.TrimRight(p.Section, " :")
+		}
+		text := strings.TrimPrefix(label+": "+p.Msg, ": ")
+		h := hint(p.Hint)
+		if strings.Contains(h, `{"state"`) {
+			h = ""
+		}
+		out = append(out, problemLine{sentence(text), h, x.where(p)})
+	}
+	return out
+}
+
+type issueData struct {
+	*filling
+	Wrong, Odd []problemLine
+	Seen       string // which warnings are shown, so that others are not taken as seen
+	For        Choice
+	Same       bool // it may be asked whether it is the same person
+	SameWhy    string
+	Problems   []FieldProblem
+}
+
+// warned is a mark of what warnings there are.
+func warned(ps []caseforms.Problem) string {
+	var all []string
+	for _, p := range ps {
+		all = append(all, p.Key, p.Msg)
+	}
+	return mark(all...)
+}
+
+func (s *Service) issuing(r *Request) (*issueData, error) {
+	x, err := s.filling(r)
+	if err != nil {
+		return nil, err
+	}
+	d := &issueData{filling: x}
+	chosen := r.Field("for")
+	if chosen == "" {
+		chosen = "1"
+	}
+	o := caseforms.FillOptions{Today: x.today}
+	if a := x.form.Addressee; a != nil {
+		n := x.edit.Items(a.List)
+		d.For = Choice{ID: "for", Legend: "Who is this document for?", Hint: "Each has a document of its own, with what concerns them only. When this one is issued, start the form again from the case for the next."}
+		for i := range n {
+			name := x.edit.Get(fmt.Sprintf("%s[%d].%s", a.List, i, a.By)).Text()
+			if name == "" {
+				name = "Number " + strconv.Itoa(i+1)
+			}
+			d.For.Options = append(d.For.Options, Option{Value: strconv.Itoa(i + 1), Label: name, Chosen: strconv.Itoa(i+1) == chosen})
+		}
+		if n > 1 {
+			if i, err := strconv.Atoi(chosen); err != nil || i < 1 || i > n {
+				return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no such addressee", Hint: "choose one of those on the page"}
+			}
+			o.For = chosen
+		}
+	}
+	ps, err := x.defs.Check(x.form, x.c, o)
+	if err != nil {
+		return nil, err
+	}
+	d.Wrong, d.Odd, d.Seen = x.lines(ps, caseforms.Blocking), x.lines(ps, caseforms.Warning), warned(ps)
+	return d, nil
+}
+
+func (s *Service) issuePage(w http.ResponseWriter, r *Request) error {
+	d, err := s.issuing(r)
+	if err != nil {
+		return err
+	}
+	return s.issuePageOf(w, r, d, 0)
+}
+
+func (s *Service) issuePageOf(w http.ResponseWriter, r *Request, d *issueData, code int, ps ...FieldProblem) error {
+	d.Problems = ps
+	return s.page(w, r, "form-issue", Page{Title: "Issue this form", Form: true, Status: code, OwnHeading: true, Crumbs: d.crumbs(), Problems: ps, Data: d})
+}
+
+// issue makes the document. Warnings have to have been looked at, those of this moment.
+func (s *Service) issue(w http.ResponseWriter, r *Request) error {
+	d, err := s.issuing(r)
+	if err != nil {
+		return err
+	}
+	base, err := strconv.Atoi(r.Field("base"))
+	if err != nil || base < 1 {
+		return errBase
+	}
+	if base != d.Draft.Version {
+		return s.issuePageOf(w, r, d, http.StatusConflict, FieldProblem{"", d.Draft.ChangedByName + " saved this draft after you had looked at it. Check the answers again before it is issued"})
+	}
+	if len(d.Wrong) > 0 {
+		return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity)
+	}
+	if len(d.Odd) > 0 && (r.Field("seen") != d.Seen || r.Field("looked") != "yes") {
+		return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"looked", "Say that you have looked at the warnings, or go back and change the answers"})
+	}
+	record := casework.Record{Draft: d.Draft.ID, Base: base, SamePerson: r.Field("same") == "yes"}
+	if len(d.For.Options) > 1 {
+		record.For = r.Field("for")
+		if record.For == "" {
+			return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"for", "Choose who this document is for"})
+		}
+	}
+	out, _, err := r.Desk.Record(r.Context(), r.Actor, record)
+	var ours *caseforms.Error
+	if errors.As(err, &ours) && ours.Kind == caseforms.Conflict && !record.SamePerson && strings.Contains(ours.Hint, "--same-person") {
+		d.Same, d.SameWhy = true, sentence(ours.Msg)
+		return s.issuePageOf(w, r, d, http.StatusConflict, FieldProblem{"same", d.SameWhy})
+	}
+	if err != nil {
+		return err
+	}
+	s.notify(r, Notice{Good: true, Text: "The document was issued as " + string(out.Ref) + ". It was not sent to anybody yet."})
+	return seeOther(w, r, "/documents/"+string(out.Ref))
+}
+
+var errBase = &caseforms.Error{Kind: caseforms.Invalid, Msg: "it is not said which version of the draft you have seen", Hint: "open the page again"}
+
+type printedRow struct {
+	Key   string
+	Lines string
+	Empty bool
+	Href  string
+	Cards []printedCard
+}
+
+type printedCard struct {
+	Title string
+	Href  string
+	Rows  []printedRow
+}
+
+type printedSection struct {
+	Title, Key string
+	Rows       []printedRow
+}
+
+type answersData struct {
+	*filling
+	Sections []printedSection
+	Wrong    []problemLine
+}
+
+const notAnswered = "Not answered"
+
+// answers are all questions in printed order, each with the way to its page.
+func (s *Service) answers(w http.ResponseWriter, r *Request) error {
+	x, err := s.filling(r)
+	if err != nil {
+		return err
+	}
+	ps, err := x.defs.Check(x.form, x.c, caseforms.FillOptions{Today: x.today})
+	if err != nil {
+		return err
+	}
+	d := answersData{filling: x, Wrong: x.lines(ps, caseforms.Blocking)}
+	for i := range x.asked.Topics {
+		t := &x.asked.Topics[i]
+		sec := printedSection{Title: topicTitle(t), Key: t.Key}
+		if t.Section == nil {
+			sec.Rows = x.more(t)
+		} else {
+			for _, p := range x.view.Printed(t.Section) {
+				sec.Rows = append(sec.Rows, x.printed(t, p))
+			}
+		}
+		d.Sections = append(d.Sections, sec)
+	}
+	return s.page(w, r, "form-answers", Page{Title: "Check your answers", OwnHeading: true, Wide: true, Crumbs: x.crumbs(), Data: d})
+}
+
+func (x *filling) printed(t *caseforms.Topic, p caseforms.PrintedQuestion) printedRow {
+	row := printedRow{Key: strings.TrimRight(x.defs.Label(p.Field), " :"), Lines: p.Answer.Text, Href: x.change(t, p.Field)}
+	if p.Table != nil {
+		for _, tr := range p.Table.Rows {
+			c := printedCard{Title: tr.Heading}
+			for _, a := range append(slices.Clone(tr.Cells), tr.Folded...) {
+				c.Rows = append(c.Rows, answerRow(a, ""))
+			}
+			row.Cards = append(row.Cards, c)
+		}
+		return row
+	}
+	return withAnswer(row, p.Answer)
+}
+
+func answerRow(a caseforms.Answer, href string) printedRow {
+	return withAnswer(printedRow{Key: strings.TrimRight(a.Label, " :"), Lines: a.Text, Href: href}, a)
+}
+
+func withAnswer(row printedRow, a caseforms.Answer) printedRow {
+	if a.State == caseforms.NotAnswered {
+		row.Lines, row.Empty = notAnswered, true
+	}
+	return row
+}
+
+// change is where a question is answered; "" of one that the form answers by itself.
+func (x *filling) change(t *caseforms.Topic, q *caseforms.Field) string {
+	for i := range t.Questions {
+		a := &t.Questions[i]
+		if a.Field != q && a.Key != q.Key {
+			continue
+		}
+		if len(a.Facts) > 0 {
+			return x.partOf(t.Key) + "#" + a.Facts[0].Path
+		}
+		return x.partOf(t.Key) + "#" + a.Lists[0]
+	}
+	// another question of the topic asks for the same facts
+	for _, from := range q.From {
+		if o, at := x.asked.TopicOf(from, t.Title); o != nil {
+			return x.partOf(o.Key) + "#" + at
+		}
+		if rest, ok := strings.CutPrefix(from, "addressee."); ok && x.form.Addressee != nil {
+			if o, at := x.asked.TopicOf(x.form.Addressee.List+"."+rest, t.Title); o != nil {
+				return x.partOf(o.Key) + "#" + at
+			}
+		}
+	}
+	return ""
+}
+
+// more are the facts that no question prints.
+func (x *filling) more(t *caseforms.Topic) (out []printedRow) {
+	for i := range t.Questions {
+		q := &t.Questions[i]
+		for j := range q.Facts {
+			f := &q.Facts[j]
+			text := x.words(f, x.edit.Get(f.Path))
+			row := printedRow{Key: q.Label, Lines: text, Href: x.partOf(t.Key) + "#" + f.Path}
+			if text == "" {
+				row.Lines, row.Empty = notAnswered, true
+			}
+			out = append(out, row)
+		}
+		for _, l := range q.Lists {
+			n := x.edit.Items(l)
+			row := printedRow{Key: q.Label, Lines: count(n, "entry", "entries"), Href: x.partOf(t.Key) + "#" + l}
+			if n == 0 {
+				row.Lines, row.Empty = notAnswered, true
+			}
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// draftPreview is the draft as it would be printed, marked as one.
+func (s *Service) draftPreview(w http.ResponseWriter, r *Request) error {
+	x, err := s.filling(r)
+	if err != nil {
+		return err
+	}
+	doc, err := x.defs.Fill(x.form, x.c, caseforms.FillOptions{Today: x.today, Draft: true})
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if _, err := render.Write(&b, doc, render.FormatPDF, render.Options{}); err != nil {
+		return err
+	}
+	Framed(w)
+	h := w.Header()
+	h.Set("Content-Type", "application/pdf")
+	h.Set("Content-Disposition", `inline; filename="`+x.form.ID+"-"+string(x.Draft.ID)+`.pdf"`)
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write([]byte(b.String())) // a browser that went away reads nothing
+	}
+	return nil
+}
+
+func (s *Service) dropPage(w http.ResponseWriter, r *Request) error {
+	x, err := s.filling(r)
+	if err != nil {
+		return err
+	}
+	return s.page(w, r, "form-drop", Page{Title: "Throw this draft away?", Form: true, Crumbs: x.crumbs(), Data: x})
+}
+
+func (s *Service) drop(w http.ResponseWriter, r *Request) error {
+	id, err := r.DraftID()
+	if err != nil {
+		return err
+	}
+	base, err := strconv.Atoi(r.Field("base"))
+	if err != nil || base < 1 {
+		return errBase
+	}
+	if err := r.Desk.DropDraft(r.Context(), r.Actor, id, base); err != nil {
+		return err
+	}
+	s.notify(r, Notice{Good: true, Text: "Draft " + string(id) + " was thrown away."})
+	return seeOther(w, r, "/drafts")
+}
