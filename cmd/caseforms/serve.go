@@ -207,8 +207,9 @@ func (inv *invocation) answer(ctx context.Context, s *web.Service, listener, fig
 			ErrorLog: log.New(io.Discard, "", 0)} // it tells addresses of people
 	}
 	failed := make(chan error, 2)
-	servers := []*http.Server{server(s.Handler())}
-	go func() { failed <- servers[0].Serve(listener) }()
+	pages := server(s.Handler())
+	servers := []*http.Server{pages}
+	go func() { failed <- pages.Serve(listener) }()
 	if figures != nil {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", s.Metrics())
