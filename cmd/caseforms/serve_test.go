@@ -202,18 +202,30 @@ func TestServeFinishes(t *testing.T) {
 	}
 	defer conn.Close()
 	body := "login=petra"
-	io.WriteString(conn, "POST /sign-in/demo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 11\r\n\r\n"+body[:4])
-	time.Sleep(200 * time.Millisecond) // it is being read
+	io.WriteString(conn, "POST /sign-in/demo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n")
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") { // the body is being read
+		t.Fatalf("%q %v", line, err)
+	}
+	if line, err := answers.ReadString('\n'); err != nil || line != "\r\n" {
+		t.Fatalf("%q %v", line, err)
+	}
+	io.WriteString(conn, body[:4])
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond)
-	if c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err == nil {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			break
+		}
 		c.Close()
-		t.Error("it still takes new ones")
+		if time.Now().After(end) {
+			t.Fatal("it still takes new ones")
+		}
 	}
 	io.WriteString(conn, body[4:])
-	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	r, err := http.ReadResponse(answers, nil)
 	if err != nil || r.StatusCode != 303 || r.Header.Get("Set-Cookie") == "" {
 		t.Error(r, err)
 	}
