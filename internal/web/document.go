@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -193,11 +194,18 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 		}
 		d.Mail.Rows = append(d.Mail.Rows, []Cell{n, TextCell(m.From), TextCell(sentence(m.Class)), TextCell(clock(m.Came)), done})
 	}
+	says := map[string]string{} // of what is open, by its rule
+	for i := range t.Due {
+		says[t.Due[i].Rule] = sentence(t.Due[i].Says)
+	}
 	for _, e := range t.Events {
 		if e.Looked {
 			continue
 		}
 		why := e.Detail["why"]
+		if rule := e.Detail["rule"]; rule != "" && why == "" {
+			why = cmp.Or(says[rule], "Rule "+rule)
+		}
 		for _, k := range []string{"label", "text", "to"} {
 			if v := e.Detail[k]; v != "" && v != why {
 				if why != "" {

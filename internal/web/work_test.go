@@ -501,6 +501,11 @@ func TestDue(t *testing.T) {
 	petra = h.signedIn("petra")
 	petra.get("/").expect(t, 200, "working days overdue", string(h.ref))
 	petra.get("/due?overdue=yes").expect(t, 200, string(h.ref))
+	// What the program did is told with the duty it was about.
+	page := petra.get("/documents/"+string(h.ref)).expect(t, 200, "Follow-up: ")
+	if !regexp.MustCompile(`Follow-up: [^<]*</h3> <p[^>]*>by the program itself</p></div><p[^>]*>[^<]*</p><div[^>]*>Follow the referral up`).MatchString(page.body) {
+		t.Error("the reminders do not say of what")
+	}
 	h.signedIn("mary").get("/due?of=told").expect(t, 200, string(h.ref))
 	h.signedIn("mary").get("/?of=team").expect(t, 200, string(h.ref))
 }
