@@ -239,6 +239,8 @@ func doubtful(v any) bool {
 	return v != nil && (!ok || l.doubt() != "")
 }
 
+var noField = &Field{} // selects nothing
+
 func (k *checker) doubt(at spot, v any, q *Field, key func() string) {
 	switch v := v.(type) {
 	case nil:
@@ -250,11 +252,13 @@ func (k *checker) doubt(at spot, v any, q *Field, key func() string) {
 		}
 	case list:
 		for _, i := range k.items(q, v) {
-			k.doubt(at, v.item(i), &Field{}, func() string { return fmt.Sprintf("%s[%d]", key(), i) })
+			k.doubt(at, v.item(i), noField, func() string { return fmt.Sprintf("%s[%d]", key(), i) })
 		}
 	case interface{ printed() []string }:
 		for _, name := range v.printed() {
-			k.doubt(at, member(v, name), &Field{}, func() string { return key() + "." + name })
+			if m := member(v, name); doubtful(m) {
+				k.doubt(at, m, noField, func() string { return key() + "." + name })
+			}
 		}
 	}
 }

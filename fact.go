@@ -115,16 +115,16 @@ type list interface {
 func (l *List[T]) Len() int { return len(l.Items) }
 
 func (l *List[T]) item(i int) any {
-	if g, ok := any(l.Items[i]).(Group); ok {
-		return g
+	if g, ok := any(&l.Items[i]).(*Group); ok {
+		return *g
 	}
 	return &l.Items[i]
 }
 
 func (l *List[T]) grow() any {
 	var v T
-	if _, ok := any(v).(Group); ok {
-		v = any(Group{}).(T)
+	if g, ok := any(&v).(*Group); ok {
+		*g = Group{}
 	}
 	l.Items = append(l.Items, v)
 	l.State = Answered

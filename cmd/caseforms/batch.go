@@ -157,6 +157,7 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 		return err
 	}
 	defer out.drop()
+	options.Contents = out.wants()
 	talk := &batchTalk{inv: inv, start: time.Now()}
 	options.Opened = talk.opened
 	options.Each = func(r batch.Result) error {
