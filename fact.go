@@ -61,6 +61,7 @@ type fact struct {
 type leaf interface {
 	fact() fact
 	doubt() string // of the fact
+	state() (State, string)
 	put(text string) error
 	putState(s State, why string)
 	at(line int)
@@ -73,6 +74,8 @@ func (o *Of[T]) fact() fact {
 	}
 	return f
 }
+
+func (o *Of[T]) state() (State, string) { return o.State, o.Why }
 
 func (o *Of[T]) doubt() string { return o.Doubt }
 

@@ -620,6 +620,28 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 	return a
 }
 
+// said is the state of an answer and its reason, as [filler.answer] finds them; of a single fact without making what is printed.
+func (x *filler) said(q *Field, item any) (State, string) {
+	if q.Fixed.IsZero() && q.Computed == "" && q.As == "" && len(q.From) <= 1 && x.withheldHere(q, item) == "" {
+		path := q.Key
+		if len(q.From) == 1 {
+			path = q.From[0]
+		}
+		if l, ok := x.find(path, item).(leaf); ok {
+			switch st, why := l.state(); {
+			case st == Withheld && x.silent:
+				return NotAnswered, ""
+			case st == Answered || x.reticent(st):
+				return st, ""
+			default:
+				return st, why
+			}
+		}
+	}
+	a := x.answer(q, item, "")
+	return a.State, a.Why
+}
+
 // stateText is what is printed where there is no value.
 func (x *filler) stateText(q *Field, s State, why string) string {
 	if s == NotAnswered && x.urgent && q != nil && (q.Required != nil || q.Warn != nil) {
