@@ -181,22 +181,28 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// welcome tells where the pages are and, as long as nobody can sign in, how to begin.
+// welcome tells where the pages are and, as long as nobody can sign in, how to begin. It goes to standard output: standard error is the log.
 func (inv *invocation) welcome(ctx context.Context, opts web.Options, base string) error {
-	if inv.json {
-		inv.object(inv.stdout, "type", "listening", "url", base)
-	} else {
-		fmt.Fprintln(inv.stdout, base)
+	say := func(kind, url, words string) {
+		if inv.json {
+			inv.object(inv.stdout, "type", kind, "url", url)
+			return
+		}
+		fmt.Fprintln(inv.stdout, words)
 	}
+	say("listening", base, base)
 	if len(opts.Demo) > 0 {
-		fmt.Fprintln(inv.stderr, "a demonstration: everybody is invented, and everything is deleted when the program ends")
+		if !inv.json {
+			fmt.Fprintln(inv.stdout, "a demonstration: everybody is invented, and everything is deleted when the program ends")
+		}
 		return nil
 	}
 	token, err := opts.Desk.FirstLink(ctx, opts.OpenID != nil)
 	if err != nil || token == "" {
 		return err
 	}
-	fmt.Fprintf(inv.stderr, "nobody can sign in yet. The admin sets a password here, once, within two days:\n  %s/first/%s\n", base, token)
+	link := base + "/first/" + token
+	say("first link", link, "nobody can sign in yet. The admin sets a password here, once, within two days:\n  "+link)
 	return nil
 }
 
