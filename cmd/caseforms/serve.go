@@ -130,6 +130,12 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		}
 		defer figures.Close()
 	}
+	begun := false
+	defer func() {
+		if !begun && ctx.Err() != nil { // it was told to end before it had begun, and does
+			err = nil
+		}
+	}()
 	var done func() error
 	if o.demo {
 		opts.Desk, opts.Demo, done, err = inv.demo(ctx)
@@ -170,6 +176,7 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		at = append(at, "metrics", figures.Addr().String())
 	}
 	opts.Log.Info("listening", at...)
+	begun = true
 	return inv.answer(ctx, s, listener, figures, work)
 }
 
