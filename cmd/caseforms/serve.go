@@ -116,6 +116,7 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		if certs, err = newCertificates(o.tlsCert, o.tlsKey); err != nil {
 			return err
 		}
+		certs.log = opts.Log
 	}
 	// The addresses are taken before the store is opened: a second program on the same one is told so at once.
 	listener, err := listen(o.listen)
@@ -403,11 +404,13 @@ func (c *config) checkServe(say func(string, string), wrong func(error)) {
 // certificates reads a certificate again when its file has changed, so that a renewed one needs no restart.
 type certificates struct {
 	cert, key string
+	log       *slog.Logger
 
 	mu      sync.Mutex
 	now     *tls.Certificate
 	changed time.Time
 	looked  time.Time
+	told    time.Time // that a new one cannot be used
 }
 
 func newCertificates(cert, key string) (*certificates, error) {
@@ -434,9 +437,13 @@ func (c *certificates) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if time.Since(c.looked) > time.Minute {
+		if time.Since(c.looked) > time.Second {
 			c.looked = time.Now()
-			_ = c.read() // the one there was goes on until the new one is whole
+			// The one there was goes on until the new one and its key are both there and whole.
+			if err := c.read(); err != nil && time.Since(c.told) > time.Minute {
+				c.told = time.Now()
+				c.log.Warn("certificate", "what", "the renewed one or its key cannot be used, and the one before goes on")
+			}
 		}
 		return c.now, nil
 	}}

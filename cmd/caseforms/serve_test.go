@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"os/exec"
@@ -101,6 +102,16 @@ func (s *served) end() {
 	}
 	if err := s.cmd.Wait(); err != nil {
 		s.t.Error(err, s.err)
+	}
+}
+
+// says waits until the log has something.
+func (s *served) says(what string) {
+	s.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(s.err.String(), what); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("the log does not say %q: %s", what, s.err)
+		}
 	}
 }
 
@@ -195,18 +206,47 @@ func TestServeTLS(t *testing.T) {
 	if !strings.HasPrefix(s.url, "https://") {
 		t.Fatal(s.url)
 	}
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
 	r, err := c.Get(s.url + "/sign-in")
 	if err != nil {
 		t.Fatal(err)
 	}
+	io.Copy(io.Discard, r.Body)
 	r.Body.Close()
-	if r.StatusCode != 200 || r.Header.Get("Strict-Transport-Security") == "" {
+	if r.ProtoMajor != 2 || r.StatusCode != 200 || r.Header.Get("Strict-Transport-Security") == "" {
 		t.Error(r)
 	}
 	if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
+	// A renewed certificate is used as soon as it is whole. Who is connected stays so, and nobody is refused meanwhile.
+	shows := func(pool *x509.CertPool) error {
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool})
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	}
+	if err := os.WriteFile(cert, []byte("-----BEGIN CERTIFICATE-----\nMIIB"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1100 * time.Millisecond)
+	if err := shows(pool); err != nil {
+		t.Error("half a certificate is used: ", err)
+	}
+	s.says("the renewed one or its key cannot be used")
+	renewed := certify(t, cert, key)
+	for end := time.Now().Add(10 * time.Second); shows(renewed) != nil; time.Sleep(50 * time.Millisecond) {
+		if err := shows(pool); err != nil && shows(renewed) != nil || time.Now().After(end) {
+			t.Fatal("neither the one before nor the renewed one: ", err)
+		}
+	}
+	stays := false
+	req, _ := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { stays = i.Reused }}), "GET", s.url+"/sign-in", nil)
+	if r, err = c.Do(req); err != nil || !stays {
+		t.Fatal("who was connected is not any more: ", err)
+	}
+	r.Body.Close()
 	s.end()
 }
 
