@@ -148,7 +148,7 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 			if !isRef {
 				return again(FieldProblem{"case", "Enter a case such as CS-4K7P-Q9ZD, or a reference such as CF-7K3M-Q9ZD, or leave it empty"})
 			}
-			t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+			t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
 			if err != nil {
 				return err
 			}
