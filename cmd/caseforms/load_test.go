@@ -553,7 +553,7 @@ func (l *load) check() {
 	}
 	read := 0
 	for _, d := range l.docs {
-		_, n, err := s.Looks(context.Background(), d.Ref, d.Case, 0, 1)
+		n, err := s.CountLooks(context.Background(), d.Ref, d.Case)
 		l.must(err)
 		read += n
 	}

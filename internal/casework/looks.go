@@ -7,7 +7,7 @@ import (
 	"caseforms/internal/store"
 )
 
-// looksFew is how many of those who looked an overview lists.
+// looksFew is how many of those who looked an overview has.
 const looksFew = 20
 
 // Overview is [Desk.Show] for a page that is opened all day. Of those who looked, whom a much-read document has thousands of, it has the latest
@@ -16,7 +16,7 @@ const looksFew = 20
 // What it tells of the ledger is proved each time from the rows as they are: every line stands in the log that was signed. That no line is missing,
 // and how often somebody looked, is not proved by it; only [Desk.VerifyAll] does that, which goes through the whole log.
 func (k *Desk) Overview(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (*Timeline, error) {
-	return k.show(ctx, a, ref, false)
+	return k.show(ctx, a, ref, looksFew)
 }
 
 // Looks are those who looked at a document or at its case as a whole, the latest first: most of them after some are left out, and how many there are in
@@ -46,11 +46,12 @@ func (k *Desk) Looks(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, 
 	if err != nil {
 		return nil, 0, err
 	}
-	return k.looks(ctx, ref, d.Case, who, out, most)
-}
-
-func (k *Desk) looks(ctx context.Context, ref caseforms.Ref, id caseforms.CaseID, who names, out, most int) (es []Event, all int, err error) {
-	records, all, err := k.store.Looks(ctx, ref, id, out, most)
+	all, err := k.store.CountLooks(ctx, ref, d.Case)
+	if err != nil {
+		return nil, 0, err
+	}
+	records, err := k.store.Looks(ctx, ref, d.Case, out, most)
+	var es []Event
 	for _, r := range records {
 		e := told(r, who)
 		e.Detail = nil // ids of lists and drafts; nothing that a list of readings is for

@@ -26,8 +26,7 @@ type Timeline struct {
 
 	Countersigning Countersigning // of the latest issue
 
-	Looks  []Event // of an overview: who looked, the latest first, a few of them
-	Looked int     // how many there are
+	Looked int // how often somebody looked; an overview has the last few of them among its events
 }
 
 // TimelineHandOff is one hand-off of it, and what was answered.
@@ -56,10 +55,10 @@ type Event struct {
 
 // Show is the timeline of a document, with everybody who looked. Whoever looks is in the ledger. An auditor sees what was done and not of whom.
 func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (*Timeline, error) {
-	return k.show(ctx, a, ref, true)
+	return k.show(ctx, a, ref, store.AllLooks)
 }
 
-func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, looks bool) (*Timeline, error) {
+func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, looks int) (*Timeline, error) {
 	d, err := k.store.Document(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -117,10 +116,8 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 	for _, r := range records {
 		t.Events = append(t.Events, told(r, who))
 	}
-	if !looks {
-		if t.Looks, t.Looked, err = k.looks(ctx, ref, d.Case, who, 0, looksFew); err != nil {
-			return nil, err
-		}
+	if t.Looked, err = k.store.CountLooks(ctx, ref, d.Case); err != nil {
+		return nil, err
 	}
 	if audits { // what was done, and not of whom
 		for i := range t.Events {

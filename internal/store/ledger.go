@@ -507,29 +507,30 @@ func (s *Store) History(ctx context.Context, of any) ([]Record, error) {
 	return nil, fmt.Errorf("history of a %T", of)
 }
 
-// HistoryOf is what the ledger says about a document and about its case as a whole, oldest first: what was done, and with looks also who looked. The
-// searches that found the case are not among it.
-func (s *Store) HistoryOf(ctx context.Context, ref caseforms.Ref, id caseforms.CaseID, looks bool) ([]Record, error) {
-	most := 0
-	if looks {
-		most = 1
-	}
-	return s.history(ctx, `l.n IN (SELECT n FROM ledger WHERE ref = $1 AND looked <= $3 UNION ALL
-		SELECT n FROM ledger WHERE case_id = $2 AND ref IS NULL AND looked <= $3) ORDER BY l.n`, string(ref), string(id), most)
+// HistoryOf is what the ledger says about a document and about its case as a whole, oldest first: all that was done, and the last so many looks, or
+// all of them when looks is [AllLooks]. The searches that found the case are not among it.
+func (s *Store) HistoryOf(ctx context.Context, ref caseforms.Ref, id caseforms.CaseID, looks int) ([]Record, error) {
+	return s.history(ctx, `l.n IN (SELECT n FROM ledger WHERE ref = $1 AND looked = 0 UNION ALL SELECT n FROM ledger WHERE case_id = $2 AND ref IS NULL AND looked = 0
+		UNION ALL SELECT n FROM (`+looksAt+`)) ORDER BY l.n`, string(ref), string(id), looks, 0)
 }
 
-// Looks are those at a document, and at its case as a whole, the latest first: most of them after some are left out. all is how many there are,
-// which is counted and not proved. The cases that searches found are not among them.
-func (s *Store) Looks(ctx context.Context, ref caseforms.Ref, id caseforms.CaseID, out, most int) (rs []Record, all int, err error) {
+// AllLooks asks for everybody who looked.
+const AllLooks = 1 << 30
+
+const looksAt = `SELECT n FROM ledger WHERE ref = $1 AND looked = 1 UNION ALL SELECT n FROM ledger WHERE case_id = $2 AND ref IS NULL AND looked = 1 ORDER BY n DESC LIMIT $3 OFFSET $4`
+
+// CountLooks is how often somebody looked at a document or at its case as a whole. It is counted and not proved.
+func (s *Store) CountLooks(ctx context.Context, ref caseforms.Ref, id caseforms.CaseID) (n int, err error) {
 	_, err = s.one(ctx, `SELECT (SELECT count(*) FROM ledger WHERE ref = $1 AND looked = 1) + (SELECT count(*) FROM ledger WHERE case_id = $2 AND ref IS NULL AND looked = 1)`,
-		[]any{string(ref), string(id)}, &all)
-	if err != nil {
-		return nil, 0, err
-	}
-	rs, err = s.history(ctx, `l.n IN (SELECT n FROM ledger WHERE ref = $1 AND looked = 1 UNION ALL
-		SELECT n FROM ledger WHERE case_id = $2 AND ref IS NULL AND looked = 1 ORDER BY n DESC LIMIT $3 OFFSET $4) ORDER BY l.n`, string(ref), string(id), most, out)
+		[]any{string(ref), string(id)}, &n)
+	return n, err
+}
+
+// Looks are those at a document and at its case as a whole, the latest first: most of them after some are left out.
+func (s *Store) Looks(ctx context.Context, ref caseforms.Ref, id caseforms.CaseID, out, most int) ([]Record, error) {
+	rs, err := s.history(ctx, `l.n IN (`+looksAt+`) ORDER BY l.n`, string(ref), string(id), most, out)
 	slices.Reverse(rs)
-	return rs, all, err
+	return rs, err
 }
 
 func (s *Store) history(ctx context.Context, where string, args ...any) ([]Record, error) {

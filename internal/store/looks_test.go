@@ -66,23 +66,28 @@ func TestLooks(t *testing.T) {
 	for n := range 25 {
 		must(t, s.Append(ctx, look(one, fmt.Sprint("look ", n), n == 7)))
 	}
-	whole, err := s.HistoryOf(ctx, one.Ref, one.Case, true)
+	whole, err := s.HistoryOf(ctx, one.Ref, one.Case, AllLooks)
 	must(t, err)
 	if len(whole) != 27 {
 		t.Errorf("%d records", len(whole))
 	}
-	done, err := s.HistoryOf(ctx, one.Ref, one.Case, false)
+	few, err := s.HistoryOf(ctx, one.Ref, one.Case, 2)
+	must(t, err)
+	if n := len(few); n != 4 || few[2].What != "look 23" || few[3].What != "look 24" {
+		t.Errorf("%+v", few)
+	}
+	if n, err := s.CountLooks(ctx, one.Ref, one.Case); n != 25 || err != nil {
+		t.Error(n, err)
+	}
+	done, err := s.HistoryOf(ctx, one.Ref, one.Case, 0)
 	must(t, err)
 	if len(done) != 2 || done[1].What != "refused" {
 		t.Errorf("%+v", done)
 	}
 	var got []string
 	for out := 0; out < 30; out += 10 {
-		rs, all, err := s.Looks(ctx, one.Ref, one.Case, out, 10)
+		rs, err := s.Looks(ctx, one.Ref, one.Case, out, 10)
 		must(t, err)
-		if all != 25 {
-			t.Errorf("%d looks", all)
-		}
 		for _, r := range rs {
 			got = append(got, r.What)
 		}
@@ -106,8 +111,8 @@ func TestLooks(t *testing.T) {
 			}))
 		}
 		put(bytes.Replace(was, []byte(`"u-1"`), []byte(`"u-2"`), 1))
-		_, done = s.HistoryOf(ctx, one.Ref, one.Case, false)
-		_, _, looks = s.Looks(ctx, one.Ref, one.Case, 0, 5)
+		_, done = s.HistoryOf(ctx, one.Ref, one.Case, 0)
+		_, looks = s.Looks(ctx, one.Ref, one.Case, 0, 5)
 		if len(problems(t, s, "")) == 0 {
 			t.Errorf("%s was changed, and the check of the whole does not find it", what)
 		}

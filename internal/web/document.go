@@ -50,7 +50,7 @@ type documentData struct {
 	Mail      Table
 	Due       Table
 	Events    []eventLine
-	Looks     []eventLine // who looked lately
+	Looks     []eventLine // who looked lately, the latest first
 	Works     bool        // whoever looks may do something with it
 	Responses bool        // an answer to it can be recorded
 	Chase     []Button
@@ -197,6 +197,9 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 		says[t.Due[i].Rule] = sentence(t.Due[i].Says)
 	}
 	for _, e := range t.Events {
+		if e.Looked {
+			continue
+		}
 		why := e.Detail["why"]
 		if rule := e.Detail["rule"]; rule != "" && why == "" {
 			why = cmp.Or(says[rule], "Rule "+rule)
@@ -211,8 +214,10 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 		}
 		d.Events = append(d.Events, eventLine{sentence(e.What), e.By, clock(e.At), why})
 	}
-	for _, e := range t.Looks {
-		d.Looks = append(d.Looks, eventLine{sentence(e.What), e.By, clock(e.At), ""})
+	for _, e := range slices.Backward(t.Events) {
+		if e.Looked {
+			d.Looks = append(d.Looks, eventLine{sentence(e.What), e.By, clock(e.At), ""})
+		}
 	}
 	return d
 }
