@@ -8,4 +8,5 @@ ALTER TABLE ledger ADD COLUMN looked INTEGER GENERATED ALWAYS AS (CASE
   ELSE 1 END) VIRTUAL;
 DROP INDEX ledger_ref;
 CREATE INDEX ledger_ref ON ledger (ref, looked) WHERE ref IS NOT NULL;
+CREATE INDEX cases_restricted ON cases (id) WHERE restricted = 1;
 CREATE INDEX ledger_whole ON ledger (case_id, looked) WHERE case_id IS NOT NULL AND ref IS NULL;
