@@ -162,7 +162,8 @@ type Email string
 // The rule is GOV.UK Notify's, see docs/sources.md: ASCII local part, a dotted host, no doubled dots, at most 254 characters.
 var emailRule = regexp.MustCompile(`^[a-zA-Z0-9.!#$%&'*+/=?^_` + "`" + `{|}~-]+@([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+([a-zA-Z]{2,63}|xn--[a-zA-Z0-9-]+)$`)
 
-var unseen = strings.NewReplacer("\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00a0", "") // pasted in with the address
+// unseen is what is pasted in with an address.
+var unseen = strings.NewReplacer("\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00a0", "")
 
 func (v *Email) parse(s string) (string, error) {
 	s = unseen.Replace(s)
@@ -177,15 +178,14 @@ func (v *Email) String() string { return string(*v) }
 // Phone is a telephone number as typed; an odd one is kept and doubted.
 type Phone string
 
-var (
-	phoneExtension = regexp.MustCompile(`(?i)\s*(ext\.?|extension|x)\s*\d+$`)
-	betweenDigits  = strings.NewReplacer(" ", "", "(", "", ")", "", "-", "", ".", "", "\u00a0", "")
-)
+var phoneExtension = regexp.MustCompile(`(?i)\s*(ext\.?|extension|x)\s*\d+$`)
+
+var aroundDigits = strings.NewReplacer(" ", "", "(", "", ")", "", "-", "", ".", "", "\u00a0", "")
 
 func (v *Phone) parse(s string) (string, error) {
 	*v = Phone(s)
 	digits := phoneExtension.ReplaceAllString(s, "")
-	digits = betweenDigits.Replace(digits)
+	digits = aroundDigits.Replace(digits)
 	digits = strings.TrimPrefix(strings.Replace(digits, "+440", "+44", 1), "+")
 	for _, r := range digits {
 		if r < '0' || r > '9' {
