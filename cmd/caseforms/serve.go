@@ -50,6 +50,18 @@ var serveCommand = &command{
 type serveConfig struct {
 	Url    string // that people type: https://caseforms.probation.example
 	Openid *openIDConfig
+	// SecondFactor is optional or required (default): whether nobody signs in with a password alone.
+	SecondFactor string
+}
+
+func (c *serveConfig) factorNeeded() (bool, error) {
+	switch {
+	case c == nil || c.SecondFactor == "" || c.SecondFactor == "required":
+		return true, nil
+	case c.SecondFactor == "optional":
+		return false, nil
+	}
+	return false, &caseforms.Error{Kind: caseforms.Invalid, Msg: "second_factor in the configuration is neither required nor optional"}
 }
 
 type openIDConfig struct {
@@ -111,6 +123,10 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	factor, err := c.Serve.factorNeeded()
+	if err != nil {
+		return err
+	}
 	var certs *certificates
 	if o.tlsCert != "" {
 		if certs, err = newCertificates(o.tlsCert, o.tlsKey); err != nil {
@@ -144,6 +160,9 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 			err = e
 		}
 	}()
+	if factor && !o.demo {
+		opts.Desk.RequireFactor()
+	}
 	s, err := web.New(opts)
 	if err != nil {
 		return err
@@ -384,6 +403,14 @@ func (c *config) checkServe(say func(string, string), wrong func(error)) {
 	}
 	if o != nil {
 		say("sign-in", "OpenID Connect by "+o.Issuer)
+	}
+	switch needed, err := c.Serve.factorNeeded(); {
+	case err != nil:
+		wrong(err)
+	case needed:
+		say("passwords", "with a code from an app")
+	default:
+		say("passwords", "alone, for whoever wants it so")
 	}
 }
 

@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"caseforms/internal/postoffice"
+
+	"github.com/pquerna/otp/totp"
 )
 
 // served is a running service.
@@ -115,6 +117,20 @@ func TestServe(t *testing.T) {
 	}
 	r, err := c.PostForm(link, url.Values{"login": {"betty"}, "name": {"Betty Boss"}, "password": {"four horses read slowly"}, "again": {"four horses read slowly"}})
 	if err != nil {
+		t.Fatal(err)
+	}
+	page, _ := io.ReadAll(r.Body)
+	r.Body.Close()
+	// A password alone is not enough: the admin sets up an app.
+	key := regexp.MustCompile(`Key: <strong class="app-token">([A-Z2-7 ]+)<`).FindSubmatch(page)
+	if key == nil {
+		t.Fatalf("no key for an app: %s", page)
+	}
+	code, err := totp.GenerateCode(strings.ReplaceAll(string(key[1]), " ", ""), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = c.PostForm(s.url+"/sign-in/second", url.Values{"code": {code}}); err != nil {
 		t.Fatal(err)
 	}
 	r.Body.Close()

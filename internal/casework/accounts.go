@@ -58,14 +58,25 @@ type Ended struct {
 type door struct {
 	hashes chan struct{} // a password takes 19 MiB to check: so many at once
 
-	mu    sync.Mutex
-	seen  map[string]time.Time // when sessions were used last, by hash
-	told  map[string]time.Time // when the store was told so
-	tries map[string]*tries
+	throttle          // of passwords
+	codes    throttle // of second factors
+
+	mu     sync.Mutex
+	seen   map[string]time.Time  // when sessions were used last, by hash
+	told   map[string]time.Time  // when the store was told so
+	halves map[string]*half      // by the hash of their token
+	enrols map[string]*Enrolment // by session
 }
 
 func newDoor() *door {
-	return &door{hashes: make(chan struct{}, 2), seen: map[string]time.Time{}, told: map[string]time.Time{}, tries: map[string]*tries{}}
+	return &door{hashes: make(chan struct{}, 2), seen: map[string]time.Time{}, told: map[string]time.Time{}, halves: map[string]*half{}, enrols: map[string]*Enrolment{},
+		throttle: throttle{tries: map[string]*tries{}}, codes: throttle{tries: map[string]*tries{}}}
+}
+
+// throttle slows down whoever guesses.
+type throttle struct {
+	mu    sync.Mutex
+	tries map[string]*tries
 }
 
 // tries are the failures of an account, an address, or of both together.
@@ -109,7 +120,7 @@ func tryKeys(login, address string) map[string]int {
 }
 
 // begin counts a try as a failure before it is known what it is, so that many at once gain nothing. It refuses one that has to wait.
-func (d *door) begin(login, address string, now time.Time) error {
+func (d *throttle) begin(login, address string, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	keys := tryKeys(login, address)
@@ -141,7 +152,7 @@ func (d *door) begin(login, address string, now time.Time) error {
 }
 
 // passed forgets the failures of somebody who proved who they are. Those of the address stay but for this try.
-func (d *door) passed(login, address string) {
+func (d *throttle) passed(login, address string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for k := range tryKeys(login, address) {
@@ -319,11 +330,16 @@ func (k *Desk) SignIn(ctx context.Context, in SignIn) (*Signed, error) {
 		return nil, wrongSignIn()
 	}
 	k.door.passed(in.Login, in.Address)
-	return k.begin(ctx, u, MeansPassword, in.Browser, in.Before)
+	return k.passed(ctx, u, hash, in.Browser, in.Before)
 }
 
-// SignInBy signs somebody in whom another system vouches for under a login.
+// SignInBy signs somebody in who has just proved who they are: to another system, or by setting a password of ours, after which a [SecondStep] may be needed.
 func (k *Desk) SignInBy(ctx context.Context, login, means, browser, before string) (*Signed, error) {
+	return k.Vouched(ctx, login, means, browser, before, k.store.Now())
+}
+
+// Vouched signs somebody in whom another system vouches for under a login. proven is when they proved to it who they are, zero when that is not known.
+func (k *Desk) Vouched(ctx context.Context, login, means, browser, before string, proven time.Time) (*Signed, error) {
 	u, found, err := k.store.UserByLogin(ctx, strings.TrimSpace(login))
 	if err != nil {
 		return nil, err
@@ -338,18 +354,34 @@ func (k *Desk) SignInBy(ctx context.Context, login, means, browser, before strin
 		}
 		return nil, &caseforms.Error{Kind: caseforms.Forbidden, Msg: "you have no open account here", Hint: "ask an admin to add you, with the login under which you sign in"}
 	}
-	return k.begin(ctx, u, means, browser, before)
+	if means == MeansPassword {
+		hash, err := k.store.PasswordHash(ctx, u.ID)
+		if err != nil {
+			return nil, err
+		}
+		return k.passed(ctx, u, hash, browser, before)
+	}
+	return k.begin(ctx, u, means, "", browser, before, proven)
 }
 
-func (k *Desk) begin(ctx context.Context, u store.User, means, browser, before string) (*Signed, error) {
-	t, hash := token()
-	now := k.store.Now()
-	n := store.Session{Hash: hash, ID: "s-" + hex.EncodeToString(tokenHash("id of " + t)[:6]), User: u.ID, Means: means, Browser: browser, Began: now, Seen: now}
+func (k *Desk) begin(ctx context.Context, u store.User, means, second, browser, before string, proven time.Time) (*Signed, error) {
 	var old []byte
 	if before != "" {
 		old = tokenHash(before)
 	}
-	if err := k.store.BeginSession(ctx, n, old, store.Entry{What: "signed in", Actor: u.ID, Detail: map[string]string{"by": means}}); err != nil {
+	return k.beginAfter(ctx, u, means, second, browser, old, proven)
+}
+
+// beginAfter begins a session after another, which ends, by its hash. second is what was given beside the password.
+func (k *Desk) beginAfter(ctx context.Context, u store.User, means, second, browser string, old []byte, proven time.Time) (*Signed, error) {
+	t, hash := token()
+	now := k.store.Now()
+	n := store.Session{Hash: hash, ID: "s-" + hex.EncodeToString(tokenHash("id of " + t)[:6]), User: u.ID, Means: means, Browser: browser, Began: now, Seen: now, Proven: proven}
+	detail := map[string]string{"by": means}
+	if second != "" {
+		detail["second"] = second
+	}
+	if err := k.store.BeginSession(ctx, n, old, store.Entry{What: "signed in", Actor: u.ID, Detail: detail}); err != nil {
 		return nil, err
 	}
 	return &Signed{Session: n, Actor: u.Actor, Login: u.Login, Token: t, Until: now.Add(SessionIdle)}, nil
@@ -602,19 +634,9 @@ func (k *Desk) UseLink(ctx context.Context, t, login, name, password string) (st
 
 // ChangePassword changes the actor's own password. All their sessions end, the one they are in too.
 func (k *Desk) ChangePassword(ctx context.Context, a caseforms.Actor, address, old, password string) error {
-	u, found, err := k.store.UserByID(ctx, a.ID)
+	u, hash, err := k.owner(ctx, a)
 	if err != nil {
 		return err
-	}
-	if !found {
-		return noUser("")
-	}
-	hash, err := k.store.PasswordHash(ctx, a.ID)
-	if err != nil {
-		return err
-	}
-	if hash == "" {
-		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "you sign in without a password of ours", Hint: "change it where you sign in"}
 	}
 	if err := checkPassword(password, u.Login); err != nil {
 		return err

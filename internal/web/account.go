@@ -62,7 +62,7 @@ func (s *Service) changePassword(w http.ResponseWriter, r *Request) error {
 		return err
 	}
 	signed, err := r.Desk.SignInBy(r.Context(), r.Signed.Login, casework.MeansPassword, browser(r.UserAgent()), "")
-	if err != nil {
+	if stepped, err := s.stepped(w, r, err, "/account"); stepped || err != nil {
 		return err
 	}
 	r.Signed = signed

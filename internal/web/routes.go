@@ -26,6 +26,8 @@ type Route struct {
 	Quiet bool   // asking for it does not count as doing something, and does not keep a session from ending
 	// Secret tells that what is sent holds a password: it is not kept for somebody whose session was over.
 	Secret bool
+	// Proven tells that it changes who can get in: whoever does it has to have proved a short while ago who they are.
+	Proven bool
 	// API is for programs: who asks is told by a key and not by a cookie, failures are problem+json, and nobody is sent to sign in.
 	API bool
 
@@ -194,7 +196,13 @@ func (s *Service) admit(w http.ResponseWriter, r *Request) error {
 	case r.Actor.ID == "":
 		return errSignIn
 	}
-	return r.Actor.Need("use this page", r.route.Who.roles...)
+	if err := r.Actor.Need("use this page", r.route.Who.roles...); err != nil {
+		return err
+	}
+	if r.route.Proven && !s.desk.Proven(r.Signed) {
+		return errProve
+	}
+	return nil
 }
 
 // seeOther sends the browser on after something was done, so that reloading does not do it again.
@@ -213,7 +221,7 @@ func (s *Service) inside(next string) string {
 	if probe, err := http.NewRequest(http.MethodGet, u.Path, nil); err != nil || !s.router.Match(probe, &match) || match.MatchErr != nil {
 		return "/"
 	}
-	if slices.ContainsFunc([]string{"/sign-in", "/assets", "/first"}, func(p string) bool { return strings.HasPrefix(u.Path, p) }) {
+	if slices.ContainsFunc([]string{"/sign-in", "/assets", "/first", "/confirm"}, func(p string) bool { return strings.HasPrefix(u.Path, p) }) {
 		return "/"
 	}
 	return u.RequestURI()
