@@ -1,10 +1,14 @@
 package casework
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	_ "embed" // common passwords
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -77,6 +81,7 @@ func newDoor() *door {
 type throttle struct {
 	mu    sync.Mutex
 	tries map[string]*tries
+	known map[string]time.Time // when an account last passed from an address
 }
 
 // tries are the failures of an account, an address, or of both together.
@@ -94,6 +99,8 @@ const (
 	triesAddress  = 50
 	waitMost      = 15 * time.Minute
 	triesKept     = 50_000
+	knownKept     = 50_000
+	knownLasts    = 30 * 24 * time.Hour
 	triesForget   = time.Hour
 )
 
@@ -111,12 +118,17 @@ func addressKey(address string) string {
 	return a.String()
 }
 
+func loginKey(login string) string {
+	login = strings.ToLower(norm.NFKC.String(login))
+	return "login " + login[:min(len(login), 200)]
+}
+
+func bothKey(login, address string) string {
+	return "both " + addressKey(address) + " " + loginKey(login)
+}
+
 func tryKeys(login, address string) map[string]int {
-	login, address = strings.ToLower(norm.NFKC.String(login)), addressKey(address)
-	if len(login) > 200 {
-		login = login[:200]
-	}
-	return map[string]int{"both " + address + " " + login: triesTogether, "login " + login: triesAccount, "address " + address: triesAddress}
+	return map[string]int{bothKey(login, address): triesTogether, loginKey(login): triesAccount, "address " + addressKey(address): triesAddress}
 }
 
 // begin counts a try as a failure before it is known what it is, so that many at once gain nothing. It refuses one that has to wait.
@@ -124,6 +136,10 @@ func (d *throttle) begin(login, address string, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	keys := tryKeys(login, address)
+	// Where somebody passed before, what strangers try elsewhere under their name does not keep them out.
+	if at, ok := d.known[bothKey(login, address)]; ok && now.Sub(at) < knownLasts {
+		delete(keys, loginKey(login))
+	}
 	for k := range keys {
 		if t := d.tries[k]; t != nil && now.Before(t.until) {
 			return &Throttled{After: t.until.Sub(now)}
@@ -152,14 +168,30 @@ func (d *throttle) begin(login, address string, now time.Time) error {
 }
 
 // passed forgets the failures of somebody who proved who they are. Those of the address stay but for this try.
-func (d *throttle) passed(login, address string) {
+func (d *throttle) passed(login, address string, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for k, at := range d.known {
+		if len(d.known) < knownKept {
+			break
+		}
+		if now.Sub(at) > knownLasts || len(d.known) >= knownKept {
+			delete(d.known, k)
+		}
+	}
+	if d.known == nil {
+		d.known = map[string]time.Time{}
+	}
+	_, before := d.known[bothKey(login, address)]
+	d.known[bothKey(login, address)] = now
 	for k := range tryKeys(login, address) {
 		if t := d.tries[k]; strings.HasPrefix(k, "address ") && t != nil {
 			if t.n--; t.n < triesAddress {
 				t.until = time.Time{}
 			}
+			continue
+		}
+		if before && k == loginKey(login) { // it did not count here; whoever guesses elsewhere is forgiven nothing
 			continue
 		}
 		delete(d.tries, k)
@@ -264,12 +296,33 @@ func checkPassword(password, login string) error {
 	case len(p) > passwordMost:
 		return bad("the password is too long")
 	case len(distinct) < 5, len(login) > 3 && strings.Contains(low, strings.ToLower(login)),
-		slices.ContainsFunc(guessed, func(g string) bool { return strings.Contains(low, g) && len(low)-len(g) < passwordLeast-len(g)/2 }):
+		common()[low], slices.ContainsFunc(guessed, func(g string) bool { return strings.Contains(low, g) && len(low)-len(g) < passwordLeast-len(g)/2 }):
 		return bad("the password is one that is guessed early")
 	}
 	return nil
 }
 
+// common are the 10,000 passwords of 12 letters or more that stood most often in what was stolen from others, in small letters (docs/dependencies.md).
+var common = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	z, err := gzip.NewReader(bytes.NewReader(commonPasswords))
+	if err == nil {
+		lines := bufio.NewScanner(z)
+		for lines.Scan() {
+			all[lines.Text()] = true
+		}
+		err = lines.Err()
+	}
+	if err != nil {
+		panic("the list of common passwords is damaged") // it is part of the program
+	}
+	return all
+})
+
+//go:embed common-passwords.txt.gz
+var commonPasswords []byte
+
+// guessed are words that stand in the passwords of people who work here, or of everybody.
 var guessed = []string{"password", "passw0rd", "letmein", "welcome", "qwerty", "azerty", "123456789", "987654321", "abcdefg", "iloveyou", "caseforms", "probation", "safeguarding", "changeme", "administrator"}
 
 // token draws what a link or a session is proved by, and its hash, which is what is kept.
@@ -329,7 +382,7 @@ func (k *Desk) SignIn(ctx context.Context, in SignIn) (*Signed, error) {
 		}
 		return nil, wrongSignIn()
 	}
-	k.door.passed(in.Login, in.Address)
+	k.door.passed(in.Login, in.Address, k.store.Now())
 	return k.passed(ctx, u, hash, in.Browser, in.Before)
 }
 
@@ -651,7 +704,7 @@ func (k *Desk) ChangePassword(ctx context.Context, a caseforms.Actor, address, o
 	if !ok {
 		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this is not the password you have now"}
 	}
-	k.door.passed(u.Login, address)
+	k.door.passed(u.Login, address, k.store.Now())
 	p := store.SetPassword{User: u, Was: hash}
 	if p.Hash, err = k.door.hash(ctx, password); err != nil {
 		return err

@@ -223,7 +223,7 @@ func (k *Desk) takeCode(ctx context.Context, u store.User, address, code string)
 		}
 	}
 	if err == nil {
-		k.door.codes.passed(u.ID, address)
+		k.door.codes.passed(u.ID, address, k.store.Now())
 		return second, nil
 	}
 	var ours *caseforms.Error
@@ -271,7 +271,7 @@ func (k *Desk) setFactor(ctx context.Context, u store.User, e *Enrolment, sessio
 	if err := k.store.SetSecondFactor(ctx, u.ID, session, store.Factor{Secret: secret, Step: step}, hashes, store.Entry{What: "second factor set", Actor: u.ID}); err != nil {
 		return nil, err
 	}
-	k.door.codes.passed(u.ID, address)
+	k.door.codes.passed(u.ID, address, k.store.Now())
 	return codes, nil
 }
 
@@ -427,6 +427,6 @@ func (k *Desk) Prove(ctx context.Context, s *Signed, address, password, code str
 			return nil, err
 		}
 	}
-	k.door.passed(u.Login, address)
+	k.door.passed(u.Login, address, k.store.Now())
 	return k.beginAfter(ctx, u, MeansPassword, second, s.Browser, s.Hash, k.store.Now())
 }

@@ -167,8 +167,12 @@ func (s *Service) do(w http.ResponseWriter, r *Request) error {
 	return r.route.Do(w, r)
 }
 
-// form reads a form that was sent, so that one that is too large or cut off is told and not taken for an empty one.
+// form reads a form that was sent, so that one that is too large or cut off is told and not taken for an empty one. One with files is read by the routes that
+// ask for files, a few at a time; elsewhere it would be read by whoever first looks for a field, while others wait for a turn.
 func form(r *Request) error {
+	if strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "multipart/") && r.route.Body < uploadMost {
+		return &status{http.StatusUnsupportedMediaType, "Files are not taken here", "Send the form as the page does."}
+	}
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return nil
 	}
