@@ -15,6 +15,7 @@ import (
 	"caseforms"
 	"caseforms/internal/casework"
 	"caseforms/internal/store"
+	"caseforms/mail"
 	"caseforms/render"
 )
 
@@ -215,6 +216,15 @@ func TestIDsOfOthers(t *testing.T) {
 	sue.get(at).expect(t, 200)
 	petra.get(at).expect(t, 404)
 	petra.post(at).expect(t, 404)
+	// A program that is called a PDF does not go out.
+	choices, err := h.desk.Attachments(t.Context(), h.as("petra"), h.ref)
+	h.must(err)
+	for _, c := range choices {
+		petra.upload(own+"/send", map[string][2]string{"file-" + c.Key: {"report.pdf", "MZ\x90\x00"}}, "address", "desk@council.example", "confirm", "a test").expect(t, 422, "not what its name says")
+	}
+	if _, _, err := h.desk.Send(t.Context(), h.as("petra"), casework.Send{Ref: h.ref, To: []string{"desk@council.example"}, Confirm: "a test", Attach: []mail.Attachment{{Key: "oasys", Ext: "pdf", Data: []byte("MZ")}}, Dry: true}); err == nil {
+		t.Error("a program is attached as a PDF")
+	}
 	// A draft has the author, team, case and form it has, whatever is sent along.
 	id := h.draft("petra", "cp1", []byte(`{}`)).ID
 	petra.post("/drafts/"+string(id)+"/part/referral", "base", "1", "id", "DR-0000-0000", "case", string(h.foreignCase), "team", "South", "form", "pp1", "created_by", h.as("sue").ID, "person.family_name", "X").expect(t, 303)
@@ -297,5 +307,34 @@ func TestNextAfterSteps(t *testing.T) {
 		if r := v.post("/confirm", "password", goodPassword, "code", h.app(secret, 0), "next", next).expect(t, 303); r.Header.Get("Location") != "/" {
 			t.Error(r.Header.Get("Location"))
 		}
+	}
+}
+
+// Whatever has a body says what it is, and in which letters where it is text.
+func TestContentTypes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, everything)
+	table := walks(h)
+	n := 0
+	for _, rt := range h.routes {
+		if rt.API || rt.Method != "GET" {
+			continue
+		}
+		path := table["GET "+rt.Pattern].path
+		if path == "" {
+			path = rt.Pattern
+		}
+		for _, login := range []string{"petra", "adam", "mary"} {
+			r := h.signedIn(login).get(path)
+			kind, rest, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+			text := strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "+xml")
+			if r.body != "" && kind == "" || text && strings.TrimSpace(rest) != "charset=utf-8" {
+				t.Errorf("GET %s: %q", path, r.Header.Get("Content-Type"))
+			}
+			n++
+		}
+	}
+	if n < 100 {
+		t.Errorf("%d answers", n)
 	}
 }

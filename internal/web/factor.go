@@ -141,7 +141,7 @@ func picture(w http.ResponseWriter, e *casework.Enrolment) error {
 		}
 	}
 	b.WriteString(`"/></svg>`)
-	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Content-Type", "image/svg+xml; charset=utf-8")
 	_, err = w.Write([]byte(b.String()))
 	return err
 }
@@ -230,6 +230,8 @@ func (s *Service) sendToProve(w http.ResponseWriter, r *Request) {
 		q.Set("next", s.inside(r.URL.RequestURI()))
 	} else if !r.route.Secret && s.kept.put(r, r.Actor.ID, s.desk.Now()) {
 		q.Set("next", "/carry-on")
+	} else if u, err := url.Parse(r.Referer()); err == nil && u.Host == r.Host { // nothing was typed there; it is one click more
+		q.Set("next", s.inside(u.RequestURI()))
 	}
 	http.Redirect(w, r.Request, "/confirm?"+q.Encode(), http.StatusSeeOther)
 }

@@ -58,7 +58,7 @@ func TestSecondFactor(t *testing.T) {
 		t.Errorf("the secret has %d letters", len(secret))
 	}
 	picture := v.get("/sign-in/second/code.svg").expect(t, 200, "<svg")
-	if picture.Header.Get("Content-Type") != "image/svg+xml" || strings.Contains(picture.body, "style") || picture.Header.Get("Cache-Control") != "no-store" {
+	if picture.Header.Get("Content-Type") != "image/svg+xml; charset=utf-8" || strings.Contains(picture.body, "style") || picture.Header.Get("Cache-Control") != "no-store" {
 		t.Error(picture)
 	}
 	h.visitor().get("/sign-in/second/code.svg").expect(t, 404) // of another browser
@@ -332,12 +332,17 @@ func TestProven(t *testing.T) {
 	before := len(h.ledger())
 	v.post(link).expect(t, 303, "/confirm?")
 	v.post("/people", "login", "new", "name", "Nora New", "roles", "admin").expect(t, 303, "/confirm?next=%2Fcarry-on")
-	for _, path := range []string{"/people/" + h.as("petra").ID + "/reset", "/account/second-factor/begin", "/account/second-factor/codes", "/account/second-factor/remove", "/account/second-factor"} {
+	for _, path := range []string{"/people/" + h.as("petra").ID + "/reset", "/account/second-factor/begin", "/account/second-factor/codes", "/account/second-factor/remove", "/account/second-factor", "/account/sessions/end-others", "/account/sessions/s-000000000000/end"} {
 		v.post(path).expect(t, 303, "/confirm?")
 	}
 	for _, r := range h.ledger()[before:] {
 		t.Errorf("something was done: %s", r.What)
 	}
+	v.header.Set("Referer", "http://caseforms.example/account?x=1")
+	v.post("/account/sessions/end-others").expect(t, 303, "/confirm?next=%2Faccount%3Fx%3D1") // nothing was typed: back to where it was clicked
+	v.header.Set("Referer", "http://elsewhere.example/account")
+	v.post("/account/sessions/end-others").expect(t, 303, "/confirm?")
+	v.header.Del("Referer")
 	page := v.get("/confirm?next=/carry-on").expect(t, 200, "Show that it is you", `name="code"`, `name="password"`)
 	if strings.Contains(page.body, "Nora New") {
 		t.Error("the page to confirm tells what was sent")

@@ -71,6 +71,11 @@ func newOpenID(o OpenID, base string) (*openID, error) {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 15 * time.Second}
 	}
+	if o.HTTP.CheckRedirect == nil { // the provider's addresses are what it says of itself, and lead nowhere else
+		asked := *o.HTTP
+		asked.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		o.HTTP = &asked
+	}
 	key := make([]byte, 32)
 	rand.Read(key)
 	block, err := aes.NewCipher(key)

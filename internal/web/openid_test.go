@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,6 +216,21 @@ func TestOpenIDClaims(t *testing.T) {
 	}
 	if _, err := newOpenID(OpenID{Issuer: "x", Client: "y"}, ""); err == nil {
 		t.Error("without an address of ours")
+	}
+}
+
+// What the provider sends to another address is not asked there.
+func TestOpenIDRedirects(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked.Add(1) }))
+	t.Cleanup(elsewhere.Close)
+	away := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	t.Cleanup(away.Close)
+	h := newHouse(t, func(o *Options) { o.OpenID = &OpenID{Issuer: away.URL, Client: "caseforms"} })
+	h.visitor().get("/sign-in/openid").expect(t, 503)
+	if asked.Load() > 0 {
+		t.Error("it was followed")
 	}
 }
 
