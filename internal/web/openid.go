@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -126,6 +127,9 @@ func secret() string {
 }
 
 func (s *Service) openIDBegin(w http.ResponseWriter, r *Request) error {
+	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" { // a page of somebody else's signs nobody in
+		return seeOther(w, r, "/sign-in?"+url.Values{"next": {s.inside(r.URL.Query().Get("next"))}}.Encode())
+	}
 	_, conf, err := s.openID.discover(r.Context())
 	if err != nil {
 		return err

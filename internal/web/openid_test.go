@@ -120,6 +120,9 @@ func TestOpenID(t *testing.T) {
 	p := newProvider(t)
 	h := newHouse(t, p.options)
 	v := h.visitor()
+	v.header.Set("Sec-Fetch-Site", "cross-site") // the link is followed by whoever wants to sign in, and not by a page elsewhere
+	v.get("/sign-in/openid?next=/cases").expect(t, 303, "/sign-in?next=%2Fcases")
+	v.header.Del("Sec-Fetch-Site")
 	v.get("/sign-in?next=/cases").expect(t, 200, "Sign in with your work account", "/sign-in/openid?next=%2fcases")
 	back := p.authorize(t, v.get("/sign-in/openid?next=/cases").expect(t, 303).Header.Get("Location"))
 	v.get("/sign-in/openid/back?"+back.Encode()).expect(t, 303, "/cases")
