@@ -123,6 +123,7 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		if certs, err = newCertificates(o.tlsCert, o.tlsKey); err != nil {
 			return err
 		}
+		certs.log = opts.Log
 	}
 	// The addresses are taken before the store is opened: a second program on the same one is told so at once.
 	listener, err := listen(o.listen)
@@ -137,6 +138,12 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		}
 		defer figures.Close()
 	}
+	begun := false
+	defer func() {
+		if !begun && ctx.Err() != nil { // it was told to end before it had begun, and does
+			err = nil
+		}
+	}()
 	var done func() error
 	if o.demo {
 		opts.Desk, opts.Demo, done, err = inv.demo(ctx)
@@ -177,6 +184,7 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		at = append(at, "metrics", figures.Addr().String())
 	}
 	opts.Log.Info("listening", at...)
+	begun = true
 	return inv.answer(ctx, s, listener, figures, work)
 }
 
@@ -188,22 +196,28 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// welcome tells where the pages are and, as long as nobody can sign in, how to begin.
+// welcome tells where the pages are and, as long as nobody can sign in, how to begin. It goes to standard output: standard error is the log.
 func (inv *invocation) welcome(ctx context.Context, opts web.Options, base string) error {
-	if inv.json {
-		inv.object(inv.stdout, "type", "listening", "url", base)
-	} else {
-		fmt.Fprintln(inv.stdout, base)
+	say := func(kind, url, words string) {
+		if inv.json {
+			inv.object(inv.stdout, "type", kind, "url", url)
+			return
+		}
+		fmt.Fprintln(inv.stdout, words)
 	}
+	say("listening", base, base)
 	if len(opts.Demo) > 0 {
-		fmt.Fprintln(inv.stderr, "a demonstration: everybody is invented, and everything is deleted when the program ends")
+		if !inv.json {
+			fmt.Fprintln(inv.stdout, "a demonstration: everybody is invented, and everything is deleted when the program ends")
+		}
 		return nil
 	}
 	token, err := opts.Desk.FirstLink(ctx, opts.OpenID != nil)
 	if err != nil || token == "" {
 		return err
 	}
-	fmt.Fprintf(inv.stderr, "nobody can sign in yet. The admin sets a password here, once, within two days:\n  %s/first/%s\n", base, token)
+	link := base + "/first/" + token
+	say("first link", link, "nobody can sign in yet. The admin sets a password here, once, within two days:\n  "+link)
 	return nil
 }
 
@@ -397,11 +411,13 @@ func (c *config) checkServe(say func(string, string), wrong func(error)) {
 // certificates reads a certificate again when its file has changed, so that a renewed one needs no restart.
 type certificates struct {
 	cert, key string
+	log       *slog.Logger
 
 	mu      sync.Mutex
 	now     *tls.Certificate
 	changed time.Time
 	looked  time.Time
+	told    time.Time // that a new one cannot be used
 }
 
 func newCertificates(cert, key string) (*certificates, error) {
@@ -428,9 +444,13 @@ func (c *certificates) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if time.Since(c.looked) > time.Minute {
+		if time.Since(c.looked) > time.Second {
 			c.looked = time.Now()
-			_ = c.read() // the one there was goes on until the new one is whole
+			// The one there was goes on until the new one and its key are both there and whole.
+			if err := c.read(); err != nil && time.Since(c.told) > time.Minute {
+				c.told = time.Now()
+				c.log.Warn("certificate", "what", "the renewed one or its key cannot be used, and the one before goes on")
+			}
 		}
 		return c.now, nil
 	}}

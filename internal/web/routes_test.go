@@ -95,7 +95,9 @@ func everything(o *Options) {
 // Every route is asked for as everybody, and each gets what stands in the table: a route without a line in it fails.
 func TestEveryRoute(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, everything)
+	var log keptLog
+	h := newHouse(t, everything, log.keep)
+	defer log.tellsNobody(t, h)
 	table := walks(h)
 	for _, rt := range h.routes {
 		if rt.API { // see TestAPIEveryRoute
