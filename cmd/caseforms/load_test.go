@@ -125,6 +125,7 @@ type load struct {
 	rss           int // MB, at the start
 	users         []*loader
 	docs          []loadDocument
+	read          int // how often they were looked at before
 	record        []byte
 
 	mu    sync.Mutex
@@ -250,7 +251,18 @@ func (l *load) fill() {
 			l.docs = append(l.docs, loadDocument{id, refs[0]})
 		}
 	}
+	l.read = l.looks(s)
 	l.t.Logf("filled in %s", time.Since(began).Round(time.Second))
+}
+
+// looks is how often the ledger says that the documents were looked at.
+func (l *load) looks(s *store.Store) (all int) {
+	for _, d := range l.docs {
+		n, err := s.CountLooks(context.Background(), d.Ref, d.Case)
+		l.must(err)
+		all += n
+	}
+	return all
 }
 
 // person is the record of one person out of many.
@@ -557,9 +569,10 @@ func (l *load) check() {
 	if err := l.cmd.Wait(); err != nil {
 		l.t.Error(err)
 	}
-	for _, level := range []string{`"level":"ERROR"`, `"level":"WARN"`} {
-		if i := strings.Index(l.log.String(), level); i >= 0 {
-			l.t.Errorf("%.500s", l.log.String()[max(0, i-100):])
+	for line := range strings.Lines(l.log.String()) { // what was too much at a time was told by whoever asked for it
+		if (strings.Contains(line, `"level":"ERROR"`) || strings.Contains(line, `"level":"WARN"`)) && !strings.Contains(line, `"status":503`) && !strings.Contains(line, `"kind":"unavailable"`) {
+			l.t.Errorf("%.500s", line)
+			break
 		}
 	}
 	s, k := l.open()
@@ -570,13 +583,8 @@ func (l *load) check() {
 	if err != nil || len(v.Problems) > 0 {
 		l.t.Error(err, v.Problems)
 	}
-	read := 0
-	for _, d := range l.docs {
-		n, err := s.CountLooks(context.Background(), d.Ref, d.Case)
-		l.must(err)
-		read += n
-	}
-	if want := len(l.of["document"].took); read < want {
+	m := l.of["document"]
+	if read, want := l.looks(s)-l.read, len(m.took)-m.failed; read < want {
 		l.t.Errorf("documents were read %d times, and the ledger has %d", want, read)
 	}
 	l.t.Logf("%d records in the ledger, all of them verified", v.Records)
