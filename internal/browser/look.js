@@ -1,0 +1,62 @@
+// What the tests ask a page about itself. These functions stand before each expression that is evaluated; the page sees nothing of them.
+
+const shown = (el) => {
+  const r = el.getBoundingClientRect();
+  return el.checkVisibility({ visibilityProperty: true }) && r.width > 0 && r.height > 0;
+};
+// What is only for assistive technology.
+const hiddenByStyle = (el) => el.closest('.govuk-visually-hidden, .govuk-visually-hidden-focusable, .govuk-skip-link, [hidden], title') !== null;
+
+const nameOf = (el) => {
+  if (!el || el === document.body) return '';
+  const labels = el.labels ? [...el.labels].map((l) => l.textContent).join(' ') : '';
+  return (el.getAttribute('aria-label') || labels || el.textContent || el.title || '').replace(/\s+/g, ' ').trim().slice(0, 80);
+};
+const what = (el) => '<' + el.tagName.toLowerCase() + (el.id ? ' id=' + el.id : '') + (typeof el.className === 'string' && el.className ? ' class="' + el.className + '"' : '') + '> ' + nameOf(el);
+
+// Why it is not seen that something has the focus; '' when it is.
+const unseen = (el) => {
+  if (!shown(el)) return 'it is not shown';
+  const r = el.getBoundingClientRect();
+  if (r.bottom <= 0 || r.right <= 0 || r.top >= innerHeight || r.left >= innerWidth) return 'it is outside of the screen';
+  const styles = [getComputedStyle(el)];
+  for (const l of el.labels || []) styles.push(getComputedStyle(l), getComputedStyle(l, '::before'));
+  const clear = (c) => c === 'transparent' || /^rgba\(.*, 0\)$/.test(c);
+  const marked = styles.some((s) => (s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2 && !clear(s.outlineColor)) || s.boxShadow !== 'none');
+  return marked || el.tagName === 'IFRAME' ? '' : 'neither an outline nor a shadow marks it';
+};
+
+// Where the focus is, as a method of what is looked for.
+const focused = function () {
+  const el = document.activeElement;
+  const out = { Here: el === this, Group: false, Back: false, Frame: el.tagName === 'IFRAME', Stays: window.lastFocused === el && el !== document.body, Hidden: '', What: what(el) };
+  window.lastFocused = el;
+  if (el === document.body || el === document.documentElement) return out;
+  out.Hidden = unseen(el);
+  out.Group = el.type === 'radio' && this.type === 'radio' && el.name === this.name && el.form === this.form && el !== this;
+  out.Back = (el.compareDocumentPosition(this) & Node.DOCUMENT_POSITION_PRECEDING) !== 0;
+  return out;
+};
+
+// What does not fit on the screen: that makes it scroll sideways, reaches over its edge, or is cut off by what it is in.
+const misfits = () => {
+  const out = [];
+  const root = document.documentElement;
+  if (root.scrollWidth > root.clientWidth) out.push('the page is ' + root.scrollWidth + ' wide on a screen of ' + root.clientWidth);
+  const region = (el) => { // it is scrolled by itself, and the keyboard gets there
+    for (let e = el; e && e !== document.body; e = e.parentElement) {
+      if (/auto|scroll/.test(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth && (e.tabIndex >= 0 || e.matches('input, textarea, select'))) return true;
+    }
+    return false;
+  };
+  for (const el of document.body.querySelectorAll('*')) {
+    if (!shown(el) || hiddenByStyle(el) || region(el)) continue;
+    const r = el.getBoundingClientRect();
+    if (r.right > root.clientWidth + 1 || r.left < -1) out.push(what(el) + ' reaches from ' + Math.round(r.left) + ' to ' + Math.round(r.right) + ' of ' + root.clientWidth);
+    const s = getComputedStyle(el);
+    const clips = (o) => o === 'hidden' || o === 'clip';
+    if (el.matches('input, select, textarea, iframe, svg, svg *, progress')) continue;
+    if ((clips(s.overflowX) && el.scrollWidth > el.clientWidth + 1) || (clips(s.overflowY) && el.scrollHeight > el.clientHeight + 1)) out.push(what(el) + ' cuts off what is in it');
+  }
+  return out.slice(0, 8);
+};
