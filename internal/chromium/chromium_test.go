@@ -1,6 +1,6 @@
 //go:build !race
 
-package browser
+package chromium
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package browser
+package chromium
 
 import (
 	_ "embed"
@@ -44,38 +44,33 @@ func (p *Page) named(in, name string, roles ...string) (found []*accessibility.N
 	if err != nil {
 		return nil, err
 	}
-	within := []cdp.BackendNodeID{root.Root.BackendNodeID}
-	if in != "" {
-		groups, err := try(p, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{BackendNodeID: root.Root.BackendNodeID, AccessibleName: in})
-		if err != nil {
-			return nil, err
-		}
-		within = nil
-		for _, g := range groups.Nodes {
-			if r := text(g.Role); r == "group" || r == "region" || r == "radiogroup" {
-				within = append(within, g.BackendDOMNodeID)
-			}
-		}
-	}
-	for _, id := range within {
-		all, err := try(p, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{BackendNodeID: id, AccessibleName: name})
-		if err != nil {
-			return nil, err
+	query := func(in cdp.BackendNodeID, name string, roles ...string) (found []*accessibility.Node) {
+		all, e := try(p, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{BackendNodeID: in})
+		if err = e; err != nil {
+			return nil
 		}
 		for _, n := range all.Nodes {
-			if !n.Ignored && slices.Contains(roles, text(n.Role)) {
+			if !n.Ignored && slices.Contains(roles, text(n.Role)) && (name == "" || text(n.Name) == name) {
 				found = append(found, n)
 			}
 		}
+		return found
 	}
-	return found, nil
+	if in == "" {
+		return query(root.Root.BackendNodeID, name, roles...), err
+	}
+	for _, g := range query(root.Root.BackendNodeID, in, "group", "region", "radiogroup") {
+		found = append(found, query(g.BackendDOMNodeID, name, roles...)...)
+	}
+	return found, err
 }
 
+// text is a word or a name. What is hidden from the eye makes more than one space in a name.
 func text(v *accessibility.Value) (s string) {
 	if v != nil {
 		_ = json.Unmarshal(v.Value, &s)
 	}
-	return s
+	return strings.Join(strings.Fields(s), " ")
 }
 
 var (

@@ -1,7 +1,7 @@
-// Package browser is for tests. It hides how a headless Chromium is run and steered, so that a test says what a person does:
+// Package chromium is for tests. It hides how a headless Chromium is run and steered, so that a test says what a person does:
 //
-//	b := browser.Open(t)
-//	p := b.Page(t, "http://127.0.0.1:8080", browser.Way{})
+//	b := chromium.Open(t)
+//	p := b.Page(t, "http://127.0.0.1:8080", chromium.Way{})
 //	p.Go("/sign-in")
 //	p.Fill("Name for signing in", "petra")
 //	p.Follow("Sign in")
@@ -13,7 +13,7 @@
 //
 // Everything has a time-out, and the browser ends with the test, also when the test is killed. A page is used by one goroutine; several pages
 // may be used at a time.
-package browser
+package chromium
 
 import (
 	"bytes"
