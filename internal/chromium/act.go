@@ -3,6 +3,7 @@ package chromium
 import (
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -270,10 +271,25 @@ func (p *Page) reach(n node) {
 	p.t.Fatalf("%s: the keyboard does not reach %s", p.Path(), n.name)
 }
 
-// Focused is the name of what has the focus.
-func (p *Page) Focused() string {
+// Focuses checks that the focus is on something whose name begins so, or comes there at once.
+func (p *Page) Focuses(name string) {
 	p.t.Helper()
-	return eval[string](p, "nameOf(document.activeElement)")
+	at := ""
+	for range 100 {
+		if at = eval[string](p, "nameOf(document.activeElement)"); strings.HasPrefix(at, name) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.t.Errorf("%s: the focus is on %q, and not on %q", p.Path(), at, name)
+}
+
+// FocusIn checks that the focus is within what a selector names.
+func (p *Page) FocusIn(selector string) {
+	p.t.Helper()
+	if at := eval[string](p, fmt.Sprintf("document.activeElement.closest(%q) ? '' : what(document.activeElement)", selector)); at != "" {
+		p.t.Errorf("%s: the focus is on %s, and not in %s", p.Path(), at, selector)
+	}
 }
 
 // Tab presses the Tab key.

@@ -285,9 +285,7 @@ func (x *tabs) part(path string) {
 		x.t.Errorf("%s: what is no date is answered with %d", path, p.Status())
 		return
 	}
-	if !strings.HasPrefix(p.Focused(), "There is a problem") {
-		x.t.Errorf("%s: the focus is not on what was wrong, but on %q", path, p.Focused())
-	}
+	p.Focuses("There is a problem")
 	x.judge(p, "a part with something wrong")
 }
 
