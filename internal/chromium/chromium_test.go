@@ -39,11 +39,15 @@ func pages(t *testing.T) string {
 	put("/wide", good, `<p style="width: 500px">wide</p>`)
 	put("/cut", good, `<p style="width: 100px; height: 10px; overflow: hidden">much more than fits in it</p>`)
 	put("/fails", good, `<script src="/fails.js"></script>`)
+	put("/scripts", good, `<script src="/says.js" defer></script>`)
 	put("/dark", good, `<style>a:focus { outline: none }</style><a href="/">somewhere</a>`)
 	put("/trap", good, `<button id="trap">trap</button><script src="/trap.js"></script>`)
 	mux.HandleFunc("GET /fails.js", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "nothing.at.all()") })
 	mux.HandleFunc("GET /trap.js", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "document.getElementById('trap').addEventListener('keydown', (e) => e.preventDefault())")
+	})
+	mux.HandleFunc("GET /says.js", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "document.getElementById('said').textContent = 'scripts run'")
 	})
 	mux.HandleFunc("GET /next", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "<p>got %s</p>", r.URL.RawQuery) })
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {})
@@ -93,6 +97,10 @@ func TestBrowser(t *testing.T) {
 		p.Follow("Send")
 		if got := p.Text(); got != "got a=Ann+%26+Bob&c=g&s=Large&t=yes" {
 			t.Errorf("%s: %s", name, got)
+		}
+		p.Go("/scripts")
+		if ran := strings.Contains(p.Text(), "scripts run"); ran == way.NoScripts {
+			t.Errorf("%s: that scripts run is %t", name, ran)
 		}
 		if f := p.Faults(); f != nil {
 			t.Errorf("%s: %q", name, f)

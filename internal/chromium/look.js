@@ -68,6 +68,10 @@ const misfits = () => {
       if ((clips(s.overflowX) && (r.right > o.right + 1 || r.left < o.left - 1)) || (clips(s.overflowY) && (r.bottom > o.bottom + 1 || r.top < o.top - 1))) out.push(what(e) + ' cuts off ' + what(el));
     }
   }
+  for (const group of document.querySelectorAll('.govuk-button-group')) { // below each other they are as wide as the screen
+    const wide = [...group.querySelectorAll('.govuk-button')].filter(shown).map((b) => Math.round(b.getBoundingClientRect().width));
+    if (root.clientWidth < 640 && Math.max(...wide) - Math.min(...wide) > 1) out.push('the buttons of a group are ' + wide.join(', ') + ' wide');
+  }
   return out.slice(0, 8);
 };
 
