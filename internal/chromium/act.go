@@ -58,7 +58,8 @@ func (p *Page) named(in, name string, roles ...string) (found []*accessibility.N
 		return found
 	}
 	if in == "" {
-		return query(root.Root.BackendNodeID, name, roles...), err
+		found = query(root.Root.BackendNodeID, name, roles...)
+		return found, err
 	}
 	for _, g := range query(root.Root.BackendNodeID, in, "group", "region", "radiogroup") {
 		found = append(found, query(g.BackendDOMNodeID, name, roles...)...)
@@ -80,7 +81,8 @@ var (
 	chosen  = []string{"radio", "checkbox"}
 )
 
-// find finds what has a name and one of the roles; "Group: name" is what has the name in the group. Where several have it, it is the first.
+// find finds what has a name and one of the roles; "Group > name" is what has it in a group. Where several have
+// it, it is the first.
 func (p *Page) find(name string, roles []string) node {
 	p.t.Helper()
 	n, ok := p.look(name, roles, 2*time.Second)

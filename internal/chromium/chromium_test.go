@@ -110,7 +110,7 @@ func TestBrowser(t *testing.T) {
 	p := b.Page(t, base, Way{})
 	p.Screen(320, 256, 4)
 	p.Go("/")
-	if got := append(append(p.Faults(), p.Misfits()...), p.Axe()...); got != nil {
+	if got := append(append(p.Faults(), p.Misfits()...), p.Axe(nil)...); got != nil {
 		t.Errorf("of a page that is as it should be: %q", got)
 	}
 	for path, want := range map[string]string{"/contrast": "axe: color-contrast", "/elsewhere": "asks for http://elsewhere.example/", "/inline": "Content Security Policy", "/wide": "wide on a screen of 320", "/cut": "cuts off",
@@ -121,7 +121,7 @@ func TestBrowser(t *testing.T) {
 			if !b.Axe() {
 				continue
 			}
-			got = strings.Join(p.Axe(), "\n")
+			got = strings.Join(p.Axe(nil), "\n")
 		}
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: %q is not told: %s", path, want, got)

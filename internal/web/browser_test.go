@@ -193,9 +193,10 @@ func (x *tabs) look(s sight) {
 	x.judge(p, s.name+" as "+s.who)
 }
 
-func (x *tabs) judge(p *chromium.Page, name string) {
+// judge says whatever is wrong with a page, by axe-core with all of it or with what some selectors name.
+func (x *tabs) judge(p *chromium.Page, name string, of ...string) {
 	x.t.Helper()
-	problems := append(p.Faults(), p.Axe(slices.Collect(maps.Keys(notAxe))...)...)
+	problems := append(p.Faults(), p.Axe(slices.Collect(maps.Keys(notAxe)), of...)...)
 	problems = append(problems, p.Astray()...)
 	p.Screen(320, 256, 4) // what a screen 1280 pixels wide shows at 400 %, and as wide as a small telephone
 	problems = append(problems, p.Misfits()...)
@@ -276,9 +277,9 @@ func (x *tabs) part(path string) {
 	if !p.Spoil() {
 		return
 	}
-	save := "Save"
-	if p.Has("Save and continue") {
-		save = "Save and continue"
+	save := "Save and continue"
+	if entry.MatchString(path) {
+		save = "Save"
 	}
 	p.Follow(save)
 	if p.Status() != 422 {
@@ -286,7 +287,7 @@ func (x *tabs) part(path string) {
 		return
 	}
 	p.Focuses("There is a problem")
-	x.judge(p, "a part with something wrong")
+	x.judge(p, "a part with something wrong", ".govuk-error-summary", ".govuk-form-group--error") // the rest was judged before
 }
 
 // conflict looks at what a part says that two have changed at the same time.

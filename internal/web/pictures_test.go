@@ -80,7 +80,7 @@ func TestPictures(t *testing.T) {
 		}
 	}
 	p.Go("/")
-	take(p, "home", 1500)
+	take(p, "home", 1200)
 	p.Go("/drafts/" + string(begun.ID))
 	take(p, "parts", 900)
 	p.Go("/drafts/" + string(begun.ID) + "/part/person")
@@ -95,5 +95,5 @@ func TestPictures(t *testing.T) {
 	mary.Go(fmt.Sprintf("/documents/%s", level))
 	take(mary, "document", 1200)
 	mary.Go("/figures?since=2026-11-01&until=2027-03-31")
-	take(mary, "figures", 1600)
+	take(mary, "figures", 1400)
 }
