@@ -25,6 +25,7 @@ type Timeline struct {
 	Sends    []Outgoing
 	Mail     []Came // what came about it
 	Events   []Event
+	Reached  []Reached // whom it went to, or is on its way to; nil when the actor may only audit
 
 	Countersigning Countersigning // of the latest issue
 }
@@ -100,7 +101,7 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 		return nil, err
 	}
 	if c.Erased.IsZero() && d.Latest().Erased.IsZero() {
-		if err := k.mailbox(ctx, t, audits); err != nil {
+		if err := k.mailbox(ctx, t, d, audits); err != nil {
 			return nil, err
 		}
 	}
@@ -124,7 +125,7 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 }
 
 // mailbox puts what was sent and what came on the timeline of a document. An auditor sees that it was, and not to whom or in which words.
-func (k *Desk) mailbox(ctx context.Context, t *Timeline, audits bool) error {
+func (k *Desk) mailbox(ctx context.Context, t *Timeline, d *store.Document, audits bool) error {
 	sends, err := k.store.Sends(ctx, t.Ref)
 	if err != nil {
 		return err
@@ -134,6 +135,15 @@ func (k *Desk) mailbox(ctx context.Context, t *Timeline, audits bool) error {
 	}
 	if t.Mail, err = k.mailOf(ctx, t.Ref); err != nil {
 		return err
+	}
+	if !audits {
+		m := &matter{doc: d}
+		if m.hands, err = k.store.HandOffs(ctx, t.Ref); err != nil {
+			return err
+		}
+		if t.Reached, err = k.reachedBy(ctx, m, sends); err != nil {
+			return err
+		}
 	}
 	if audits {
 		for i, o := range t.Sends {

@@ -54,6 +54,8 @@ type documentData struct {
 	Responses bool // an answer to it can be recorded
 	Chase     []Button
 
+	Next []nextStep // what comes now
+
 	Countersign bool // whoever looks may countersign it
 	Latest      int  // the latest issue
 	Why         Input
@@ -102,6 +104,9 @@ func (s *Service) documentPage(w http.ResponseWriter, r *Request, t *casework.Ti
 			signed = Cell{Text: "Not countersigned yet", Tag: "yellow", Sub: "a manager who did not issue it does"}
 		}
 		d.Facts = append(d.Facts, Row{Key: fmt.Sprintf("Countersignature of issue %d", d.Latest), Value: signed})
+	}
+	if d.Works {
+		d.Next = nextSteps(t)
 	}
 	code := 0
 	if ps != nil {

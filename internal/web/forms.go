@@ -464,6 +464,7 @@ type issueData struct {
 	Wrong, Odd []problemLine
 	Seen       string // which warnings are shown, so that others are not taken as seen
 	For        Choice
+	Signing    bool // the form asks to be countersigned, which comes before it is sent
 	Same       bool // it may be asked whether it is the same person
 	SameWhy    string
 	Problems   []FieldProblem
@@ -483,7 +484,7 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &issueData{filling: x}
+	d := &issueData{filling: x, Signing: casework.WantsCountersigning(x.form)}
 	chosen := r.Field("for")
 	if chosen == "" {
 		chosen = "1"
@@ -563,7 +564,10 @@ func (s *Service) issue(w http.ResponseWriter, r *Request) error {
 		return err
 	}
 	s.notify(r, Notice{Good: true, Text: "The document was issued as " + string(out.Ref) + ". It was not sent to anybody yet."})
-	return seeOther(w, r, "/documents/"+string(out.Ref))
+	if r.Field("then") == "send" {
+		return seeOther(w, r, documentPath(out.Ref, "/send"))
+	}
+	return seeOther(w, r, documentPath(out.Ref, ""))
 }
 
 var errBase = &caseforms.Error{Kind: caseforms.Invalid, Msg: "it is not said which version of the draft you have seen", Hint: "open the page again"}
