@@ -195,6 +195,25 @@ func told(r store.Record, who names) Event {
 	return Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, Looked: len(r.Acts) == 1 && r.Acts[0] == store.Consultation && r.What != "refused"}
 }
 
+// Printed is an issue of a document as it was printed, to be read on a page; 0 is the latest. Whoever reads it is in the ledger.
+func (k *Desk) Printed(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, issue int) (*caseforms.Document, error) {
+	m, err := k.matter(ctx, a, ref, "read this document")
+	if err != nil {
+		return nil, err
+	}
+	if issue == 0 {
+		issue = m.doc.Latest().Number
+	}
+	if issue < 1 || issue > len(m.doc.Versions) {
+		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " has no such issue"}
+	}
+	doc, _, _, err := k.refill(ctx, m.doc, &m.doc.Versions[issue-1])
+	if err != nil {
+		return nil, err
+	}
+	return doc, k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "document read", Actor: a.ID, Case: m.c.ID, Ref: ref, Version: issue})
+}
+
 // Opened is a file of an issued document, as it was issued.
 type Opened struct {
 	store.File

@@ -22,6 +22,7 @@ type homeData struct {
 	MoreOut, MoreC int
 	Query          string
 	Works          bool // whoever looks works on cases
+	Waiting        []Link
 }
 
 const (
@@ -52,6 +53,9 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 	d.Soon = dueTable(fmt.Sprintf("Due within %d days", homeDays), list[over:over+cut(len(list)-over)], true)
 	d.Soon.None = "Nothing falls due."
 	d.MoreDue = len(list) - len(d.Due.Rows) - len(d.Soon.Rows)
+	if d.Waiting, err = s.waitingLinks(r); err != nil {
+		return err
+	}
 	if asked.Over {
 		return s.page(w, r, "home", Page{Title: "Your work", Wide: true, Data: d})
 	}

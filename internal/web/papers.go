@@ -19,12 +19,14 @@ type nextStep struct {
 }
 
 // nextSteps are what comes now for a document: it is countersigned where its form asks for it, and sent.
-func nextSteps(t *casework.Timeline) (out []nextStep) {
+func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 	latest := t.Versions[len(t.Versions)-1].Number
 	send := &Link{"Send it", documentPath(t.Ref, "/send")}
 	c := &t.Countersigning
 	has := slices.ContainsFunc(t.Reached, func(r casework.Reached) bool { return r.Issue == latest })
 	switch {
+	case mayCountersign(t, a) && !c.Said:
+		out = append(out, nextStep{"Next: countersign it", "Read it, and countersign it or send it back.", &Link{fmt.Sprintf("Countersign issue %d", latest), documentPath(t.Ref, "/countersign")}})
 	case c.Wanted && c.Said && !c.Endorsed:
 		out = append(out, nextStep{Title: "It was sent back", Text: c.By + " says: " + sentBackWords(t)})
 	case c.Wanted && !c.Endorsed && !has:
@@ -33,6 +35,12 @@ func nextSteps(t *casework.Timeline) (out []nextStep) {
 		out = append(out, nextStep{"Next: send it", "It was not sent to anybody yet.", send})
 	}
 	return out
+}
+
+// mayCountersign tells whether somebody may say of the latest issue that they endorse it.
+func mayCountersign(t *casework.Timeline, a *caseforms.Actor) bool {
+	n := len(t.Versions)
+	return t.Countersigning.Wanted && n > 0 && a.Is(caseforms.RoleManager) && t.Versions[n-1].IssuedBy != a.ID
 }
 
 // sentBackWords are the words with which the latest issue was sent back.

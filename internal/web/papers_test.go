@@ -4,6 +4,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"caseforms"
 )
 
 // ticked tells whether an option of a page is ticked.
@@ -72,7 +75,68 @@ func TestIssueToBeCountersigned(t *testing.T) {
 	petra.get(at+"/send").expect(t, 200, "A manager sent it back")
 	mary.post(at+"/countersign", "issue", "1", "say", "endorse").expect(t, 303)
 	petra.get(at).expect(t, 200, "Next: send it")
-	if page := petra.get(at + "/send").expect(t, 200); strings.Contains(page.body, "ountersigned it yet") {
+	if page := petra.get(at+"/send").expect(t, 200); strings.Contains(page.body, "ountersigned it yet") {
 		t.Error("sending it still warns")
 	}
+}
+
+// What waits to be countersigned is counted on the home page and listed, the oldest first, for the manager and for the author; what was sent back is told
+// to its author with the words, until they issue it again.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	first := h.recordForm("petra", "pp1", "07-level-3")
+	h.wait(48 * time.Hour)
+	second := h.recordForm("petra", "pp1", "05-welsh-polish-names")
+	petra, mary, sue := h.signedIn("petra"), h.signedIn("mary"), h.signedIn("sue")
+	own := h.recordForm("mary", "pp1", "06-care-leaver")
+	sues := h.recordForm("sue", "pp1", "04-many-children")
+	mary.get("/").expect(t, 200, "2 documents wait for you to countersign them", "1 document of yours waits to be countersigned")
+	petra.get("/").expect(t, 200, "2 documents of yours wait to be countersigned")
+	page := mary.get("/waiting").expect(t, 200, "Petra Practitioner", "2 working days", "What hangs on it")
+	signing, rest, _ := strings.Cut(page.body, "Sent back to you")
+	if i, j := strings.Index(signing, string(first)), strings.Index(signing, string(second)); i < 0 || j < i {
+		t.Errorf("the oldest is not first: %d, %d", i, j)
+	}
+	if strings.Contains(signing, string(own)) || !strings.Contains(rest, string(own)) {
+		t.Error("what a manager issued is theirs to countersign, or is not among what waits of theirs")
+	}
+	if strings.Contains(page.body, string(sues)) {
+		t.Error("another team’s is listed")
+	}
+	mary.get("/waiting?of=all").expect(t, 200, string(sues))
+	if page := petra.get("/waiting?of=all").expect(t, 200, string(first)); strings.Contains(page.body, "For you to countersign") || strings.Contains(page.body, string(sues)) {
+		t.Error("a practitioner is shown what managers countersign")
+	}
+
+	at := "/documents/" + string(first)
+	mary.get(at+"/countersign").expect(t, 200, at+"/issues/1/print", "Countersign it", "Send it back", "level 3", "Threelevel")
+	if r := mary.get(at + "/issues/1/print").expect(t, 200, "%PDF"); !strings.HasPrefix(r.Header.Get("Content-Disposition"), "inline") || !strings.Contains(r.Header.Get("Content-Security-Policy"), "frame-ancestors 'self'") {
+		t.Errorf("the print is not shown in a page: %v", r.Header)
+	}
+	if page := mary.get("/documents/"+string(own)+"/countersign").expect(t, 200, "You issued it yourself"); strings.Contains(page.body, `value="endorse"`) {
+		t.Error("somebody is offered to countersign what they issued")
+	}
+	mary.post(at+"/countersign", "issue", "1", "say", "back", "why", "the level is missing").expect(t, 303, "/waiting")
+	mary.post("/documents/"+string(second)+"/countersign", "issue", "1", "say", "endorse").expect(t, 303, "/waiting")
+	if page := mary.get("/").expect(t, 200, "is countersigned"); strings.Contains(page.body, "for you to countersign") {
+		t.Error("what was said is still counted")
+	}
+	petra.get("/").expect(t, 200, "1 document of yours was sent back", "2 documents of yours were sent to nobody yet")
+	petra.get("/waiting").expect(t, 200, "the level is missing", "Mary Manager", "Send "+string(second))
+
+	// A restricted case is nobody's to see who is not among those who may.
+	h.must(h.desk.Restrict(h.t.Context(), h.as("boss"), h.caseOf(sues), []string{"sue"}, nil, "a test"))
+	if page := mary.get("/waiting?of=all").expect(t, 200); strings.Contains(page.body, string(sues)) {
+		t.Error("a document of a restricted case is listed")
+	}
+	sue.get("/waiting").expect(t, 200, string(sues))
+	petra.get("/documents/"+string(sues)+"/issues/1/print").expect(t, 403)
+}
+
+func (h *house) caseOf(ref caseforms.Ref) caseforms.CaseID {
+	h.t.Helper()
+	d, err := h.store.Document(h.t.Context(), ref)
+	h.must(err)
+	return d.Case
 }

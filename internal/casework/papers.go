@@ -1,0 +1,207 @@
+package casework
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"caseforms"
+	"caseforms/internal/store"
+	"caseforms/templates"
+)
+
+// Paper is an issued document with which something has still to be done.
+type Paper struct {
+	store.Paper
+	Title  string // of the form
+	Card   Card
+	Author string // who issued it: a name
+	Signer string // who said something of it: a name
+
+	// What follows is told by [Desk.PaperDetails].
+	Days   int    // working days since it was issued or, where a manager said something of it, since then
+	Urgent bool   // the form says that it cannot wait, or something of it or its case is due today or overdue
+	Due    *Due   // what is due next of it or of its case
+	Words  string // with which it was sent back
+}
+
+// Papers are the documents that wait, each list with the oldest first.
+type Papers struct {
+	ToSign  []Paper // for the actor to countersign
+	Back    []Paper // theirs, sent back by a manager
+	Signing []Paper // theirs, waiting for a manager
+	ToSend  []Paper // theirs, sent to nobody yet
+}
+
+// The lists have what was issued within a year, and of what was not sent what was issued within three months: what is older was given up, or stays in
+// the own file.
+const (
+	papersDays = 366
+	toSendDays = 92
+)
+
+// Papers are what waits for the actor to countersign, of their team or of every team, and what waits of their own.
+func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (*Papers, error) {
+	if err := a.Need("see which documents wait", caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
+		return nil, err
+	}
+	out := &Papers{}
+	now := k.store.Now()
+	year := now.AddDate(0, 0, -papersDays)
+	if a.Is(caseforms.RoleManager) {
+		var teams []string
+		if !everywhere && a.Team != "" {
+			var err error
+			if teams, err = k.teams(ctx, a.Team); err != nil {
+				return nil, err
+			}
+		}
+		all, err := k.store.PapersUnsaid(ctx, k.formsToSign(), teams, year)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range all {
+			if p.IssuedBy != a.ID && k.toSign(&p) {
+				out.ToSign = append(out.ToSign, Paper{Paper: p})
+			}
+		}
+	}
+	mine, err := k.store.PapersOf(ctx, a.ID, year)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range mine {
+		switch signed := k.toSign(&p); {
+		case signed && p.Said && !p.Endorsed:
+			out.Back = append(out.Back, Paper{Paper: p})
+		case signed && !p.Said:
+			out.Signing = append(out.Signing, Paper{Paper: p})
+		case !p.Went && p.Issued.After(now.AddDate(0, 0, -toSendDays)) && k.goesSomewhere(a, &p):
+			out.ToSend = append(out.ToSend, Paper{Paper: p})
+		}
+	}
+	return out, k.visible(ctx, a, &out.ToSign, &out.Back, &out.Signing, &out.ToSend)
+}
+
+// formsToSign are the forms that ask to be countersigned, anywhere.
+func (k *Desk) formsToSign() (out []string) {
+	for _, area := range append([]string{""}, templates.Areas()...) {
+		defs, err := k.load(area)
+		if err != nil {
+			continue // it is told where it is used
+		}
+		for _, f := range defs.Forms {
+			if WantsCountersigning(f) && !slices.Contains(out, f.ID) {
+				out = append(out, f.ID)
+			}
+		}
+	}
+	return out
+}
+
+// toSign tells whether a document asks to be countersigned where it was issued.
+func (k *Desk) toSign(p *store.Paper) bool {
+	defs, err := k.load(p.Area)
+	return err == nil && wantsCountersigning(defs, p.Form)
+}
+
+// goesSomewhere tells whether this copy goes to somebody when nobody is named.
+func (k *Desk) goesSomewhere(a caseforms.Actor, p *store.Paper) bool {
+	defs, err := k.load(p.Area)
+	return err == nil && len(defs.RolesFor(p.Form, p.Copy, a)) > 0
+}
+
+// visible keeps what the actor may see, and says whom it is about.
+func (k *Desk) visible(ctx context.Context, a caseforms.Actor, lists ...*[]Paper) error {
+	var ids []caseforms.CaseID
+	for _, l := range lists {
+		for _, p := range *l {
+			ids = append(ids, p.Case)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	cards, err := k.store.Cards(ctx, slices.Compact(ids))
+	if err != nil {
+		return err
+	}
+	who, err := k.names(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range lists {
+		*l = slices.DeleteFunc(*l, func(p Paper) bool {
+			c := cards[p.Case]
+			return c == nil || c.Case.Restricted && !allowed(a, c.Case.Access)
+		})
+		for i := range *l {
+			p := &(*l)[i]
+			if json.Unmarshal(cards[p.Case].Card, &p.Card) != nil {
+				return &caseforms.Error{Kind: caseforms.Internal, Msg: "the summary of case " + string(p.Case) + " is damaged"}
+			}
+			p.Title, p.Author = p.Form, who.of(p.IssuedBy)
+			if p.Said {
+				p.Signer = who.of(p.By)
+			}
+			if defs, err := k.load(p.Area); err == nil { // else the area is gone
+				if f, err := defs.Form(p.Form); err == nil {
+					p.Title = f.Title.In(defs.Lang)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// PaperDetails says how long the documents of a list have waited, what hangs on each, and with which words it was sent back. That somebody looked is in
+// the ledger.
+func (k *Desk) PaperDetails(ctx context.Context, a caseforms.Actor, list []Paper) error {
+	for i := range list {
+		if err := k.hangs(ctx, a, &list[i]); err != nil {
+			return err
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "list of what waits read", Actor: a.ID, Detail: map[string]string{"lines": fmt.Sprint(len(list))}})
+}
+
+func (k *Desk) hangs(ctx context.Context, a caseforms.Actor, p *Paper) error {
+	m, err := k.matter(ctx, a, p.Ref, "see what hangs on this document")
+	if err != nil {
+		return err
+	}
+	then := p.Issued
+	if p.Said {
+		then = p.At
+	}
+	p.Days = m.cal.WorkingDaysBetween(caseforms.DateOf(caseforms.London(then)), k.today())
+	due, err := k.dueOf(ctx, a, p.Case, func(u store.FollowUp) bool { return u.Ref == "" || u.Ref == p.Ref })
+	if err != nil {
+		return err
+	}
+	for i := range due {
+		if p.Due == nil || due[i].Due.Before(p.Due.Due) {
+			p.Due = &due[i]
+		}
+	}
+	if p.Urgent = p.Due != nil && !k.today().Before(p.Due.Due); !p.Urgent {
+		if p.Urgent, err = k.urgent(ctx, m, m.doc.Latest()); err != nil {
+			return err
+		}
+	}
+	if !p.Said || p.Endorsed {
+		return nil
+	}
+	records, err := k.store.History(ctx, p.Ref)
+	for _, r := range records {
+		if r.What == SentBack && r.Version == p.Version {
+			p.Words = r.Detail["why"]
+		}
+	}
+	return err
+}

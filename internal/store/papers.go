@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"caseforms"
+)
+
+// Paper is the latest issue of a document, and how far it has come.
+type Paper struct {
+	Ref      caseforms.Ref
+	Case     caseforms.CaseID
+	Form     string
+	Copy     string
+	Version  int
+	Area     string
+	Issued   time.Time
+	IssuedBy string
+	Owner    string // whose the case is
+	Said     bool   // a manager said something of it
+	Endorsed bool   // and that is that they endorse it
+	By       string // who said it
+	At       time.Time
+	Went     bool // it was handed to somebody, or is to be sent to somebody
+}
+
+const paperColumns = `d.ref, d.case_id, d.form, d.copy, v.version, v.area, v.issued_at, v.issued_by, c.owner, s.ref IS NOT NULL, coalesce(s.endorsed, 0), coalesce(s.by_id, ''), coalesce(s.at, 0),
+	EXISTS (SELECT 1 FROM handoffs h WHERE h.ref = d.ref AND h.version = v.version) OR EXISTS (SELECT 1 FROM sends n WHERE n.ref = d.ref AND n.version = v.version AND n.state <> 'withdrawn' AND n.kind <> 'chase')`
+
+func (s *Store) papers(ctx context.Context, from, where string, args []any) (out []Paper, err error) {
+	query := `SELECT ` + paperColumns + ` FROM ` + from + ` LEFT JOIN countersignatures s ON s.ref = d.ref AND s.version = v.version
+		WHERE v.erased_at IS NULL AND c.erased_at IS NULL AND ` + where + ` ORDER BY v.issued_at, d.ref`
+	err = s.all(ctx, query, args, func(scan func(...any) error) error {
+		var p Paper
+		var issued, at int64
+		err := scan(&p.Ref, &p.Case, &p.Form, &p.Copy, &p.Version, &p.Area, &issued, &p.IssuedBy, &p.Owner, &p.Said, &p.Endorsed, &p.By, &at, &p.Went)
+		p.Issued, p.At = fromMilli(issued), fromMilli(at)
+		out = append(out, p)
+		return err
+	})
+	return out, err
+}
+
+// PapersUnsaid are the documents of some forms, issued since then, of whose latest issue no manager has said anything, the oldest first; of cases of
+// these teams, none named being all.
+func (s *Store) PapersUnsaid(ctx context.Context, forms, teams []string, since time.Time) ([]Paper, error) {
+	if len(forms) == 0 {
+		return nil, nil
+	}
+	args := []any{since.UnixMilli()}
+	marks := func(all []string) string {
+		var out []string
+		for _, v := range all {
+			args = append(args, v)
+			out = append(out, "$"+itoa(len(args)))
+		}
+		return "(" + strings.Join(out, ", ") + ")"
+	}
+	where := `v.issued_at >= $1 AND s.ref IS NULL AND d.form IN ` + marks(forms)
+	if len(teams) > 0 {
+		where += ` AND c.team IN ` + marks(teams)
+	}
+	return s.papers(ctx, `cases c JOIN documents d ON d.case_id = c.id JOIN versions v ON v.ref = d.ref AND v.version = d.latest`, where, args)
+}
+
+// PapersOf are the documents whose latest issue somebody issued, since then, the oldest first.
+func (s *Store) PapersOf(ctx context.Context, by string, since time.Time) ([]Paper, error) {
+	return s.papers(ctx, `versions v JOIN documents d ON d.ref = v.ref AND d.latest = v.version JOIN cases c ON c.id = d.case_id`,
+		`v.issued_by = $1 AND v.issued_at >= $2`, []any{by, since.UnixMilli()})
+}
