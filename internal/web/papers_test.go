@@ -111,7 +111,7 @@ func TestWaiting(t *testing.T) {
 
 	at := "/documents/" + string(first)
 	mary.get(at+"/countersign").expect(t, 200, at+"/issues/1/print", "Countersign it", "Send it back", "level 3", "Threelevel")
-	if r := mary.get(at + "/issues/1/print").expect(t, 200, "%PDF"); !strings.HasPrefix(r.Header.Get("Content-Disposition"), "inline") || !strings.Contains(r.Header.Get("Content-Security-Policy"), "frame-ancestors 'self'") {
+	if r := mary.get(at+"/issues/1/print").expect(t, 200, "%PDF"); !strings.HasPrefix(r.Header.Get("Content-Disposition"), "inline") || !strings.Contains(r.Header.Get("Content-Security-Policy"), "frame-ancestors 'self'") {
 		t.Errorf("the print is not shown in a page: %v", r.Header)
 	}
 	if page := mary.get("/documents/"+string(own)+"/countersign").expect(t, 200, "You issued it yourself"); strings.Contains(page.body, `value="endorse"`) {
