@@ -23,6 +23,8 @@ func (s *Service) documentRoutes() []Route {
 		{Method: "POST", Pattern: at + "/send/" + tokenPattern, Who: caseworkers(), Do: s.sendNow},
 		{Method: "GET", Pattern: at + "/countersign", Who: Only(caseforms.RoleManager), Do: s.countersignPage},
 		{Method: "POST", Pattern: at + "/countersign", Who: Only(caseforms.RoleManager), Do: s.countersign},
+		{Method: "GET", Pattern: at + "/new-version", Who: caseworkers(), Do: s.newVersion},
+		{Method: "POST", Pattern: at + "/new-version", Who: caseworkers(), Do: s.newVersion},
 		{Method: "GET", Pattern: at + "/issues/{issue:[1-9][0-9]{0,3}}/print", Who: caseworkers(), Do: s.print},
 		{Method: "GET", Pattern: "/waiting", Who: caseworkers(), Do: s.waiting},
 		{Method: "POST", Pattern: at + "/chase", Who: caseworkers(), Do: s.chase},
@@ -112,7 +114,7 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 	if t.Copy != "" {
 		d.Facts = append(d.Facts, Row{Key: "Copy", Value: t.Copy})
 	}
-	d.Versions = Table{Caption: "Issues", Heads: []string{"Issue", "When", "By", "File, as it was issued"}}
+	d.Versions = Table{Caption: "Issues", Heads: []string{"Issue", "When", "By", "File, as it was issued", "Who got it"}}
 	for _, v := range t.Versions {
 		n := Cell{Text: fmt.Sprint(v.Number)}
 		if !v.Erased.IsZero() {
@@ -124,14 +126,14 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 				file.Href = documentPath(t.Ref, fmt.Sprintf("/issues/%d/%d", v.Number, i+1))
 				file.Text += fmt.Sprintf(" of issue %d", v.Number)
 			}
-			row := []Cell{{}, {}, {}, file}
+			row := []Cell{{}, {}, {}, file, {}}
 			if i == 0 {
-				row[0], row[1], row[2] = n, TextCell(clock(v.Issued)), TextCell(v.By)
+				row[0], row[1], row[2], row[4] = n, TextCell(clock(v.Issued)), TextCell(v.By), gotCell(t, v.Number)
 			}
 			d.Versions.Rows = append(d.Versions.Rows, row)
 		}
 		if len(v.Files) == 0 {
-			d.Versions.Rows = append(d.Versions.Rows, []Cell{n, TextCell(clock(v.Issued)), TextCell(v.By), {}})
+			d.Versions.Rows = append(d.Versions.Rows, []Cell{n, TextCell(clock(v.Issued)), TextCell(v.By), {}, gotCell(t, v.Number)})
 		}
 	}
 	d.Due = Table{Caption: "What is open", Heads: []string{"What to do", "Whose", "Due"}, None: "Nothing is open."}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -28,13 +29,111 @@ func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 	case mayCountersign(t, a) && !c.Said:
 		out = append(out, nextStep{"Next: countersign it", "Read it, and countersign it or send it back.", &Link{fmt.Sprintf("Countersign issue %d", latest), documentPath(t.Ref, "/countersign")}})
 	case c.Wanted && c.Said && !c.Endorsed:
-		out = append(out, nextStep{Title: "It was sent back", Text: c.By + " says: " + sentBackWords(t)})
+		out = append(out, nextStep{"It was sent back", c.By + " says: " + sentBackWords(t), &Link{"Correct it", documentPath(t.Ref, "/new-version")}})
 	case c.Wanted && !c.Endorsed && !has:
 		out = append(out, nextStep{Title: "Next: a manager countersigns it", Text: "A manager who did not issue it reads it and countersigns it, or sends it back with a reason. Then it is sent. If it cannot wait, it can be sent without."})
 	case !has && len(t.Reached) == 0:
 		out = append(out, nextStep{"Next: send it", "It was not sent to anybody yet.", send})
 	}
+	var mail, other []string // who has an older issue
+	for _, r := range t.Reached {
+		words := fmt.Sprintf("%s (issue %d)", r.To, r.Issue)
+		switch {
+		case r.Issue == latest:
+		case r.Channel == casework.ByEmail:
+			mail = append(mail, words)
+		default:
+			other = append(other, words+", by "+string(r.Channel))
+		}
+	}
+	title := fmt.Sprintf("Not everybody has issue %d", latest)
+	if len(mail) > 0 {
+		out = append(out, nextStep{title, "They still have an older one: " + strings.Join(mail, "; ") + ".", &Link{fmt.Sprintf("Send issue %d to them", latest), documentPath(t.Ref, "/send")}})
+	}
+	if len(other) > 0 {
+		out = append(out, nextStep{title, "An older one was handed over to: " + strings.Join(other, "; ") + ".", &Link{fmt.Sprintf("Record that issue %d was handed over", latest), documentPath(t.Ref, "/hand-over")}})
+	}
 	return out
+}
+
+// gotCell says who got an issue of a document, or is to get it.
+func gotCell(t *casework.Timeline, issue int) Cell {
+	var lines []string
+	for _, h := range t.HandOffs {
+		if h.Version == issue && h.To != "" {
+			lines = append(lines, h.To+", by "+channelWords[casework.Channel(h.Channel)]+" on "+h.Day.Long())
+		}
+	}
+	for i := range t.Sends {
+		o := &t.Sends[i]
+		if o.Version == issue && o.HandOff == 0 && o.Kind != caseforms.MailChase && o.Organisation != "" {
+			lines = append(lines, o.Organisation+": "+string(o.Standing))
+		}
+	}
+	if len(lines) == 0 {
+		return TextCell("Nobody")
+	}
+	return Cell{Text: strings.Join(lines, "\n"), Pre: true}
+}
+
+var channelWords = map[casework.Channel]string{casework.ByEmail: "e-mail", casework.ByHand: "hand", casework.ByPost: "post", casework.ByTelephone: "telephone", casework.ByPortal: "their portal"}
+
+type newVersionData struct {
+	Ref     caseforms.Ref
+	Latest  int
+	Started *casework.Draft
+	From    Choice
+	Why     Input
+	Got     string // who has the latest issue
+}
+
+// newVersion begins a draft of a new version of a document.
+func (s *Service) newVersion(w http.ResponseWriter, r *Request) error {
+	ref, err := r.Ref()
+	if err != nil {
+		return err
+	}
+	about, err := r.Desk.Reissuable(r.Context(), r.Actor, ref)
+	if err != nil {
+		return err
+	}
+	var ps []FieldProblem
+	if r.Method == http.MethodPost {
+		switch from := r.Field("from"); {
+		case r.Field("why") == "":
+			ps = append(ps, FieldProblem{"why", "Write why there is to be a new version"})
+		case about.Changed && from != "case" && from != "document":
+			ps = append(ps, FieldProblem{"from", "Choose what the new version begins with"})
+		default:
+			draft, err := r.Desk.Reissue(r.Context(), r.Actor, casework.Reissue{Ref: ref, Why: r.Field("why"), Now: from == "case"})
+			if err == nil {
+				return seeOther(w, r, "/drafts/"+string(draft.ID))
+			}
+			if ps, err = toldBeside(err, "why"); err != nil {
+				return err
+			}
+		}
+	}
+	t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+	if err != nil {
+		return err
+	}
+	latest := t.Versions[len(t.Versions)-1].Number
+	d := newVersionData{Ref: ref, Latest: latest, Started: about.Draft, Got: gotCell(t, latest).Text, Why: textField(r, ps, "why", "Why is there to be a new version?", "Say what was wrong, or what has changed. It stands on the timeline.", 3)}
+	if why := sentBackWords(t); r.Method != http.MethodPost && t.Countersigning.Said && !t.Countersigning.Endorsed {
+		d.Why.Value = why
+	}
+	if about.Changed {
+		d.From = Choice{ID: "from", Legend: "What does the new version begin with?", Problem: problemOf(ps, "from"), Hint: fmt.Sprintf("%s changed the case on %s, after this was issued.", about.ChangedBy, clock(about.ChangedAt)), Options: []Option{
+			{Value: "case", Label: "What the case says now", Hint: "with everything that has become known since", Chosen: r.Field("from") == "case"},
+			{Value: "document", Label: fmt.Sprintf("What issue %d says", latest), Hint: "what has become known since would be lost unless you put it in again", Chosen: r.Field("from") == "document"},
+		}}
+	}
+	code := 0
+	if ps != nil {
+		code = http.StatusUnprocessableEntity
+	}
+	return s.page(w, r, "new-version", Page{Title: "Correct or update " + string(ref), Status: code, Problems: ps, Form: true, Crumbs: documentCrumbs(ref), Data: d})
 }
 
 // mayCountersign tells whether somebody may say of the latest issue that they endorse it.
@@ -112,8 +211,19 @@ func (s *Service) whom(r *Request, ps []FieldProblem, c *casework.Choices, sug *
 		}
 		to.Options = append(to.Options, Option{Value: o.ID, Label: o.Organisation, Hint: strings.Join(says, ". ") + ".", Chosen: chosen})
 	}
+	if !asked { // the one address outside the directory that has an older issue
+		var old []string
+		for _, x := range sug.Reached {
+			if x.Issue < c.Latest && x.Address != "" {
+				old = append(old, x.Address)
+			}
+		}
+		if len(old) == 1 {
+			address.Value = old[0]
+		}
+	}
 	if ticked {
-		to.Hint = "Those whom the rules name are ticked."
+		to.Hint = "Those whom the rules name, and those who have an older issue, are ticked."
 	}
 	return to, address
 }

@@ -1,12 +1,15 @@
 package web
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"caseforms"
+	"caseforms/internal/casework"
+	"caseforms/mail"
 )
 
 // ticked tells whether an option of a page is ticked.
@@ -34,7 +37,7 @@ func TestIssueGoesOnToSend(t *testing.T) {
 		t.Error("of two offices with the same role one is ticked")
 	}
 	h.must(h.desk.CloseRecipient(h.t.Context(), h.as("adam"), held, "a test"))
-	page = petra.get(r.location()).expect(t, 200, "Those whom the rules name are ticked")
+	page = petra.get(r.location()).expect(t, 200, "Those whom the rules name, and those who have an older issue, are ticked")
 	if !ticked(page, mash) {
 		t.Error("the office that the rules name is not ticked")
 	}
@@ -139,4 +142,82 @@ func (h *house) caseOf(ref caseforms.Ref) caseforms.CaseID {
 	d, err := h.store.Document(h.t.Context(), ref)
 	h.must(err)
 	return d.Case
+}
+
+// A document is corrected from its page: a draft with the reason, which is issued as its next issue; the page says who still has the older one, and
+// offers to send the newer to the same offices.
+func TestNewVersion(t *testing.T) {
+	t.Parallel()
+	h, m := mailHouse(t)
+	mash := h.office("Northtown MASH", "mash@council.example")
+	petra, mary := h.signedIn("petra"), h.signedIn("mary")
+	at := "/documents/" + string(h.ref)
+	send := func(to ...string) {
+		t.Helper()
+		r := petra.post(at+"/send", append(to, "without", "none")...).expect(t, 303, "/send/")
+		petra.post(r.location()).expect(t, 303, at)
+		h.carryAll()
+	}
+	send("to", mash)
+	send("address", "desk@council.example", "confirm", "they told me")
+	h.must2(h.desk.HandOver(t.Context(), h.as("petra"), casework.HandOver{Ref: h.ref, Channel: casework.ByHand, To: "The school"}))
+
+	petra.get(at).expect(t, 200, at+"/new-version", "Northtown MASH, by e-mail on")
+	petra.get(at+"/new-version").expect(t, 200, "Northtown MASH, by e-mail on")
+	petra.post(at+"/new-version").expect(t, 422, "Write why there is to be a new version")
+	draft := petra.post(at+"/new-version", "why", "The school was wrong").expect(t, 303, "/drafts/DR-").location()
+	mary.get(at+"/new-version").expect(t, 200, "being written already", draft)
+	mary.post(at+"/new-version", "why", "Mine too").expect(t, 422, "being written already")
+
+	s := petra.open(draft + "/issue")
+	if !strings.Contains(s.text, "new version of "+string(h.ref)) || !strings.Contains(s.text, "The school was wrong") {
+		t.Error(s.text)
+	}
+	petra.send(s, "looked", "yes", "why", "").expect(t, 422, "Write why there is a new version")
+	petra.send(s, "looked", "yes", "then", "send").expect(t, 303, at+"/send")
+	petra.get(at).expect(t, 200, "as issue 2", "They still have an older one: Northtown MASH (issue 1); council.example (issue 1)", "The school (issue 1), by hand", "The school was wrong")
+	if did := strings.Join(h.did("petra", 2), "; "); did != "new version begun; document issued again" {
+		t.Errorf("the ledger has %s", did)
+	}
+	page := petra.get(at+"/send").expect(t, 200, "They have issue 1", `value="desk@council.example"`)
+	if !ticked(page, mash) {
+		t.Error("who has the older issue is not ticked")
+	}
+	send("to", mash)
+	last, _ := m.Last("mash@")
+	if got := mail.Read(last.Raw); len(m.All()) != 3 || !strings.Contains(strings.ToLower(got.Subject+got.Text), "correct") {
+		t.Errorf("%d arrived, and the last does not say that it is a correction: %s", len(m.All()), got.Text)
+	}
+	if page := petra.get(at).expect(t, 200, "council.example (issue 1)"); strings.Contains(page.body, "Northtown MASH (issue 1)") {
+		t.Error("who has the newer is said to have the older")
+	}
+
+	// What somebody else issued meanwhile has to be looked at first.
+	draft = petra.post(at+"/new-version", "why", "The telephone number was wrong").expect(t, 303, "/drafts/DR-").location()
+	out, _, err := h.desk.Record(t.Context(), h.as("mary"), casework.Record{Form: "cp1", Case: sampleCases(t)["01-simple"], Again: h.ref, Why: "another reason"})
+	h.must(err)
+	if out.Version != 3 {
+		t.Fatalf("issue %d", out.Version)
+	}
+	s = petra.open(draft + "/issue")
+	petra.send(s, "looked", "yes").expect(t, 422, "Look at issue 3 first", "Mary Manager issued it again")
+	petra.send(s, "looked", "yes", "seen-issue", "3").expect(t, 303, at)
+	petra.get(at).expect(t, 200, "as issue 4")
+
+	// When the case has changed since, it is asked what the new version begins with.
+	changed := bytes.Replace(sampleCases(t)["01-simple"], []byte("Sampleson"), []byte("Sampleson-Newname"), 1)
+	h.must2(func() (any, error) {
+		out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Form: "check", Case: changed, CaseID: h.of, SamePerson: true})
+		return out, err
+	}())
+	petra.get(at+"/new-version").expect(t, 200, "What does the new version begin with?", "What issue 4 says")
+	petra.post(at+"/new-version", "why", "x").expect(t, 422, "Choose what the new version begins with")
+	draft = petra.post(at+"/new-version", "why", "x", "from", "case").expect(t, 303).location()
+	petra.get(draft).expect(t, 200, "Sampleson-Newname")
+	id, _ := caseforms.ParseDraftID(strings.TrimPrefix(draft, "/drafts/"))
+	h.must(h.desk.DropDraft(t.Context(), h.as("petra"), id, 1))
+	draft = petra.post(at+"/new-version", "why", "x", "from", "document").expect(t, 303).location()
+	if page := petra.get(draft).expect(t, 200, "Sampleson"); strings.Contains(page.body, "Newname") {
+		t.Error("it begins with the case of today")
+	}
 }
