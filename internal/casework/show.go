@@ -19,6 +19,8 @@ type Timeline struct {
 	Form     string
 	Title    string
 	Copy     string
+	Copies   []string // those that its form has
+	Goes     bool     // this copy goes to somebody when nobody is named
 	Versions []TimelineVersion
 	HandOffs []TimelineHandOff
 	Due      []Due // what is open of it
@@ -81,7 +83,7 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 	}
 	if defs, err := k.load(d.Latest().Area); err == nil {
 		if f, err := defs.Form(d.Form); err == nil {
-			t.Title = f.Title.In(defs.Lang)
+			t.Title, t.Copies, t.Goes = f.Title.In(defs.Lang), f.Copies, len(defs.RolesFor(d.Form, d.Copy, a)) > 0
 		}
 		if t.Countersigning, err = k.countersigning(ctx, defs, d, d.Latest().Number); err != nil {
 			return nil, err

@@ -23,6 +23,9 @@ func (s *Service) documentRoutes() []Route {
 		{Method: "POST", Pattern: at + "/send/" + tokenPattern, Who: caseworkers(), Do: s.sendNow},
 		{Method: "GET", Pattern: at + "/countersign", Who: Only(caseforms.RoleManager), Do: s.countersignPage},
 		{Method: "POST", Pattern: at + "/countersign", Who: Only(caseforms.RoleManager), Do: s.countersign},
+		{Method: "GET", Pattern: at + "/copies/" + copyPattern, Who: caseworkers(), Do: s.otherCopy},
+		{Method: "POST", Pattern: at + "/copies/" + copyPattern, Who: caseworkers(), Do: s.issueCopy},
+		{Method: "GET", Pattern: at + "/copies/" + copyPattern + "/print", Who: caseworkers(), Do: s.printCopy},
 		{Method: "GET", Pattern: at + "/new-version", Who: caseworkers(), Do: s.newVersion},
 		{Method: "POST", Pattern: at + "/new-version", Who: caseworkers(), Do: s.newVersion},
 		{Method: "GET", Pattern: at + "/issues/{issue:[1-9][0-9]{0,3}}/print", Who: caseworkers(), Do: s.print},
@@ -59,7 +62,8 @@ type documentData struct {
 	Responses bool // an answer to it can be recorded
 	Chase     []Button
 
-	Next []nextStep // what comes now
+	Next   []nextStep // what comes now
+	Copies []Link     // the other copies that its form has
 }
 
 // looksMost is how many looks at a document its page lists. The ledger has all of them.
@@ -101,7 +105,7 @@ func (s *Service) document(w http.ResponseWriter, r *Request) error {
 		d.Facts = append(d.Facts, Row{Key: fmt.Sprintf("Countersignature of issue %d", t.Versions[n-1].Number), Value: signed})
 	}
 	if d.Works {
-		d.Next = nextSteps(t, &r.Actor)
+		d.Next, d.Copies = nextSteps(t, &r.Actor), otherCopies(t)
 	}
 	crumbs := []Link{{"Your work", "/"}, {"Case " + string(t.Case), "/cases?q=" + string(t.Case)}}
 	return s.page(w, r, "document", Page{Title: "Document " + string(ref), Wide: true, OwnHeading: true, Crumbs: crumbs, Data: d})
@@ -112,7 +116,7 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 	d := documentData{Timeline: t, Works: works && len(t.Versions) > 0 && t.Versions[len(t.Versions)-1].Erased.IsZero()}
 	d.Facts = Rows{{Key: "Form", Value: t.Title}, {Key: "Reference", Value: string(t.Ref)}, {Key: "Case", Value: caseCell(t.Case, t.Card)}}
 	if t.Copy != "" {
-		d.Facts = append(d.Facts, Row{Key: "Copy", Value: t.Copy})
+		d.Facts = append(d.Facts, Row{Key: "Copy", Value: cmp.Or(copyWords[t.Copy], t.Copy)})
 	}
 	d.Versions = Table{Caption: "Issues", Heads: []string{"Issue", "When", "By", "File, as it was issued", "Who got it"}}
 	for _, v := range t.Versions {

@@ -32,6 +32,8 @@ func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 		out = append(out, nextStep{"It was sent back", c.By + " says: " + sentBackWords(t), &Link{"Correct it", documentPath(t.Ref, "/new-version")}})
 	case c.Wanted && !c.Endorsed && !has:
 		out = append(out, nextStep{Title: "Next: a manager countersigns it", Text: "A manager who did not issue it reads it and countersigns it, or sends it back with a reason. Then it is sent. If it cannot wait, it can be sent without."})
+	case len(t.Reached) == 0 && !t.Goes && len(t.Copies) > 1:
+		out = append(out, nextStep{"Next: make the copy that is shared", "This copy is for the own file and goes to nobody by the rules.", &Link{"Look at the other copies", documentPath(t.Ref, "#copies")}})
 	case !has && len(t.Reached) == 0:
 		out = append(out, nextStep{"Next: send it", "It was not sent to anybody yet.", send})
 	}

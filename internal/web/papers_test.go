@@ -9,6 +9,7 @@ import (
 
 	"caseforms"
 	"caseforms/internal/casework"
+	"caseforms/internal/store"
 	"caseforms/mail"
 )
 
@@ -220,4 +221,67 @@ func TestNewVersion(t *testing.T) {
 	if page := petra.get(draft).expect(t, 200, "Sampleson"); strings.Contains(page.body, "Newname") {
 		t.Error("it begins with the case of today")
 	}
+}
+
+// From the page of a document its other copies are read, with what they withhold, issued and sent; one that would tell what it withholds is not made, and
+// the words say where to look.
+func TestOtherCopies(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	rs := []store.Recipient{{Role: "conference_chair", Organisation: "Conference Service", Channel: "email", Address: "chair@council.example"}}
+	_, _, _, err := h.desk.PutRecipients(t.Context(), h.as("adam"), rs)
+	h.must(err)
+	petra := h.signedIn("petra")
+	full := h.recordForm("petra", "conference", "08-conference-confidential")
+	at := "/documents/" + string(full)
+	petra.get(at).expect(t, 200, "Next: make the copy that is shared", at+"/copies/disclosable", at+"/copies/annex")
+	petra.get(at+"/send").expect(t, 200, "Look whether it is the right copy")
+	petra.get(at+"/copies/full").expect(t, 404)
+
+	page := petra.get(at+"/copies/disclosable").expect(t, 200, "What this copy withholds", "Confidential address", "Legal advice")
+	if strings.Contains(page.body, "Overhear") || strings.Contains(page.body, "SECRETHAVEN") {
+		t.Error("the list of what is withheld tells what it says")
+	}
+	print := petra.get(at+"/copies/disclosable/print").expect(t, 200, "%PDF")
+	if !strings.HasPrefix(print.Header.Get("Content-Disposition"), "inline") {
+		t.Error("the print is not shown in a page")
+	}
+	petra.post(at+"/copies/disclosable", "issue", "2").expect(t, 422, "later issue")
+	r := petra.post(at+"/copies/disclosable", "issue", "1", "then", "send").expect(t, 303, "/send")
+	page = petra.get(r.location()).expect(t, 200, "Disclosable copy", "Conference Service")
+	if !ticked(page, rs[0].ID) {
+		t.Error("the chair is not ticked")
+	}
+	shared, _ := caseforms.ParseRef(strings.TrimSuffix(strings.TrimPrefix(r.location(), "/documents/"), "/send"))
+	if d, err := h.store.Document(t.Context(), shared); err != nil || d.Copy != caseforms.CopyDisclosable || shared == full {
+		t.Errorf("it is %s: %v", d.Copy, err)
+	}
+	petra.get(at+"/copies/disclosable").expect(t, 200, "It was issued as", string(shared))
+	petra.post(at+"/copies/disclosable", "issue", "1").expect(t, 422, "issued already")
+	petra.post(at+"/copies/annex", "issue", "1").expect(t, 303, "/documents/CF-")
+	petra.get("/documents/"+string(shared)+"/copies/annex").expect(t, 200, "It was issued as")
+
+	// It would tell where the children are: it is not made.
+	h.leaks(full)
+	petra.get(at+"/copies/disclosable").expect(t, 200, "This copy cannot be made yet", "tells something that this copy withholds", "Offender Manager Assessment, Assessment: tells", at+"/new-version")
+	petra.get(at+"/copies/disclosable/print").expect(t, 422, "tells something")
+	petra.post(at+"/copies/disclosable", "issue", "2").expect(t, 422, "cannot be issued yet")
+
+	// Put right, it is the next issue of the copy there is.
+	out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Form: "conference", Case: bytes.Replace(sampleCases(t)["08-conference-confidential"], []byte("He keeps his appointments"), []byte("He kept his appointments"), 1), Again: full, Why: "a test"})
+	h.must(err)
+	petra.get(at+"/copies/disclosable").expect(t, 200, "what the case said before", "Issue it again")
+	petra.post(at+"/copies/disclosable", "issue", "3").expect(t, 303, "/documents/"+string(shared))
+	petra.get("/documents/"+string(shared)).expect(t, 200, "issue 2", string(full)+" was issued again, as issue 3")
+	if out.Version != 3 {
+		t.Errorf("issue %d", out.Version)
+	}
+}
+
+// leaks issues a conference report again of which an answer tells where the children are.
+func (h *house) leaks(ref caseforms.Ref) {
+	h.t.Helper()
+	b := bytes.Replace(sampleCases(h.t)["08-conference-confidential"], []byte("He keeps his appointments"), []byte("They are at 1 Hidden Lane, Farville. He keeps his appointments"), 1)
+	_, _, err := h.desk.Record(h.t.Context(), h.as("petra"), casework.Record{Form: "conference", Case: b, Again: ref, Why: "a test"})
+	h.must(err)
 }

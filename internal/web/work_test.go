@@ -155,6 +155,9 @@ func workWalks(h *house) map[string]walk {
 		"GET " + at + "/issues/{issue:[1-9][0-9]{0,3}}/print": {path: doc + "/issues/1/print", want: caseworkers(200), foreign: other + "/issues/1/print", wantFor: refused},
 		"GET " + at + "/new-version":                          {path: doc + "/new-version", want: caseworkers(200), foreign: other + "/new-version", wantFor: refused},
 		"POST " + at + "/new-version":                         {path: doc + "/new-version", want: caseworkers(422), foreign: other + "/new-version", foreignForm: []string{"why", "x"}, wantFor: refused},
+		"GET " + at + "/copies/" + copyPattern:                {path: doc + "/copies/disclosable", want: caseworkers(200), foreign: other + "/copies/disclosable", wantFor: refused},
+		"GET " + at + "/copies/" + copyPattern + "/print":     {path: doc + "/copies/disclosable/print", want: caseworkers(200), foreign: other + "/copies/disclosable/print", wantFor: refused},
+		"POST " + at + "/copies/" + copyPattern:               {path: doc + "/copies/disclosable", want: caseworkers(422), foreign: other + "/copies/disclosable", foreignForm: []string{"issue", "1"}, wantFor: refused}, // without the issue that was read
 		"GET /waiting":                                        {want: caseworkers(200)},
 		"GET " + at + "/countersign":                          {path: doc + "/countersign", want: [6]int{in, 403, 409, 403, 403, 403}, foreign: other + "/countersign", wantFor: refused},                                                                                                        // this form wants none
 		"POST " + at + "/countersign":                         {path: doc + "/countersign", form: []string{"issue", "1", "say", "endorse"}, want: [6]int{in, 403, 409, 403, 403, 403}, foreign: other + "/countersign", foreignForm: []string{"issue", "1", "say", "endorse"}, wantFor: refused}, // this form wants none
