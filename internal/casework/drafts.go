@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"caseforms"
@@ -120,7 +121,8 @@ func (k *Desk) SaveDraft(ctx context.Context, a caseforms.Actor, r SaveDraft) (*
 	}
 	e.Case, e.Detail = s.Case, map[string]string{"draft": string(s.ID), "form": s.Form}
 	if r.begun != nil {
-		e.What, e.Ref, e.Version, e.Detail["why"] = r.begun.What, r.begun.Ref, r.begun.Version, r.begun.Detail["why"]
+		e.What, e.Ref, e.Version = r.begun.What, r.begun.Ref, r.begun.Version
+		maps.Copy(e.Detail, r.begun.Detail)
 	}
 	if string(old) == string(r.Content) && d != nil {
 		return &Draft{*d, a.Name, r.Content}, nil

@@ -24,6 +24,9 @@ type Paper struct {
 	Urgent bool   // the form says that it cannot wait, or something of it or its case is due today or overdue
 	Due    *Due   // what is due next of it or of its case
 	Words  string // with which it was sent back
+
+	Older  []Reached // who has an older issue
+	Unsent []Unsent  // whom it should go to and did not go to yet
 }
 
 // Papers are the documents that wait, each list with the oldest first.
@@ -31,7 +34,8 @@ type Papers struct {
 	ToSign  []Paper // for the actor to countersign
 	Back    []Paper // theirs, sent back by a manager
 	Signing []Paper // theirs, waiting for a manager
-	ToSend  []Paper // theirs, sent to nobody yet
+	ToSend  []Paper // theirs, of which nobody has the latest issue
+	Partly  []Paper // theirs, sent to some of those to whom they should go
 }
 
 // The lists have what was issued within a year, and of what was not sent what was issued within three months: what is older was given up, or stays in
@@ -39,6 +43,7 @@ type Papers struct {
 const (
 	papersDays = 366
 	toSendDays = 92
+	partlyMost = 100 // of those that went to somebody, how many are looked at, the latest first
 )
 
 // Papers are what waits for the actor to countersign, of their team or of every team, and what waits of their own.
@@ -71,17 +76,64 @@ func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range mine {
+	recent := now.AddDate(0, 0, -toSendDays)
+	looked := 0
+	for _, p := range slices.Backward(mine) {
 		switch signed := k.toSign(&p); {
 		case signed && p.Said && !p.Endorsed:
 			out.Back = append(out.Back, Paper{Paper: p})
 		case signed && !p.Said:
 			out.Signing = append(out.Signing, Paper{Paper: p})
-		case !p.Went && p.Issued.After(now.AddDate(0, 0, -toSendDays)) && k.goesSomewhere(a, &p):
-			out.ToSend = append(out.ToSend, Paper{Paper: p})
+		case p.Issued.Before(recent):
+		case !p.Went:
+			if k.goesSomewhere(a, &p) {
+				out.ToSend = append(out.ToSend, Paper{Paper: p})
+			}
+		case looked < partlyMost:
+			looked++
+			x := Paper{Paper: p}
+			if err := k.partly(ctx, a, &x); err != nil {
+				return nil, err
+			}
+			if len(x.Older)+len(x.Unsent) > 0 {
+				out.Partly = append(out.Partly, x)
+			}
 		}
 	}
-	return out, k.visible(ctx, a, &out.ToSign, &out.Back, &out.Signing, &out.ToSend)
+	for _, l := range [][]Paper{out.Back, out.Signing, out.ToSend, out.Partly} {
+		slices.Reverse(l)
+	}
+	return out, k.visible(ctx, a, &out.ToSign, &out.Back, &out.Signing, &out.ToSend, &out.Partly)
+}
+
+// partly tells to whom a document that went to somebody did not go, and who has an older issue.
+func (k *Desk) partly(ctx context.Context, a caseforms.Actor, p *Paper) error {
+	defs, err := k.load(p.Area)
+	if err != nil {
+		return nil // the area is gone
+	}
+	m := &matter{defs: defs}
+	if m.doc, err = k.store.Document(ctx, p.Ref); err != nil {
+		return err
+	}
+	if m.hands, err = k.store.HandOffs(ctx, p.Ref); err != nil {
+		return err
+	}
+	sends, err := k.store.Sends(ctx, p.Ref)
+	if err != nil {
+		return err
+	}
+	reached, err := k.reachedBy(ctx, m, sends)
+	if err != nil {
+		return err
+	}
+	for _, r := range reached {
+		if r.Issue < p.Version {
+			p.Older = append(p.Older, r)
+		}
+	}
+	p.Unsent, err = k.unsent(ctx, a, m, reached)
+	return err
 }
 
 // formsToSign are the forms that ask to be countersigned, anywhere.

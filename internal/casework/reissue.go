@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,10 +29,14 @@ type Begun struct {
 	Copy     string
 	For      string // of several addressees, the one that the document is for
 	Why      string
+	Another  bool // it makes none: it makes a document of its own for another addressee, who is For
 }
 
-// begunAs is what the ledger calls the beginning of such a draft. It names the document, the issue and the reason, and the draft names it.
-const begunAs = "new version begun"
+// What the ledger calls the beginning of such a draft. It names the document, the issue and the reason, or the addressee, and the draft names it.
+const (
+	begunAs  = "new version begun"
+	begunFor = "document for another begun"
+)
 
 // Reissuable tells what somebody should know before they begin a new version of a document.
 type Reissuable struct {
@@ -62,7 +67,7 @@ func (k *Desk) Reissuable(ctx context.Context, a caseforms.Actor, ref caseforms.
 		if err != nil {
 			return nil, err
 		}
-		if b != nil && b.Ref == ref {
+		if b != nil && b.Ref == ref && !b.Another {
 			out.Draft = &Draft{d, who.of(d.ChangedBy), nil}
 		}
 	}
@@ -106,16 +111,41 @@ func (k *Desk) Reissue(ctx context.Context, a caseforms.Actor, r Reissue) (*Draf
 	return k.SaveDraft(ctx, a, SaveDraft{Case: m.c.ID, Form: m.doc.Form, Area: v.Area, Content: content, begun: &store.Entry{What: begunAs, Ref: r.Ref, Version: v.Number, Detail: map[string]string{"why": r.Why}}})
 }
 
+// ForAnother begins a draft of the same form for another authority, or agency, that is concerned: each gets a document of its own (0.4 point 9).
+func (k *Desk) ForAnother(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, name string) (*Draft, error) {
+	m, err := k.matter(ctx, a, ref, "make this document for another authority")
+	if err != nil {
+		return nil, err
+	}
+	unsent, err := k.authoritiesUnsent(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(unsent, func(u Unsent) bool { return u.Who == name })
+	switch {
+	case i < 0:
+		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "it is not one of those for whom a document is to be made still", Hint: "look at the page of the document"}
+	case unsent[i].Ref != "":
+		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: "the document for them was made already, as " + string(unsent[i].Ref), Hint: "send that one"}
+	}
+	content, err := k.store.Record(ctx, m.c) // of today: it is a document of its own
+	if err != nil {
+		return nil, err
+	}
+	v := m.doc.Latest()
+	return k.SaveDraft(ctx, a, SaveDraft{Case: m.c.ID, Form: m.doc.Form, Area: v.Area, Content: content, begun: &store.Entry{What: begunFor, Ref: ref, Version: v.Number, Detail: map[string]string{"for": name}}})
+}
+
 // begun reads of which document a draft makes a new version; nil when it makes one of its own. It says what the ledger says, and no more.
 func (k *Desk) begun(ctx context.Context, d *store.Draft) (*Begun, error) {
 	if d.Entry == 0 {
 		return nil, nil
 	}
 	r, err := k.store.Prove(ctx, d.Entry)
-	if err != nil || r.What != begunAs {
+	if err != nil || r.What != begunAs && r.What != begunFor {
 		return nil, err
 	}
-	return &Begun{Ref: r.Ref, Issue: r.Version, Why: r.Detail["why"]}, nil
+	return &Begun{Ref: r.Ref, Issue: r.Version, Why: r.Detail["why"], For: r.Detail["for"], Another: r.What == begunFor}, nil
 }
 
 // Begun tells of which document a draft makes a new version; nil when it makes one of its own.
@@ -130,6 +160,9 @@ func (k *Desk) Begun(ctx context.Context, a caseforms.Actor, d *Draft) (*Begun, 
 	}
 	v := m.doc.Latest()
 	b.Latest, b.LatestAt, b.Copy = v.Number, v.Issued, m.doc.Copy
+	if b.Another {
+		return b, nil
+	}
 	if b.LatestBy, err = k.nameOf(ctx, v.IssuedBy); err != nil {
 		return nil, err
 	}
@@ -155,6 +188,12 @@ func (k *Desk) goesOn(ctx context.Context, a caseforms.Actor, r *Record, d *stor
 	b, err := k.Begun(ctx, a, &Draft{Draft: *d})
 	if b == nil || err != nil {
 		return "", err
+	}
+	if b.Another {
+		if r.Copy == "" {
+			r.Copy = b.Copy
+		}
+		return b.For, nil
 	}
 	if r.Again != "" && r.Again != b.Ref {
 		return "", &caseforms.Error{Kind: caseforms.Invalid, Msg: "this draft makes a new version of " + string(b.Ref) + ", not of " + string(r.Again)}

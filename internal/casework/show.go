@@ -28,6 +28,7 @@ type Timeline struct {
 	Mail     []Came // what came about it
 	Events   []Event
 	Reached  []Reached // whom it went to, or is on its way to; nil when the actor may only audit
+	Unsent   []Unsent  // whom it should go to and did not go to yet; the same
 
 	Countersigning Countersigning // of the latest issue
 }
@@ -103,7 +104,7 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 		return nil, err
 	}
 	if c.Erased.IsZero() && d.Latest().Erased.IsZero() {
-		if err := k.mailbox(ctx, t, d, audits); err != nil {
+		if err := k.mailbox(ctx, a, t, d, audits); err != nil {
 			return nil, err
 		}
 	}
@@ -127,7 +128,7 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 }
 
 // mailbox puts what was sent and what came on the timeline of a document. An auditor sees that it was, and not to whom or in which words.
-func (k *Desk) mailbox(ctx context.Context, t *Timeline, d *store.Document, audits bool) error {
+func (k *Desk) mailbox(ctx context.Context, a caseforms.Actor, t *Timeline, d *store.Document, audits bool) error {
 	sends, err := k.store.Sends(ctx, t.Ref)
 	if err != nil {
 		return err
@@ -144,6 +145,12 @@ func (k *Desk) mailbox(ctx context.Context, t *Timeline, d *store.Document, audi
 			return err
 		}
 		if t.Reached, err = k.reachedBy(ctx, m, sends); err != nil {
+			return err
+		}
+		if m.defs, err = k.load(d.Latest().Area); err != nil {
+			return nil // the area is gone
+		}
+		if t.Unsent, err = k.unsent(ctx, a, m, t.Reached); err != nil {
 			return err
 		}
 	}

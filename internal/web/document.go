@@ -26,6 +26,7 @@ func (s *Service) documentRoutes() []Route {
 		{Method: "GET", Pattern: at + "/copies/" + copyPattern, Who: caseworkers(), Do: s.otherCopy},
 		{Method: "POST", Pattern: at + "/copies/" + copyPattern, Who: caseworkers(), Do: s.issueCopy},
 		{Method: "GET", Pattern: at + "/copies/" + copyPattern + "/print", Who: caseworkers(), Do: s.printCopy},
+		{Method: "POST", Pattern: at + "/for-another", Who: caseworkers(), Do: s.forAnother},
 		{Method: "GET", Pattern: at + "/new-version", Who: caseworkers(), Do: s.newVersion},
 		{Method: "POST", Pattern: at + "/new-version", Who: caseworkers(), Do: s.newVersion},
 		{Method: "GET", Pattern: at + "/issues/{issue:[1-9][0-9]{0,3}}/print", Who: caseworkers(), Do: s.print},

@@ -490,17 +490,21 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 	d := &issueData{filling: x, Signing: casework.WantsCountersigning(x.form)}
 	chosen := r.Field("for")
 	o := caseforms.FillOptions{Today: x.today}
-	if d.Begun, err = r.Desk.Begun(r.Context(), r.Actor, x.Draft); err != nil {
+	begun, err := r.Desk.Begun(r.Context(), r.Actor, x.Draft)
+	if err != nil {
 		return nil, err
 	}
-	if d.Begun != nil {
-		o.Copy, d.Newer = d.Begun.Copy, d.Begun.Latest != d.Begun.Issue
+	if begun != nil {
+		o.Copy = begun.Copy
+		if chosen == "" {
+			chosen = x.addresseeNamed(begun.For)
+		}
+	}
+	if begun != nil && !begun.Another {
+		d.Begun, d.Newer = begun, begun.Latest != begun.Issue
 		d.Why = Input{ID: "why", Label: "Why is there a new version?", Hint: "It stands on the timeline.", Value: d.Begun.Why, Lines: 3, Spell: true}
 		if r.Method == http.MethodPost {
 			d.Why.Value = r.Field("why")
-		}
-		if chosen == "" {
-			chosen = x.addresseeNamed(d.Begun.For)
 		}
 	}
 	if chosen == "" {

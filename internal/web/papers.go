@@ -17,6 +17,7 @@ import (
 type nextStep struct {
 	Title, Text string
 	Link        *Link
+	Button      *Button
 }
 
 // nextSteps are what comes now for a document: it is countersigned where its form asks for it, and sent.
@@ -27,15 +28,15 @@ func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 	has := slices.ContainsFunc(t.Reached, func(r casework.Reached) bool { return r.Issue == latest })
 	switch {
 	case mayCountersign(t, a) && !c.Said:
-		out = append(out, nextStep{"Next: countersign it", "Read it, and countersign it or send it back.", &Link{fmt.Sprintf("Countersign issue %d", latest), documentPath(t.Ref, "/countersign")}})
+		out = append(out, nextStep{"Next: countersign it", "Read it, and countersign it or send it back.", &Link{fmt.Sprintf("Countersign issue %d", latest), documentPath(t.Ref, "/countersign")}, nil})
 	case c.Wanted && c.Said && !c.Endorsed:
-		out = append(out, nextStep{"It was sent back", c.By + " says: " + sentBackWords(t), &Link{"Correct it", documentPath(t.Ref, "/new-version")}})
+		out = append(out, nextStep{"It was sent back", c.By + " says: " + sentBackWords(t), &Link{"Correct it", documentPath(t.Ref, "/new-version")}, nil})
 	case c.Wanted && !c.Endorsed && !has:
 		out = append(out, nextStep{Title: "Next: a manager countersigns it", Text: "A manager who did not issue it reads it and countersigns it, or sends it back with a reason. Then it is sent. If it cannot wait, it can be sent without."})
 	case len(t.Reached) == 0 && !t.Goes && len(t.Copies) > 1:
-		out = append(out, nextStep{"Next: make the copy that is shared", "This copy is for the own file and goes to nobody by the rules.", &Link{"Look at the other copies", documentPath(t.Ref, "#copies")}})
+		out = append(out, nextStep{"Next: make the copy that is shared", "This copy is for the own file and goes to nobody by the rules.", &Link{"Look at the other copies", documentPath(t.Ref, "#copies")}, nil})
 	case !has && len(t.Reached) == 0:
-		out = append(out, nextStep{"Next: send it", "It was not sent to anybody yet.", send})
+		out = append(out, nextStep{"Next: send it", "It was not sent to anybody yet.", send, nil})
 	}
 	var mail, other []string // who has an older issue
 	for _, r := range t.Reached {
@@ -50,12 +51,39 @@ func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 	}
 	title := fmt.Sprintf("Not everybody has issue %d", latest)
 	if len(mail) > 0 {
-		out = append(out, nextStep{title, "They still have an older one: " + strings.Join(mail, "; ") + ".", &Link{fmt.Sprintf("Send issue %d to them", latest), documentPath(t.Ref, "/send")}})
+		out = append(out, nextStep{title, "They still have an older one: " + strings.Join(mail, "; ") + ".", &Link{fmt.Sprintf("Send issue %d to them", latest), documentPath(t.Ref, "/send")}, nil})
 	}
 	if len(other) > 0 {
-		out = append(out, nextStep{title, "An older one was handed over to: " + strings.Join(other, "; ") + ".", &Link{fmt.Sprintf("Record that issue %d was handed over", latest), documentPath(t.Ref, "/hand-over")}})
+		out = append(out, nextStep{title, "An older one was handed over to: " + strings.Join(other, "; ") + ".", &Link{fmt.Sprintf("Record that issue %d was handed over", latest), documentPath(t.Ref, "/hand-over")}, nil})
+	}
+	var offices []string
+	for _, u := range t.Unsent {
+		switch {
+		case !u.Authority:
+			offices = append(offices, u.Who)
+		case u.Ref != "":
+			out = append(out, nextStep{"Not yet sent to: " + u.Who, "The document for them was made, and it was sent to nobody yet.", &Link{"Send " + string(u.Ref), documentPath(u.Ref, "/send")}, nil})
+		default:
+			out = append(out, nextStep{"Not yet sent to: " + u.Who, "They are concerned too, and get a document of their own, with what concerns them only.", nil, &Button{Text: "Make the one for " + u.Who, Path: documentPath(t.Ref, "/for-another"), Fields: map[string]string{"who": u.Who}}})
+		}
+	}
+	if len(offices) > 0 && len(t.Reached) > 0 {
+		out = append(out, nextStep{"Not yet sent to: " + strings.Join(offices, "; "), "It should go to them too.", send, nil})
 	}
 	return out
+}
+
+// forAnother begins the document for another authority that is concerned.
+func (s *Service) forAnother(w http.ResponseWriter, r *Request) error {
+	ref, err := r.Ref()
+	if err != nil {
+		return err
+	}
+	d, err := r.Desk.ForAnother(r.Context(), r.Actor, ref, r.Field("who"))
+	if err != nil {
+		return err
+	}
+	return seeOther(w, r, "/drafts/"+string(d.ID)+"/issue")
 }
 
 // gotCell says who got an issue of a document, or is to get it.

@@ -126,7 +126,7 @@ func TestWaiting(t *testing.T) {
 	if page := mary.get("/").expect(t, 200, "is countersigned"); strings.Contains(page.body, "for you to countersign") {
 		t.Error("what was said is still counted")
 	}
-	petra.get("/").expect(t, 200, "1 document of yours was sent back", "2 documents of yours were sent to nobody yet")
+	petra.get("/").expect(t, 200, "1 document of yours was sent back", "2 documents of yours are still to be sent")
 	petra.get("/waiting").expect(t, 200, "the level is missing", "Mary Manager", "Send "+string(second))
 
 	// A restricted case is nobody's to see who is not among those who may.
@@ -284,4 +284,108 @@ func (h *house) leaks(ref caseforms.Ref) {
 	b := bytes.Replace(sampleCases(h.t)["08-conference-confidential"], []byte("He keeps his appointments"), []byte("They are at 1 Hidden Lane, Farville. He keeps his appointments"), 1)
 	_, _, err := h.desk.Record(h.t.Context(), h.as("petra"), casework.Record{Form: "conference", Case: b, Again: ref, Why: "a test"})
 	h.must(err)
+}
+
+// A document for one of two authorities tells that the other one has none yet, on its page and on the home page, until the one made for it was sent;
+// each has a follow-up of its own.
+func TestNotYetSentToTheOther(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	rs := []store.Recipient{
+		{Role: "front_door", Organisation: "Northtown MASH", Channel: "email", Address: "north@council.example", Area: "Northtown Council"},
+		{Role: "front_door", Organisation: "Southtown MASH", Channel: "email", Address: "south@council.example", Area: "Southtown Council"},
+	}
+	_, _, _, err := h.desk.PutRecipients(t.Context(), h.as("adam"), rs)
+	h.must(err)
+	sue := h.signedIn("sue")
+	issued, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Form: "cp1", Case: sampleCases(t)["04-many-children"], For: "Northtown Council"})
+	h.must(err)
+	at := "/documents/" + string(issued.Ref)
+	send := func(at, to string) {
+		t.Helper()
+		r := sue.post(at+"/send", "to", to, "without", "none").expect(t, 303, "/send/")
+		sue.post(r.location()).expect(t, 303, at)
+		h.carryAll()
+	}
+	sue.get("/").expect(t, 200, "2 documents of yours are still to be sent") // the other is the foreign one of the house
+	page := sue.get(at+"/send").expect(t, 200, "Northtown Council")
+	if !ticked(page, rs[0].ID) || ticked(page, rs[1].ID) {
+		t.Error("the office of the authority that it is for is not ticked, or the other is")
+	}
+	send(at, rs[0].ID)
+	sue.get(at).expect(t, 200, "Not yet sent to: Southtown Council", "Make the one for Southtown Council")
+	sue.get("/").expect(t, 200, "1 document of yours did not go to everybody yet")
+	sue.get("/waiting").expect(t, 200, "Not yet sent to: Southtown Council")
+	h.signedIn("petra").get("/waiting").expect(t, 200, "Everything that you sent went to everybody")
+
+	sue.post(at+"/for-another", "who", "Westtown Council").expect(t, 409, "not one of those")
+	draft := sue.post(at+"/for-another", "who", "Southtown Council").expect(t, 303, "/issue").location()
+	s := sue.open(draft)
+	r := sue.send(s, "looked", "yes", "then", "send").expect(t, 303, "/send")
+	second := strings.TrimSuffix(r.location(), "/send")
+	if second == at {
+		t.Fatal("it became an issue of the same document")
+	}
+	page = sue.get(r.location()).expect(t, 200, "Southtown Council")
+	if ticked(page, rs[0].ID) || !ticked(page, rs[1].ID) {
+		t.Error("the other authority’s document does not go to its office")
+	}
+	sue.get(at).expect(t, 200, "The document for them was made", second+"/send")
+	sue.post(at+"/for-another", "who", "Southtown Council").expect(t, 409, "was made already")
+	send(second, rs[1].ID)
+	for _, at := range []string{at, second} {
+		if page := sue.get(at).expect(t, 200, "Follow the referral up until"); strings.Contains(page.body, "Not yet sent to") {
+			t.Error("what was sent to both is still to be sent to one")
+		}
+	}
+	if page := sue.get("/").expect(t, 200); strings.Contains(page.body, "did not go to everybody") {
+		t.Error("the home page still counts it")
+	}
+}
+
+// Of several recipients of one document each has a follow-up of its own, and a form that goes to two offices tells which of them has not got it.
+func TestNotYetSentToTheOtherOffice(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	rs := []store.Recipient{
+		{Role: "public_protection_office", Organisation: "Protection Office", Channel: "email", Address: "ppo@council.example"},
+		{Role: "housing_needs_team", Organisation: "Housing Needs", Channel: "email", Address: "housing@council.example"},
+	}
+	_, _, _, err := h.desk.PutRecipients(t.Context(), h.as("adam"), rs)
+	h.must(err)
+	petra := h.signedIn("petra")
+	ref := h.recordForm("petra", "pp3", "07-level-3")
+	at := "/documents/" + string(ref)
+	send := func(to string) {
+		t.Helper()
+		r := petra.post(at+"/send", "to", to, "without", "none").expect(t, 303, "/send/")
+		petra.post(r.location()).expect(t, 303, at)
+		h.carryAll()
+	}
+	send(rs[0].ID)
+	petra.get(at).expect(t, 200, "Not yet sent to: Housing Needs")
+	page := petra.get(at+"/send").expect(t, 200)
+	if ticked(page, rs[0].ID) || !ticked(page, rs[1].ID) {
+		t.Error("who has not got it is not ticked, or who has it is")
+	}
+	send(rs[1].ID)
+	if page := petra.get(at).expect(t, 200); strings.Contains(page.body, "Not yet sent to") {
+		t.Error("it is still to be sent to somebody")
+	}
+	at = "/documents/" + string(h.ref)
+	send(h.office("Northtown MASH", "mash@council.example"))
+	r := petra.post(at+"/send", "address", "night@council.example", "confirm", "they told me", "without", "none").expect(t, 303, "/send/")
+	petra.post(r.location()).expect(t, 303, at)
+	h.carryAll()
+	shown, err := h.desk.Show(t.Context(), h.as("petra"), h.ref)
+	h.must(err)
+	chased := map[int64]bool{}
+	for _, u := range shown.Due {
+		if u.Rule == "C06" {
+			chased[u.HandOff] = true
+		}
+	}
+	if len(shown.HandOffs) != 2 || len(chased) != 2 {
+		t.Errorf("%d hand-offs have %d follow-ups", len(shown.HandOffs), len(chased))
+	}
 }

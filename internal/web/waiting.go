@@ -21,6 +21,7 @@ type waitingData struct {
 	Back    Table
 	Signing Table
 	ToSend  Table
+	Partly  Table
 }
 
 func (s *Service) waiting(w http.ResponseWriter, r *Request) error {
@@ -35,7 +36,7 @@ func (s *Service) waiting(w http.ResponseWriter, r *Request) error {
 	}
 	var from, to int
 	d.Pages, from, to = Paged(r, len(p.ToSign), onPage)
-	for _, list := range [][]casework.Paper{p.ToSign[from:to], p.Back, p.Signing, p.ToSend} {
+	for _, list := range [][]casework.Paper{p.ToSign[from:to], p.Back, p.Signing, p.ToSend, p.Partly} {
 		if err := r.Desk.PaperDetails(r.Context(), r.Actor, list); err != nil {
 			return err
 		}
@@ -62,9 +63,10 @@ func (s *Service) waiting(w http.ResponseWriter, r *Request) error {
 		return Cell{Text: x.Words, Sub: x.Signer, Pre: true}
 	})
 	d.Signing = own(p.Signing, "Yours that wait for a manager", "Nothing of yours waits to be countersigned.", "What hangs on it", hangsCell)
-	d.ToSend = own(p.ToSend, "Yours that were sent to nobody yet", "Everything that you issued went to somebody.", "Next", func(x *casework.Paper) Cell {
+	d.ToSend = own(p.ToSend, "Yours that are still to be sent", "Nothing that you issued is still to be sent.", "Next", func(x *casework.Paper) Cell {
 		return LinkCell("Send "+string(x.Ref), documentPath(x.Ref, "/send"))
 	})
+	d.Partly = own(p.Partly, "Yours that did not go to everybody yet", "Everything that you sent went to everybody it should go to.", "Who is missing", missingCell)
 	return s.page(w, r, "waiting", Page{Title: "Documents that wait", Wide: true, Data: d})
 }
 
@@ -93,6 +95,18 @@ func hangsCell(p *casework.Paper) Cell {
 	return c
 }
 
+// missingCell says to whom a document did not go yet, and who has an older issue.
+func missingCell(p *casework.Paper) Cell {
+	var lines []string
+	for _, u := range p.Unsent {
+		lines = append(lines, "Not yet sent to: "+u.Who)
+	}
+	for _, r := range p.Older {
+		lines = append(lines, fmt.Sprintf("%s has issue %d", r.To, r.Issue))
+	}
+	return Cell{Text: strings.Join(lines, "\n"), Pre: true}
+}
+
 // waitingLinks are counted links to what waits, for the home page. The names of the lists stand on the page they lead to.
 func (s *Service) waitingLinks(r *Request) (out []Link, err error) {
 	p, err := r.Desk.Papers(r.Context(), r.Actor, false)
@@ -107,7 +121,8 @@ func (s *Service) waitingLinks(r *Request) (out []Link, err error) {
 	add(len(p.Back), "document of yours was sent back by a manager", "documents of yours were sent back by a manager")
 	add(len(p.ToSign), "document waits for you to countersign it", "documents wait for you to countersign them")
 	add(len(p.Signing), "document of yours waits to be countersigned", "documents of yours wait to be countersigned")
-	add(len(p.ToSend), "document of yours was sent to nobody yet", "documents of yours were sent to nobody yet")
+	add(len(p.ToSend), "document of yours is still to be sent", "documents of yours are still to be sent")
+	add(len(p.Partly), "document of yours did not go to everybody yet", "documents of yours did not go to everybody yet")
 	return out, nil
 }
 
