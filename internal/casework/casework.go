@@ -34,6 +34,7 @@ type Desk struct {
 	door     *door
 	renderer func() (string, error)
 	keys     keyUse
+	complete complete
 	lease    time.Duration // how long a claim of the outbox lasts; shorter in tests
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -29,7 +30,7 @@ type Paper struct {
 	Unsent []Unsent  // whom it should go to and did not go to yet
 }
 
-// Papers are the documents that wait, each list with the oldest first.
+// Papers are the documents that wait, each list with the oldest first. Theirs are those of their cases, and those that they issued.
 type Papers struct {
 	ToSign  []Paper // for the actor to countersign
 	Back    []Paper // theirs, sent back by a manager
@@ -61,6 +62,7 @@ func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (
 			if teams, err = k.teams(ctx, a.Team); err != nil {
 				return nil, err
 			}
+			teams = append(teams, "") // what is no team's is everybody's
 		}
 		all, err := k.store.PapersUnsaid(ctx, k.formsToSign(), teams, year)
 		if err != nil {
@@ -78,10 +80,11 @@ func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (
 	}
 	recent := now.AddDate(0, 0, -toSendDays)
 	looked := 0
-	for _, p := range slices.Backward(mine) {
+	for _, p := range mine {
 		switch signed := k.toSign(&p); {
 		case signed && p.Said && !p.Endorsed:
 			out.Back = append(out.Back, Paper{Paper: p})
+		case signed && !p.Said && a.Is(caseforms.RoleManager) && p.IssuedBy != a.ID: // it is among those to countersign
 		case signed && !p.Said:
 			out.Signing = append(out.Signing, Paper{Paper: p})
 		case p.Issued.Before(recent):
@@ -109,8 +112,8 @@ func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (
 // partly tells to whom a document that went to somebody did not go, and who has an older issue.
 func (k *Desk) partly(ctx context.Context, a caseforms.Actor, p *Paper) error {
 	defs, err := k.load(p.Area)
-	if err != nil {
-		return nil // the area is gone
+	if err != nil || k.complete.has(p) {
+		return nil // the area is gone, or it went to everybody
 	}
 	m := &matter{defs: defs}
 	if m.doc, err = k.store.Document(ctx, p.Ref); err != nil {
@@ -132,8 +135,44 @@ func (k *Desk) partly(ctx context.Context, a caseforms.Actor, p *Paper) error {
 			p.Older = append(p.Older, r)
 		}
 	}
-	p.Unsent, err = k.unsent(ctx, a, m, reached)
-	return err
+	if p.Unsent, err = k.officesUnsent(ctx, a, m, reached); err != nil {
+		return err
+	}
+	others, alone, err := k.authoritiesUnsent(ctx, m)
+	if err != nil {
+		return err
+	}
+	p.Unsent = append(p.Unsent, others...)
+	if alone && len(p.Unsent)+len(p.Older) == 0 && !slices.ContainsFunc(reached, func(r Reached) bool { return r.Leaving }) {
+		k.complete.put(p)
+	}
+	return nil
+}
+
+// complete are issues that went to everybody they should go to. That does not change any more, and need not be worked out each time that somebody
+// looks at their work. A later change of the directory makes nobody send what was sent long ago.
+type complete struct {
+	mu sync.Mutex
+	of map[string]bool
+}
+
+const completeMost = 100_000
+
+func completeKey(p *Paper) string { return fmt.Sprintf("%s %d", p.Ref, p.Version) }
+
+func (c *complete) has(p *Paper) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.of[completeKey(p)]
+}
+
+func (c *complete) put(p *Paper) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil || len(c.of) >= completeMost {
+		c.of = map[string]bool{}
+	}
+	c.of[completeKey(p)] = true
 }
 
 // formsToSign are the forms that ask to be countersigned, anywhere.

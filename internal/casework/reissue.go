@@ -117,7 +117,7 @@ func (k *Desk) ForAnother(ctx context.Context, a caseforms.Actor, ref caseforms.
 	if err != nil {
 		return nil, err
 	}
-	unsent, err := k.authoritiesUnsent(ctx, m)
+	unsent, _, err := k.authoritiesUnsent(ctx, m)
 	if err != nil {
 		return nil, err
 	}

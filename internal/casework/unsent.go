@@ -24,7 +24,7 @@ func (k *Desk) unsent(ctx context.Context, a caseforms.Actor, m *matter, reached
 	if err != nil {
 		return nil, err
 	}
-	others, err := k.authoritiesUnsent(ctx, m)
+	others, _, err := k.authoritiesUnsent(ctx, m)
 	return append(out, others...), err
 }
 
@@ -91,14 +91,15 @@ func (k *Desk) addressees(ctx context.Context, defs *caseforms.Definitions, f *c
 	return names, this, nil
 }
 
-func (k *Desk) authoritiesUnsent(ctx context.Context, m *matter) (out []Unsent, err error) {
+// authoritiesUnsent are the other authorities, or agencies, concerned to whom nothing went yet. alone tells that there are none at all.
+func (k *Desk) authoritiesUnsent(ctx context.Context, m *matter) (out []Unsent, alone bool, err error) {
 	f, err := m.defs.Form(m.doc.Form)
 	if err != nil || f.Addressee == nil {
-		return nil, nil // the area has the form no longer
+		return nil, true, nil // it is for nobody in particular, or the area has the form no longer
 	}
 	names, this, err := k.addressees(ctx, m.defs, f, m.doc.Latest())
 	if err != nil || len(names) < 2 {
-		return nil, err
+		return nil, true, err
 	}
 	type other struct {
 		ref  caseforms.Ref
@@ -107,31 +108,31 @@ func (k *Desk) authoritiesUnsent(ctx context.Context, m *matter) (out []Unsent, 
 	made := map[string]other{} // the documents for the others, by name
 	refs, err := k.store.DocumentsOf(ctx, m.doc.Case)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, ref := range refs {
 		d, err := k.store.Document(ctx, ref)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if ref == m.doc.Ref || d.Form != m.doc.Form || d.Copy != m.doc.Copy || !d.Latest().Erased.IsZero() {
 			continue
 		}
 		_, whom, err := k.addressees(ctx, m.defs, f, d.Latest())
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		sends, err := k.store.Sends(ctx, ref)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		theirs := &matter{doc: d}
 		if theirs.hands, err = k.store.HandOffs(ctx, ref); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		reached, err := k.reachedBy(ctx, theirs, sends)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if key := strings.ToLower(whom); !made[key].went {
 			made[key] = other{ref, len(reached) > 0}
@@ -142,5 +143,5 @@ func (k *Desk) authoritiesUnsent(ctx context.Context, m *matter) (out []Unsent, 
 			out = append(out, Unsent{Who: name, Authority: true, Ref: o.ref})
 		}
 	}
-	return out, nil
+	return out, false, nil
 }

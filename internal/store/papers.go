@@ -29,9 +29,12 @@ type Paper struct {
 const paperColumns = `d.ref, d.case_id, d.form, d.copy, v.version, v.area, v.issued_at, v.issued_by, c.owner, s.ref IS NOT NULL, coalesce(s.endorsed, 0), coalesce(s.by_id, ''), coalesce(s.at, 0),
 	EXISTS (SELECT 1 FROM handoffs h WHERE h.ref = d.ref AND h.version = v.version) OR EXISTS (SELECT 1 FROM sends n WHERE n.ref = d.ref AND n.version = v.version AND n.state <> 'withdrawn' AND n.kind <> 'chase')`
 
-func (s *Store) papers(ctx context.Context, from, where string, args []any) (out []Paper, err error) {
-	query := `SELECT ` + paperColumns + ` FROM ` + from + ` LEFT JOIN countersignatures s ON s.ref = d.ref AND s.version = v.version
-		WHERE v.erased_at IS NULL AND c.erased_at IS NULL AND ` + where + ` ORDER BY v.issued_at, d.ref`
+// PapersMost is how many documents a list has at most.
+const PapersMost = 300
+
+func (s *Store) papers(ctx context.Context, where, order string, args []any) (out []Paper, err error) {
+	query := `SELECT ` + paperColumns + ` FROM cases c JOIN documents d ON d.case_id = c.id JOIN versions v ON v.ref = d.ref AND v.version = d.latest LEFT JOIN countersignatures s ON s.ref = d.ref AND s.version = v.version
+		WHERE v.erased_at IS NULL AND c.erased_at IS NULL AND ` + where + ` ORDER BY v.issued_at ` + order + `, d.ref LIMIT ` + itoa(PapersMost)
 	err = s.all(ctx, query, args, func(scan func(...any) error) error {
 		var p Paper
 		var issued, at int64
@@ -62,11 +65,12 @@ func (s *Store) PapersUnsaid(ctx context.Context, forms, teams []string, since t
 	if len(teams) > 0 {
 		where += ` AND c.team IN ` + marks(teams)
 	}
-	return s.papers(ctx, `cases c JOIN documents d ON d.case_id = c.id JOIN versions v ON v.ref = d.ref AND v.version = d.latest`, where, args)
+	return s.papers(ctx, where, "", args)
 }
 
-// PapersOf are the documents whose latest issue somebody issued, since then, the oldest first.
+// PapersOf are the documents of somebody: of their cases, or issued by them last; since then, the latest first.
 func (s *Store) PapersOf(ctx context.Context, by string, since time.Time) ([]Paper, error) {
-	return s.papers(ctx, `versions v JOIN documents d ON d.ref = v.ref AND d.latest = v.version JOIN cases c ON c.id = d.case_id`,
-		`v.issued_by = $1 AND v.issued_at >= $2`, []any{by, since.UnixMilli()})
+	where := `d.ref IN (SELECT i.ref FROM versions i WHERE i.issued_by = $1 AND i.issued_at >= $2 UNION SELECT o.ref FROM documents o JOIN cases k ON k.id = o.case_id WHERE k.owner = $1)
+		AND (v.issued_by = $1 OR c.owner = $1) AND v.issued_at >= $2`
+	return s.papers(ctx, where, "DESC", []any{by, since.UnixMilli()})
 }

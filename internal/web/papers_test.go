@@ -129,6 +129,11 @@ func TestWaiting(t *testing.T) {
 	petra.get("/").expect(t, 200, "1 document of yours was sent back", "2 documents of yours are still to be sent")
 	petra.get("/waiting").expect(t, 200, "the level is missing", "Mary Manager", "Send "+string(second))
 
+	// What somebody else issued of a case of theirs is theirs too.
+	out, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Form: "check", Case: sampleCases(t)["01-simple"], CaseID: h.of})
+	h.must(err)
+	petra.get("/waiting").expect(t, 200, "Send "+string(out.Ref))
+
 	// A restricted case is nobody's to see who is not among those who may.
 	h.must(h.desk.Restrict(h.t.Context(), h.as("boss"), h.caseOf(sues), []string{"sue"}, nil, "a test"))
 	if page := mary.get("/waiting?of=all").expect(t, 200); strings.Contains(page.body, string(sues)) {
