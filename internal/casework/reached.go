@@ -7,9 +7,10 @@ import (
 
 	"caseforms"
 	"caseforms/internal/store"
+	"caseforms/mail"
 )
 
-// Reached is an office that a document went to, or is on its way to.
+// Reached is an office that a document went to, or is on its way to. What is known not to have arrived does not count.
 type Reached struct {
 	To      string // as people call it
 	Office  string // see officeOf; "" is none that is known
@@ -33,15 +34,18 @@ func (k *Desk) reachedBy(ctx context.Context, m *matter, sends []store.Send) (ou
 			out[i] = r
 		}
 	}
-	address := map[string]string{}
+	address, back := map[string]string{}, map[int64]bool{} // back are hand-offs by e-mail of which a server reported that it did not arrive
 	for i := range sends {
+		if n := &sends[i]; n.HandOff != 0 && n.Kind != caseforms.MailChase && n.Reported == string(mail.ActionFailed) {
+			back[n.HandOff] = true
+		}
 		if p, err := k.posting(ctx, &sends[i]); err == nil && !p.Listed {
 			address[sends[i].Office] = p.Address
 		}
 	}
 	for i := range m.hands {
 		h := &m.hands[i]
-		if h.Ref != m.doc.Ref {
+		if h.Ref != m.doc.Ref || back[h.ID] {
 			continue
 		}
 		c, err := k.handOffContent(ctx, h)

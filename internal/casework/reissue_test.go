@@ -5,8 +5,28 @@ import (
 	"testing"
 
 	"caseforms"
+	"caseforms/internal/store"
+	"caseforms/mail"
 	"caseforms/render"
 )
+
+// What a server reported not to have arrived did not reach anybody.
+func TestReachedNotWhenItCameBack(t *testing.T) {
+	t.Parallel()
+	o, _ := posted(t)
+	d := o.record("petra", Record{Form: "cp1", Case: sample(t, "01-simple"), Outputs: []Output{{Format: render.FormatText}}})
+	_, err := o.HandOver(o.ctx, o.as("petra"), HandOver{Ref: d.Ref, Channel: ByHand, To: "Northtown MASH"})
+	o.must(err)
+	m, err := o.known(o.ctx, d.Ref)
+	o.must(err)
+	if got, err := o.reachedBy(o.ctx, m, nil); err != nil || len(got) != 1 || got[0].Issue != 1 || got[0].To != "Northtown MASH" {
+		t.Errorf("it reached %v: %v", got, err)
+	}
+	n := store.Send{Ref: d.Ref, Version: 1, State: store.SendQueued, HandOff: m.hands[0].ID, Reported: string(mail.ActionFailed)}
+	if got, err := o.reachedBy(o.ctx, m, []store.Send{n}); err != nil || len(got) != 0 {
+		t.Errorf("it reached %v although it came back: %v", got, err)
+	}
+}
 
 // A new version that was begun as a draft is the next issue of its document: in the same copy, for the same authority, also when the order of the
 // authorities has changed, and for the one there is when its name is what was corrected.

@@ -166,6 +166,10 @@ func TestNewVersion(t *testing.T) {
 	}
 	send("to", mash)
 	send("address", "desk@council.example", "confirm", "they told me")
+	night := []store.Recipient{{Role: "emergency_duty_team", Organisation: "Northtown at night", Channel: "email", Address: "night@council.example"}}
+	_, _, _, err := h.desk.PutRecipients(t.Context(), h.as("adam"), night)
+	h.must(err)
+	send("to", night[0].ID) // whom the rules do not name
 	h.must2(h.desk.HandOver(t.Context(), h.as("petra"), casework.HandOver{Ref: h.ref, Channel: casework.ByHand, To: "The school"}))
 
 	petra.get(at).expect(t, 200, at+"/new-version", "Northtown MASH, by e-mail on")
@@ -181,17 +185,17 @@ func TestNewVersion(t *testing.T) {
 	}
 	petra.send(s, "looked", "yes", "why", "").expect(t, 422, "Write why there is a new version")
 	petra.send(s, "looked", "yes", "then", "send").expect(t, 303, at+"/send")
-	petra.get(at).expect(t, 200, "as issue 2", "They still have an older one: Northtown MASH (issue 1); council.example (issue 1)", "The school (issue 1), by hand", "The school was wrong")
+	petra.get(at).expect(t, 200, "as issue 2", "They still have an older one: Northtown MASH (issue 1); council.example (issue 1); Northtown at night (issue 1)", "The school (issue 1), by hand", "The school was wrong")
 	if did := strings.Join(h.did("petra", 2), "; "); did != "new version begun; document issued again" {
 		t.Errorf("the ledger has %s", did)
 	}
 	page := petra.get(at+"/send").expect(t, 200, "They have issue 1", `value="desk@council.example"`)
-	if !ticked(page, mash) {
+	if !ticked(page, mash) || !ticked(page, night[0].ID) {
 		t.Error("who has the older issue is not ticked")
 	}
 	send("to", mash)
 	last, _ := m.Last("mash@")
-	if got := mail.Read(last.Raw); len(m.All()) != 3 || !strings.Contains(strings.ToLower(got.Subject+got.Text), "correct") {
+	if got := mail.Read(last.Raw); len(m.All()) != 4 || !strings.Contains(strings.ToLower(got.Subject+got.Text), "correct") {
 		t.Errorf("%d arrived, and the last does not say that it is a correction: %s", len(m.All()), got.Text)
 	}
 	if page := petra.get(at).expect(t, 200, "council.example (issue 1)"); strings.Contains(page.body, "Northtown MASH (issue 1)") {
