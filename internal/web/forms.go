@@ -507,7 +507,7 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 			d.Why.Value = r.Field("why")
 		}
 	}
-	if chosen == "" {
+	if chosen == "" && (begun == nil || begun.For == "") { // of one that was made for somebody who is not among them any more, it has to be said
 		chosen = "1"
 	}
 	if a := x.form.Addressee; a != nil {
@@ -520,7 +520,7 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 			}
 			d.For.Options = append(d.For.Options, Option{Value: strconv.Itoa(i + 1), Label: name, Chosen: strconv.Itoa(i+1) == chosen})
 		}
-		if n > 1 {
+		if n > 1 && chosen != "" {
 			if i, err := strconv.Atoi(chosen); err != nil || i < 1 || i > n {
 				return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no such addressee", Hint: "choose one of those on the page"}
 			}

@@ -352,6 +352,30 @@ func TestNotYetSentToTheOther(t *testing.T) {
 	}
 }
 
+// A new version is for the authority that its document is for; when that is not among those of the form any more, nobody is chosen for it.
+func TestNewVersionIsForTheSame(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	sue := h.signedIn("sue")
+	issued, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Form: "cp1", Case: sampleCases(t)["04-many-children"], For: "Southtown Council"})
+	h.must(err)
+	at := "/documents/" + string(issued.Ref)
+	draft := sue.post(at+"/new-version", "why", "x").expect(t, 303).location()
+	if s := sue.open(draft + "/issue"); s.fields.Get("for") != "2" {
+		t.Errorf("it is for number %s", s.fields.Get("for"))
+	}
+	id, _ := caseforms.ParseDraftID(strings.TrimPrefix(draft, "/drafts/"))
+	d, err := h.desk.Draft(t.Context(), h.as("sue"), id)
+	h.must(err)
+	_, err = h.desk.SaveDraft(t.Context(), h.as("sue"), casework.SaveDraft{ID: id, Base: d.Version, Content: bytes.ReplaceAll(d.Content, []byte("Southtown Council"), []byte("Westtown Council"))})
+	h.must(err)
+	s := sue.open(draft + "/issue")
+	if s.fields.Has("for") {
+		t.Errorf("it is for number %s although the document’s authority is not there", s.fields.Get("for"))
+	}
+	sue.send(s, "looked", "yes").expect(t, 422, "Choose who this document is for")
+}
+
 // Of several recipients of one document each has a follow-up of its own, and a form that goes to two offices tells which of them has not got it.
 func TestNotYetSentToTheOtherOffice(t *testing.T) {
 	t.Parallel()
