@@ -35,6 +35,7 @@ type Desk struct {
 	factorNeeded bool
 	renderer     func() (string, error)
 	keys         keyUse
+	complete     complete
 	lease        time.Duration // how long a claim of the outbox lasts; shorter in tests
 }
 

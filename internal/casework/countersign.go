@@ -21,6 +21,18 @@ type Countersigning struct {
 	store.Countersignature
 }
 
+// SentBack is what the ledger calls it when a manager sends a document back. The words are its detail "why".
+const SentBack = "sent back by a manager"
+
+// Countersigning tells how it stands with the countersignature of the latest issue of a document.
+func (k *Desk) Countersigning(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (Countersigning, error) {
+	m, err := k.matter(ctx, a, ref, "look at this document")
+	if err != nil {
+		return Countersigning{}, err
+	}
+	return k.countersigning(ctx, m.defs, m.doc, m.doc.Latest().Number)
+}
+
 // Countersign says of an issue of a document that a manager who did not issue it endorses it, or sends it back with words. Nobody endorses what
 // they issued themselves. issue is the one that they read; 0 is the latest.
 func (k *Desk) Countersign(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, issue int, endorse bool, words string) error {
@@ -45,7 +57,7 @@ func (k *Desk) Countersign(ctx context.Context, a caseforms.Actor, ref caseforms
 	}
 	e := store.Entry{What: "countersigned", Actor: a.ID, Case: m.c.ID, Ref: ref, Version: v.Number, Detail: map[string]string{"why": words}}
 	if !endorse {
-		e.What = "sent back by a manager"
+		e.What = SentBack
 	}
 	err = k.store.Countersign(ctx, store.Countersignature{Ref: ref, Version: v.Number, Endorsed: endorse, By: a.ID}, e)
 	if errors.Is(err, store.ErrTaken) {
@@ -54,10 +66,12 @@ func (k *Desk) Countersign(ctx context.Context, a caseforms.Actor, ref caseforms
 	return err
 }
 
-// wantsCountersigning tells whether a form asks to be countersigned: its definition has the question.
+// WantsCountersigning tells whether a form asks to be countersigned: its definition has the question.
+func WantsCountersigning(f *caseforms.Form) bool { return f.Field(countersignedBy) != nil }
+
 func wantsCountersigning(defs *caseforms.Definitions, form string) bool {
 	f, err := defs.Form(form)
-	return err == nil && f.Field(countersignedBy) != nil
+	return err == nil && WantsCountersigning(f)
 }
 
 // countersigning is how it stands with an issue of a document.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"caseforms"
@@ -25,6 +26,8 @@ type SaveDraft struct {
 	Form    string
 	Area    string
 	Content []byte
+
+	begun *store.Entry // of a new draft of a new version: which document and why, see Reissue
 }
 
 // DraftConflict says that somebody else saved the draft since it was read. It has both, and where they differ; nothing was overwritten.
@@ -117,6 +120,10 @@ func (k *Desk) SaveDraft(ctx context.Context, a caseforms.Actor, r SaveDraft) (*
 		return nil, conflict()
 	}
 	e.Case, e.Detail = s.Case, map[string]string{"draft": string(s.ID), "form": s.Form}
+	if r.begun != nil {
+		e.What, e.Ref, e.Version = r.begun.What, r.begun.Ref, r.begun.Version
+		maps.Copy(e.Detail, r.begun.Detail)
+	}
 	if string(old) == string(r.Content) && d != nil {
 		return &Draft{*d, a.Name, r.Content}, nil
 	}

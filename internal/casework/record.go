@@ -35,6 +35,7 @@ type Record struct {
 	Why        string            // the reason for a new version
 	Draft      caseforms.DraftID // the draft it is issued from, which goes
 	Base       int               // the version of the draft, or of the document, that was seen
+	Seen       int               // of a draft of a new version: the latest issue that was seen, where it is not the one that the draft was begun from
 
 	Copy    string // "" is full
 	For     string // of several addressees, whom it is for
@@ -83,6 +84,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		}
 	}
 	var draft *store.Draft
+	whom := "" // of a draft of a new version
 	if r.Draft != "" {
 		d, content, err := k.draft(ctx, a, r.Draft, "issue this draft")
 		if err != nil {
@@ -92,6 +94,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 			return nil, nil, err
 		}
 		r.Base = 0
+		if whom, err = k.goesOn(ctx, a, &r, d); err != nil {
+			return nil, nil, err
+		}
 		if r.Case == nil {
 			r.Case = content
 		}
@@ -115,6 +120,15 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	c, ps := d.Decode(r.Case, f)
 	if c == nil {
 		return nil, nil, &Refused{ps}
+	}
+	if whom != "" && r.For == "" {
+		ed, err := d.Edit(r.Case)
+		if err != nil {
+			return nil, nil, err
+		}
+		if f.Addressee != nil && ed.Items(f.Addressee.List) > 1 { // else it is for the one there is, whose name may be what is corrected
+			r.For = whom
+		}
 	}
 	o := caseforms.FillOptions{Today: k.today(), For: r.For, Copy: r.Copy}
 	if o.Copy == "" {

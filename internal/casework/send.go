@@ -48,7 +48,8 @@ type Outgoing struct {
 	Size         int
 	Password     string // that opens sealed files; it is told by telephone
 	AnswerBy     caseforms.Date
-	Text         string // of a dry run: what the message says
+	Text         string       // of a dry run: what the message says
+	Means        mail.Channel // of a dry run: by which means policy lets it go
 
 	Standing Outcome
 	At       time.Time // of Standing
@@ -556,7 +557,11 @@ func (x *sending) compose(ctx context.Context, n *store.NewSend, p *posting, tim
 	n.Item = &store.NewItem{Kind: itemMail, Payload: payload, Urgent: n.Urgent, Dedupe: fmt.Sprintf("mail|%s|%d|%s|%s|%d", n.Ref, n.Version, n.Kind, n.Office, times)}
 	p.AnswerBy = l.AnswerBy
 	p.Password, p.Relay, p.Subject, p.Files, p.Size = password, d.Allowed.Relay, msg.Subject, msg.Files, len(msg.Raw)
-	return x.told(n, p, msg, l.AnswerBy)
+	o, err := x.told(n, p, msg, l.AnswerBy)
+	if err == nil {
+		o.Means = d.Allowed.Channel
+	}
+	return o, err
 }
 
 // itemMail is the kind of an outbox item that is a message.

@@ -17,12 +17,16 @@ type Timeline struct {
 	Form     string
 	Title    string
 	Copy     string
+	Copies   []string // those that its form has
+	Goes     bool     // this copy goes to somebody when nobody is named
 	Versions []TimelineVersion
 	HandOffs []TimelineHandOff
 	Due      []Due // what is open of it
 	Sends    []Outgoing
 	Mail     []Came // what came about it
 	Events   []Event
+	Reached  []Reached // whom it went to, or is on its way to; nil when the actor may only audit
+	Unsent   []Unsent  // whom it should go to and did not go to yet; the same
 
 	Countersigning Countersigning // of the latest issue
 
@@ -84,7 +88,7 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 	}
 	if defs, err := k.load(d.Latest().Area); err == nil {
 		if f, err := defs.Form(d.Form); err == nil {
-			t.Title = f.Title.In(defs.Lang)
+			t.Title, t.Copies, t.Goes = f.Title.In(defs.Lang), f.Copies, len(defs.RolesFor(d.Form, d.Copy, a)) > 0
 		}
 		if t.Countersigning, err = k.countersigning(ctx, defs, d, d.Latest().Number); err != nil {
 			return nil, err
@@ -104,7 +108,7 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 		return nil, err
 	}
 	if c.Erased.IsZero() && d.Latest().Erased.IsZero() {
-		if err := k.mailbox(ctx, t, audits); err != nil {
+		if err := k.mailbox(ctx, a, t, d, audits); err != nil {
 			return nil, err
 		}
 	}
@@ -128,7 +132,7 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 }
 
 // mailbox puts what was sent and what came on the timeline of a document. An auditor sees that it was, and not to whom or in which words.
-func (k *Desk) mailbox(ctx context.Context, t *Timeline, audits bool) error {
+func (k *Desk) mailbox(ctx context.Context, a caseforms.Actor, t *Timeline, d *store.Document, audits bool) error {
 	sends, err := k.store.Sends(ctx, t.Ref)
 	if err != nil {
 		return err
@@ -138,6 +142,21 @@ func (k *Desk) mailbox(ctx context.Context, t *Timeline, audits bool) error {
 	}
 	if t.Mail, err = k.mailOf(ctx, t.Ref); err != nil {
 		return err
+	}
+	if !audits {
+		m := &matter{doc: d}
+		if m.hands, err = k.store.HandOffs(ctx, t.Ref); err != nil {
+			return err
+		}
+		if t.Reached, err = k.reachedBy(ctx, m, sends); err != nil {
+			return err
+		}
+		if m.defs, err = k.load(d.Latest().Area); err != nil {
+			return nil // the area is gone
+		}
+		if t.Unsent, err = k.unsent(ctx, a, m, t.Reached); err != nil {
+			return err
+		}
 	}
 	if audits {
 		for i, o := range t.Sends {
@@ -187,6 +206,25 @@ func (k *Desk) events(ctx context.Context, of any, who names) (out []Event, err 
 
 func told(r store.Record, who names) Event {
 	return Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, Looked: r.Looked()}
+}
+
+// Printed is an issue of a document as it was printed, to be read on a page; 0 is the latest. Whoever reads it is in the ledger.
+func (k *Desk) Printed(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, issue int) (*caseforms.Document, error) {
+	m, err := k.matter(ctx, a, ref, "read this document")
+	if err != nil {
+		return nil, err
+	}
+	if issue == 0 {
+		issue = m.doc.Latest().Number
+	}
+	if issue < 1 || issue > len(m.doc.Versions) {
+		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " has no such issue"}
+	}
+	doc, _, _, err := k.refill(ctx, m.doc, &m.doc.Versions[issue-1])
+	if err != nil {
+		return nil, err
+	}
+	return doc, k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "document read", Actor: a.ID, Case: m.c.ID, Ref: ref, Version: issue})
 }
 
 // Opened is a file of an issued document, as it was issued.

@@ -19,6 +19,7 @@ type Draft struct {
 	CreatedBy string
 	Changed   time.Time
 	ChangedBy string
+	Entry     int64 // the record of the act that began it; 0 of an old one
 
 	content int64
 }
@@ -39,30 +40,34 @@ func (s *Store) saveDraft(ctx context.Context, d Draft, content []byte, e Entry)
 			return err
 		}
 		if d.Version == 0 {
-			n, err := t.changed(`INSERT INTO drafts (id, case_id, form, area, version, content, created_at, created_by, team, changed_at, changed_by)
-				VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $6, $7) ON CONFLICT DO NOTHING`,
-				string(d.ID), nullable(string(d.Case)), d.Form, d.Area, o.id, now, e.Actor, d.Team)
+			begun, err := t.appended(e)
+			if err != nil {
+				return err
+			}
+			n, err := t.changed(`INSERT INTO drafts (id, case_id, form, area, version, content, created_at, created_by, team, changed_at, changed_by, entry)
+				VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $6, $7, $9) ON CONFLICT DO NOTHING`,
+				string(d.ID), nullable(string(d.Case)), d.Form, d.Area, o.id, now, e.Actor, d.Team, begun)
 			if err == nil && n == 0 {
 				err = ErrTaken
 			}
 			if err != nil {
 				return err
 			}
-		} else {
-			var old int64
-			found, err := t.row(`SELECT content FROM drafts WHERE id = $1 AND version = $2`, []any{string(d.ID), d.Version}, &old)
-			if err != nil {
-				return err
-			}
-			if !found {
-				return ErrChanged
-			}
-			if err := t.exec(`UPDATE drafts SET version = version + 1, content = $1, changed_at = $2, changed_by = $3, case_id = $4 WHERE id = $5`, o.id, now, e.Actor, nullable(string(d.Case)), string(d.ID)); err != nil {
-				return err
-			}
-			if err := t.destroy(old); err != nil {
-				return err
-			}
+			return t.put(o, d.Case)
+		}
+		var old int64
+		found, err := t.row(`SELECT content FROM drafts WHERE id = $1 AND version = $2`, []any{string(d.ID), d.Version}, &old)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return ErrChanged
+		}
+		if err := t.exec(`UPDATE drafts SET version = version + 1, content = $1, changed_at = $2, changed_by = $3, case_id = $4 WHERE id = $5`, o.id, now, e.Actor, nullable(string(d.Case)), string(d.ID)); err != nil {
+			return err
+		}
+		if err := t.destroy(old); err != nil {
+			return err
 		}
 		if err := t.put(o, d.Case); err != nil {
 			return err
@@ -92,12 +97,12 @@ func (t *tx) dropDraft(d *Draft) error {
 	return t.destroy(d.content)
 }
 
-const draftColumns = `id, coalesce(case_id, ''), form, area, version, team, created_at, created_by, changed_at, changed_by, content`
+const draftColumns = `id, coalesce(case_id, ''), form, area, version, team, created_at, created_by, changed_at, changed_by, content, entry`
 
 func scanDraft(scan func(...any) error) (Draft, error) {
 	var d Draft
 	var created, changed int64
-	err := scan(&d.ID, &d.Case, &d.Form, &d.Area, &d.Version, &d.Team, &created, &d.CreatedBy, &changed, &d.ChangedBy, &d.content)
+	err := scan(&d.ID, &d.Case, &d.Form, &d.Area, &d.Version, &d.Team, &created, &d.CreatedBy, &changed, &d.ChangedBy, &d.content, &d.Entry)
 	d.Created, d.Changed = fromMilli(created), fromMilli(changed)
 	return d, err
 }

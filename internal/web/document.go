@@ -23,7 +23,16 @@ func (s *Service) documentRoutes() []Route {
 		{Method: "POST", Pattern: at + "/send", Who: caseworkers(), Do: s.choose, Body: uploadMost},
 		{Method: "GET", Pattern: at + "/send/" + tokenPattern, Who: caseworkers(), Do: s.preview},
 		{Method: "POST", Pattern: at + "/send/" + tokenPattern, Who: caseworkers(), Do: s.sendNow},
-		{Method: "POST", Pattern: at + "/countersign", Who: caseworkers(), Do: s.countersign},
+		{Method: "GET", Pattern: at + "/countersign", Who: Only(caseforms.RoleManager), Do: s.countersignPage},
+		{Method: "POST", Pattern: at + "/countersign", Who: Only(caseforms.RoleManager), Do: s.countersign},
+		{Method: "GET", Pattern: at + "/copies/" + copyPattern, Who: caseworkers(), Do: s.otherCopy},
+		{Method: "POST", Pattern: at + "/copies/" + copyPattern, Who: caseworkers(), Do: s.issueCopy},
+		{Method: "GET", Pattern: at + "/copies/" + copyPattern + "/print", Who: caseworkers(), Do: s.printCopy},
+		{Method: "POST", Pattern: at + "/for-another", Who: caseworkers(), Do: s.forAnother},
+		{Method: "GET", Pattern: at + "/new-version", Who: caseworkers(), Do: s.newVersion},
+		{Method: "POST", Pattern: at + "/new-version", Who: caseworkers(), Do: s.newVersion},
+		{Method: "GET", Pattern: at + "/issues/{issue:[1-9][0-9]{0,3}}/print", Who: caseworkers(), Do: s.print},
+		{Method: "GET", Pattern: "/waiting", Who: caseworkers(), Do: s.waiting},
 		{Method: "POST", Pattern: at + "/chase", Who: caseworkers(), Do: s.chase},
 		{Method: "GET", Pattern: at + "/sends/" + sendPattern, Who: caseworkers(), Do: s.oneSend},
 		{Method: "POST", Pattern: at + "/sends/" + sendPattern + "/release", Who: caseworkers(), Do: s.release},
@@ -55,9 +64,8 @@ type documentData struct {
 	Responses bool        // an answer to it can be recorded
 	Chase     []Button
 
-	Countersign bool // whoever looks may countersign it
-	Latest      int  // the latest issue
-	Why         Input
+	Next   []nextStep // what comes now
+	Copies []Link     // the other copies that its form has
 }
 
 type eventLine struct {
@@ -82,14 +90,8 @@ func (s *Service) document(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	return s.documentPage(w, r, t, nil)
-}
-
-func (s *Service) documentPage(w http.ResponseWriter, r *Request, t *casework.Timeline, ps []FieldProblem) error {
-	d, ref := timelineOf(t, works(r)), t.Ref
+	d := timelineOf(t, works(r))
 	if n := len(t.Versions); n > 0 && t.Countersigning.Wanted {
-		d.Latest, d.Countersign = t.Versions[n-1].Number, d.Works && r.Actor.Is(caseforms.RoleManager) && t.Versions[n-1].IssuedBy != r.Actor.ID
-		d.Why = textField(r, ps, "why", "What do you say of it?", "It stands on the timeline. If you send it back, say what is missing.", 3)
 		var signed Cell
 		switch c := &t.Countersigning; {
 		case c.Endorsed:
@@ -99,17 +101,13 @@ func (s *Service) documentPage(w http.ResponseWriter, r *Request, t *casework.Ti
 		default:
 			signed = Cell{Text: "Not countersigned yet", Tag: "yellow", Sub: "a manager who did not issue it does"}
 		}
-		d.Facts = append(d.Facts, Row{Key: fmt.Sprintf("Countersignature of issue %d", d.Latest), Value: signed})
+		d.Facts = append(d.Facts, Row{Key: fmt.Sprintf("Countersignature of issue %d", t.Versions[n-1].Number), Value: signed})
 	}
-	code := 0
-	if ps != nil {
-		code = http.StatusUnprocessableEntity
-		if !d.Countersign { // there is no field to lead to
-			ps[0].Field = ""
-		}
+	if d.Works {
+		d.Next, d.Copies = nextSteps(t, &r.Actor), otherCopies(t)
 	}
 	crumbs := []Link{{"Your work", "/"}, {"Case " + string(t.Case), "/cases?q=" + string(t.Case)}}
-	return s.page(w, r, "document", Page{Title: "Document " + string(ref), Status: code, Problems: ps, Form: d.Countersign, Wide: true, OwnHeading: true, Crumbs: crumbs, Data: d})
+	return s.page(w, r, "document", Page{Title: "Document " + string(ref), Wide: true, OwnHeading: true, Crumbs: crumbs, Data: d})
 }
 
 // timelineOf puts a timeline into tables. works tells whether whoever looks may do something, and get files.
@@ -117,9 +115,9 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 	d := documentData{Timeline: t, Works: works && len(t.Versions) > 0 && t.Versions[len(t.Versions)-1].Erased.IsZero()}
 	d.Facts = Rows{{Key: "Form", Value: t.Title}, {Key: "Reference", Value: string(t.Ref)}, {Key: "Case", Value: caseCell(t.Case, t.Card)}}
 	if t.Copy != "" {
-		d.Facts = append(d.Facts, Row{Key: "Copy", Value: t.Copy})
+		d.Facts = append(d.Facts, Row{Key: "Copy", Value: cmp.Or(copyWords[t.Copy], t.Copy)})
 	}
-	d.Versions = Table{Caption: "Issues", Heads: []string{"Issue", "When", "By", "File, as it was issued"}}
+	d.Versions = Table{Caption: "Issues", Heads: []string{"Issue", "When", "By", "File, as it was issued", "Who got it"}}
 	for _, v := range t.Versions {
 		n := Cell{Text: fmt.Sprint(v.Number)}
 		if !v.Erased.IsZero() {
@@ -131,14 +129,14 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 				file.Href = documentPath(t.Ref, fmt.Sprintf("/issues/%d/%d", v.Number, i+1))
 				file.Text += fmt.Sprintf(" of issue %d", v.Number)
 			}
-			row := []Cell{{}, {}, {}, file}
+			row := []Cell{{}, {}, {}, file, {}}
 			if i == 0 {
-				row[0], row[1], row[2] = n, TextCell(clock(v.Issued)), TextCell(v.By)
+				row[0], row[1], row[2], row[4] = n, TextCell(clock(v.Issued)), TextCell(v.By), gotCell(t, v.Number)
 			}
 			d.Versions.Rows = append(d.Versions.Rows, row)
 		}
 		if len(v.Files) == 0 {
-			d.Versions.Rows = append(d.Versions.Rows, []Cell{n, TextCell(clock(v.Issued)), TextCell(v.By), {}})
+			d.Versions.Rows = append(d.Versions.Rows, []Cell{n, TextCell(clock(v.Issued)), TextCell(v.By), {}, gotCell(t, v.Number)})
 		}
 	}
 	d.Due = Table{Caption: "What is open", Heads: []string{"What to do", "Whose", "Due"}, None: "Nothing is open."}
@@ -312,37 +310,6 @@ func dueCell(u *casework.Due) Cell {
 		return Cell{Text: overdue(u.Over), Tag: "red", Sub: u.Due.Long()}
 	}
 	return Cell{Text: u.Due.Long()}
-}
-
-// countersign endorses a document, or sends it back.
-func (s *Service) countersign(w http.ResponseWriter, r *Request) error {
-	ref, err := r.Ref()
-	if err != nil {
-		return err
-	}
-	say, done := r.Field("say"), "It is countersigned."
-	switch {
-	case say == "back":
-		done = "It was sent back. Whoever issued it sees your words on the timeline."
-	case say != "endorse":
-		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: "say whether you countersign it or send it back"}
-	}
-	if issue := r.whole("issue"); err == nil {
-		err = r.Desk.Countersign(r.Context(), r.Actor, ref, int(max(issue, 1)), say == "endorse", r.Field("why"))
-	}
-	if err != nil {
-		ps, err := toldBeside(err, "why")
-		if err != nil {
-			return err
-		}
-		t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
-		if err != nil {
-			return err
-		}
-		return s.documentPage(w, r, t, ps)
-	}
-	s.notify(r, Notice{Good: true, Text: done})
-	return seeOther(w, r, documentPath(ref, ""))
 }
 
 // issued hands out a file as it was issued.

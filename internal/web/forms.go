@@ -473,6 +473,10 @@ type issueData struct {
 	Wrong, Odd []problemLine
 	Seen       string // which warnings are shown, so that others are not taken as seen
 	For        Choice
+	Begun      *casework.Begun // of a draft of a new version
+	Why        Input
+	Newer      bool // somebody issued it again meanwhile
+	Signing    bool // the form asks to be countersigned, which comes before it is sent
 	Same       bool // it may be asked whether it is the same person
 	SameWhy    string
 	Problems   []FieldProblem
@@ -492,12 +496,29 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &issueData{filling: x}
+	d := &issueData{filling: x, Signing: casework.WantsCountersigning(x.form)}
 	chosen := r.Field("for")
-	if chosen == "" {
+	o := caseforms.FillOptions{Today: x.today}
+	begun, err := r.Desk.Begun(r.Context(), r.Actor, x.Draft)
+	if err != nil {
+		return nil, err
+	}
+	if begun != nil {
+		o.Copy = begun.Copy
+		if chosen == "" {
+			chosen = x.addresseeNamed(begun.For)
+		}
+	}
+	if begun != nil && !begun.Another {
+		d.Begun, d.Newer = begun, begun.Latest != begun.Issue
+		d.Why = Input{ID: "why", Label: "Why is there a new version?", Hint: "It stands on the timeline.", Value: d.Begun.Why, Lines: 3, Spell: true}
+		if r.Method == http.MethodPost {
+			d.Why.Value = r.Field("why")
+		}
+	}
+	if chosen == "" && (begun == nil || begun.For == "") { // of one that was made for somebody who is not among them any more, it has to be said
 		chosen = "1"
 	}
-	o := caseforms.FillOptions{Today: x.today}
 	if a := x.form.Addressee; a != nil {
 		n := x.edit.Items(a.List)
 		d.For = Choice{ID: "for", Legend: "Who is this document for?", Hint: "Each has a document of its own, with what concerns them only. When this one is issued, start the form again from the case for the next."}
@@ -508,7 +529,7 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 			}
 			d.For.Options = append(d.For.Options, Option{Value: strconv.Itoa(i + 1), Label: name, Chosen: strconv.Itoa(i+1) == chosen})
 		}
-		if n > 1 {
+		if n > 1 && chosen != "" {
 			if i, err := strconv.Atoi(chosen); err != nil || i < 1 || i > n {
 				return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no such addressee", Hint: "choose one of those on the page"}
 			}
@@ -556,6 +577,15 @@ func (s *Service) issue(w http.ResponseWriter, r *Request) error {
 		return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"looked", "Say that you have looked at the warnings, or go back and change the answers"})
 	}
 	record := casework.Record{Draft: d.Draft.ID, Base: base, SamePerson: r.Field("same") == "yes"}
+	if b := d.Begun; b != nil {
+		if record.Why = r.Field("why"); record.Why == "" {
+			d.Why.Problem = "Write why there is a new version"
+			return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"why", d.Why.Problem})
+		}
+		if record.Seen = int(r.whole("seen-issue")); record.Seen != b.Latest {
+			return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"seen-issue", fmt.Sprintf("Look at issue %d first, and say that you have seen it", b.Latest)})
+		}
+	}
 	if len(d.For.Options) > 1 {
 		record.For = r.Field("for")
 		if record.For == "" {
@@ -571,8 +601,29 @@ func (s *Service) issue(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	s.notify(r, Notice{Good: true, Text: "The document was issued as " + string(out.Ref) + ". It was not sent to anybody yet."})
-	return seeOther(w, r, "/documents/"+string(out.Ref))
+	done := "The document was issued as " + string(out.Ref) + ". It was not sent to anybody yet."
+	if d.Begun != nil {
+		done = fmt.Sprintf("%s was issued again, as issue %d. Nobody has it yet.", out.Ref, out.Version)
+	}
+	s.notify(r, Notice{Good: true, Text: done})
+	if r.Field("then") == "send" {
+		return seeOther(w, r, documentPath(out.Ref, "/send"))
+	}
+	return seeOther(w, r, documentPath(out.Ref, ""))
+}
+
+// addresseeNamed is the number of the addressee of this name among those of the draft; "" when there is none.
+func (x *filling) addresseeNamed(name string) string {
+	a := x.form.Addressee
+	if a == nil || name == "" {
+		return ""
+	}
+	for i := range x.edit.Items(a.List) {
+		if strings.EqualFold(strings.TrimSpace(x.edit.Get(fmt.Sprintf("%s[%d].%s", a.List, i, a.By)).Text()), strings.TrimSpace(name)) {
+			return strconv.Itoa(i + 1)
+		}
+	}
+	return ""
 }
 
 var errBase = &caseforms.Error{Kind: caseforms.Invalid, Msg: "it is not said which version of the draft you have seen", Hint: "open the page again"}
@@ -713,7 +764,14 @@ func (s *Service) draftPreview(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	doc, err := x.defs.Fill(x.form, x.c, caseforms.FillOptions{Today: x.today, Draft: true})
+	o := caseforms.FillOptions{Today: x.today, Draft: true}
+	if b, err := r.Desk.Begun(r.Context(), r.Actor, x.Draft); err != nil {
+		return err
+	} else if b != nil { // as it will be issued
+		n := x.addresseeNamed(b.For)
+		o.Copy, o.For = b.Copy, n
+	}
+	doc, err := x.defs.Fill(x.form, x.c, o)
 	if err != nil {
 		return err
 	}

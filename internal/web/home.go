@@ -22,6 +22,7 @@ type homeData struct {
 	MoreOut, MoreC int
 	Query          string
 	Works          bool // whoever looks works on cases
+	Waiting        []Link
 }
 
 const (
@@ -51,6 +52,9 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 	d.Soon = dueTable(fmt.Sprintf("Due within %d days", homeDays), due.Soon, true)
 	d.Soon.None = "Nothing falls due."
 	d.MoreDue = due.Overs + due.Soons - len(due.Over) - len(due.Soon)
+	if d.Waiting, err = s.waitingLinks(r); err != nil {
+		return err
+	}
 	if asked.Over {
 		return s.page(w, r, "home", Page{Title: "Your work", Wide: true, Data: d})
 	}

@@ -100,16 +100,17 @@ func (g *staged) back(token, actor string, send casework.Send, issue int, now ti
 }
 
 type sendData struct {
-	Ref      caseforms.Ref
-	Choices  *casework.Choices
-	To       Choice
-	Unasked  string
-	Attach   []casework.Attached
-	Address  Input
-	Confirm  Input
-	Without  Input
-	Again    Input
-	Problems map[string]string
+	Ref     caseforms.Ref
+	Choices *casework.Choices
+	Facts   Rows
+	To      Choice
+	Missing []string
+	Signing string // what is to be said of its countersignature before it goes
+	Attach  []casework.Attached
+	Address Input
+	Confirm Input
+	Without Input
+	Again   Input
 }
 
 // send is the page on which somebody chooses whom a document goes to, and what goes with it.
@@ -124,28 +125,28 @@ func (s *Service) sendPage(w http.ResponseWriter, r *Request, ps []FieldProblem)
 	if err != nil {
 		return err
 	}
-	d := sendData{Ref: ref, Choices: c, Unasked: strings.Join(c.Unasked, ", ")}
+	sug, err := r.Desk.Suggest(r.Context(), r.Actor, ref)
+	if err != nil {
+		return err
+	}
+	d := sendData{Ref: ref, Choices: c, Missing: sug.Missing}
+	d.Facts = Rows{{Key: "What", Value: fmt.Sprintf("%s, issue %d", c.Title, c.Latest)}, {Key: "Copy", Value: copyWords[sug.Copy]}}
+	if sug.For != "" {
+		d.Facts = append(d.Facts, Row{Key: "Made for", Value: sug.For})
+	}
+	if len(c.Unasked) > 0 {
+		d.Facts = append(d.Facts, Row{Key: "By the rules it goes to", Value: strings.Join(c.Unasked, ", ")})
+	}
+	if d.Signing, err = s.signing(r, ref); err != nil {
+		return err
+	}
 	if d.Attach, err = r.Desk.Attachments(r.Context(), r.Actor, ref); err != nil {
 		return err
 	}
-	d.To = Choice{ID: "to", Legend: "Whom does it go to?", Several: true, Problem: problemOf(ps, "to"), Hint: "If you tick none, it goes to whoever the form goes to."}
-	if d.Unasked != "" {
-		d.To.Hint = "If you tick none, it goes to: " + d.Unasked + "."
-	}
-	for _, o := range c.To {
-		if !o.ByEmail {
-			continue
-		}
-		about := o.Role + ", " + o.Address
-		if o.Area != "" {
-			about += ", for " + o.Area
-		}
-		d.To.Options = append(d.To.Options, Option{Value: o.ID, Label: o.Organisation, Hint: about, Chosen: slices.Contains(r.PostForm["to"], o.ID)})
-	}
+	d.To, d.Address = s.whom(r, ps, c, sug)
 	in := func(id, label, hint string) Input {
 		return Input{ID: id, Label: label, Hint: hint, Value: r.Field(id), Problem: problemOf(ps, id), Autocomplete: "off", Spell: id != "address"}
 	}
-	d.Address = in("address", "Another e-mail address", "Only if the office is not in the directory")
 	d.Confirm = in("confirm", "How did you make sure that the address is right?", "Of an address that is not in the directory, or an office that serves another authority")
 	d.Without = in("without", "If something that is ticked as attached does not go with it: why?", "")
 	d.Again = in("again", "If they have it already and it must go once more: why?", "")
@@ -175,6 +176,9 @@ func (s *Service) choose(w http.ResponseWriter, r *Request) error {
 			return s.sendPage(w, r, []FieldProblem{{"to", "Choose offices that are listed"}})
 		}
 		send.To = append(send.To, id)
+	}
+	if len(send.To) == 0 && r.Field("address") == "" {
+		return s.sendPage(w, r, []FieldProblem{{"to", "Choose whom it goes to, or enter an address"}})
 	}
 	if a := r.Field("address"); a != "" {
 		if _, err := mail.ParseAddress(a); err != nil {
@@ -303,7 +307,7 @@ func (s *Service) preview(w http.ResponseWriter, r *Request) error {
 		if p.Held {
 			p.Rows = append(p.Rows, Row{Key: "It would be held", Value: TagCell("Held", "yellow")}, Row{Key: "Because", Value: forPages(o.Said)}, Row{Key: "What to do", Value: forPages(o.Do)})
 		} else {
-			p.Rows = append(p.Rows, Row{Key: "Subject", Value: o.Subject}, Row{Key: "Files", Value: strings.Join(o.Files, ", ")}, Row{Key: "By", Value: fmt.Sprintf("relay %s, %d kB", o.Relay, (o.Size+1023)>>10)})
+			p.Rows = append(p.Rows, Row{Key: "What policy says", Value: mayGo(o.Means)}, Row{Key: "Subject", Value: o.Subject}, Row{Key: "Files", Value: strings.Join(o.Files, ", ")}, Row{Key: "By", Value: fmt.Sprintf("relay %s, %d kB", o.Relay, (o.Size+1023)>>10)})
 			if o.Password != "" {
 				p.Rows = append(p.Rows, Row{Key: "Sealed", Value: "with a password, which you see after sending and tell them by telephone"})
 			}

@@ -148,23 +148,32 @@ func workWalks(h *house) map[string]walk {
 	return map[string]walk{
 		"GET " + at + "/issues/{issue:[1-9][0-9]{0,3}}/{file:[1-9][0-9]?}": {path: doc + "/issues/1/1", want: caseworkers(200), foreign: other + "/issues/1/1", wantFor: refused},
 
-		"GET " + at + "/send":                                {path: doc + "/send", want: caseworkers(200), foreign: other + "/send", wantFor: refused},
-		"POST " + at + "/send":                               {path: doc + "/send", want: caseworkers(422), foreign: other + "/send", wantFor: refused}, // nobody in the directory
-		"GET " + at + "/send/" + tokenPattern:                {path: doc + "/send/" + token, want: caseworkers(404), foreign: other + "/send/" + token, wantFor: refused},
-		"POST " + at + "/send/" + tokenPattern:               {path: doc + "/send/" + token, want: caseworkers(404), foreign: other + "/send/" + token, wantFor: refused},
-		"POST " + at + "/countersign":                        {path: doc + "/countersign", form: []string{"issue", "1", "say", "endorse"}, want: [6]int{in, 403, 422, 403, 403, 403}, foreign: other + "/countersign", foreignForm: []string{"issue", "1", "say", "endorse"}, wantFor: refused}, // this form wants none
-		"POST " + at + "/chase":                              {path: doc + "/chase", want: caseworkers(404), foreign: other + "/chase", wantFor: refused},                                                                                                                                       // it was handed over by hand
-		"GET " + at + "/sends/" + sendPattern:                {path: doc + send, want: caseworkers(200), foreign: other + theirs, wantFor: refused},
-		"POST " + at + "/sends/" + sendPattern + "/release":  {path: doc + send + "/release", want: caseworkers(422), foreign: other + theirs + "/release", wantFor: refused},
-		"POST " + at + "/sends/" + sendPattern + "/withdraw": {path: doc + send + "/withdraw", want: caseworkers(422), foreign: other + theirs + "/withdraw", wantFor: refused},
-		"POST " + at + "/sends/" + sendPattern + "/settle":   {path: doc + send + "/settle", want: caseworkers(422), foreign: other + theirs + "/settle", wantFor: refused},
-		"GET " + at + "/hand-over":                           {path: doc + "/hand-over", want: caseworkers(200), foreign: other + "/hand-over", wantFor: refused},
-		"POST " + at + "/hand-over":                          {path: doc + "/hand-over", want: caseworkers(422), foreign: other + "/hand-over", wantFor: refused, foreignForm: []string{"to", "Council", "by", "hand"}},
-		"GET " + at + "/answer":                              {path: doc + "/answer", want: caseworkers(200), foreign: other + "/answer", wantFor: refused},
-		"POST " + at + "/answer":                             {path: doc + "/answer", want: caseworkers(422), foreign: other + "/answer", wantFor: refused, foreignForm: []string{"kind", "assessment"}},
-		"POST " + at + "/answer/file":                        {path: doc + "/answer/file", want: caseworkers(422), foreign: other + "/answer/file", wantFor: refused},
-		"GET " + at + "/note":                                {path: doc + "/note", want: caseworkers(200), foreign: other + "/note", wantFor: refused},
-		"POST " + at + "/note":                               {path: doc + "/note", want: caseworkers(422), foreign: other + "/note", wantFor: refused, foreignForm: []string{"kind", "call", "text", "x"}},
+		"GET " + at + "/send":                                 {path: doc + "/send", want: caseworkers(200), foreign: other + "/send", wantFor: refused},
+		"POST " + at + "/send":                                {path: doc + "/send", want: caseworkers(422), foreign: other + "/send", wantFor: refused}, // nobody in the directory
+		"GET " + at + "/send/" + tokenPattern:                 {path: doc + "/send/" + token, want: caseworkers(404), foreign: other + "/send/" + token, wantFor: refused},
+		"POST " + at + "/send/" + tokenPattern:                {path: doc + "/send/" + token, want: caseworkers(404), foreign: other + "/send/" + token, wantFor: refused},
+		"GET " + at + "/issues/{issue:[1-9][0-9]{0,3}}/print": {path: doc + "/issues/1/print", want: caseworkers(200), foreign: other + "/issues/1/print", wantFor: refused},
+		"GET " + at + "/new-version":                          {path: doc + "/new-version", want: caseworkers(200), foreign: other + "/new-version", wantFor: refused},
+		"POST " + at + "/new-version":                         {path: doc + "/new-version", want: caseworkers(422), foreign: other + "/new-version", foreignForm: []string{"why", "x"}, wantFor: refused},
+		"GET " + at + "/copies/" + copyPattern:                {path: doc + "/copies/disclosable", want: caseworkers(200), foreign: other + "/copies/disclosable", wantFor: refused},
+		"GET " + at + "/copies/" + copyPattern + "/print":     {path: doc + "/copies/disclosable/print", want: caseworkers(200), foreign: other + "/copies/disclosable/print", wantFor: refused},
+		"POST " + at + "/copies/" + copyPattern:               {path: doc + "/copies/disclosable", want: caseworkers(422), foreign: other + "/copies/disclosable", foreignForm: []string{"issue", "1"}, wantFor: refused}, // without the issue that was read
+		"POST " + at + "/for-another":                         {path: doc + "/for-another", form: []string{"who", "Nobody"}, want: caseworkers(409), foreign: other + "/for-another", foreignForm: []string{"who", "Nobody"}, wantFor: refused},
+		"GET /waiting":                                        {want: caseworkers(200)},
+		"GET " + at + "/countersign":                          {path: doc + "/countersign", want: [6]int{in, 403, 409, 403, 403, 403}, foreign: other + "/countersign", wantFor: refused},                                                                                                        // this form wants none
+		"POST " + at + "/countersign":                         {path: doc + "/countersign", form: []string{"issue", "1", "say", "endorse"}, want: [6]int{in, 403, 409, 403, 403, 403}, foreign: other + "/countersign", foreignForm: []string{"issue", "1", "say", "endorse"}, wantFor: refused}, // this form wants none
+		"POST " + at + "/chase":                               {path: doc + "/chase", want: caseworkers(404), foreign: other + "/chase", wantFor: refused},                                                                                                                                       // it was handed over by hand
+		"GET " + at + "/sends/" + sendPattern:                 {path: doc + send, want: caseworkers(200), foreign: other + theirs, wantFor: refused},
+		"POST " + at + "/sends/" + sendPattern + "/release":   {path: doc + send + "/release", want: caseworkers(422), foreign: other + theirs + "/release", wantFor: refused},
+		"POST " + at + "/sends/" + sendPattern + "/withdraw":  {path: doc + send + "/withdraw", want: caseworkers(422), foreign: other + theirs + "/withdraw", wantFor: refused},
+		"POST " + at + "/sends/" + sendPattern + "/settle":    {path: doc + send + "/settle", want: caseworkers(422), foreign: other + theirs + "/settle", wantFor: refused},
+		"GET " + at + "/hand-over":                            {path: doc + "/hand-over", want: caseworkers(200), foreign: other + "/hand-over", wantFor: refused},
+		"POST " + at + "/hand-over":                           {path: doc + "/hand-over", want: caseworkers(422), foreign: other + "/hand-over", wantFor: refused, foreignForm: []string{"to", "Council", "by", "hand"}},
+		"GET " + at + "/answer":                               {path: doc + "/answer", want: caseworkers(200), foreign: other + "/answer", wantFor: refused},
+		"POST " + at + "/answer":                              {path: doc + "/answer", want: caseworkers(422), foreign: other + "/answer", wantFor: refused, foreignForm: []string{"kind", "assessment"}},
+		"POST " + at + "/answer/file":                         {path: doc + "/answer/file", want: caseworkers(422), foreign: other + "/answer/file", wantFor: refused},
+		"GET " + at + "/note":                                 {path: doc + "/note", want: caseworkers(200), foreign: other + "/note", wantFor: refused},
+		"POST " + at + "/note":                                {path: doc + "/note", want: caseworkers(422), foreign: other + "/note", wantFor: refused, foreignForm: []string{"kind", "call", "text", "x"}},
 
 		"GET /inbox":                     {want: caseworkers(200)},
 		"GET " + one:                     {path: "/inbox/" + mine, want: caseworkers(200), foreign: "/inbox/" + foreign, wantFor: refused},
@@ -574,13 +583,13 @@ func TestCountersign(t *testing.T) {
 	petra.post(at+"/countersign", "issue", "1", "say", "endorse").expect(t, 403)
 	r := petra.post(at+"/send", "address", "desk@council.example", "confirm", "they told me", "without", "none").expect(t, 303)
 	petra.get(r.location()).expect(t, 200, "no manager has countersigned it", "Send it")
-	mary.get(at).expect(t, 200, "Countersign issue 1")
+	mary.get(at).expect(t, 200, "Countersign issue 1", at+"/countersign")
 	mary.post(at+"/countersign", "issue", "1", "say", "back").expect(t, 422, "needs a reason")
 	mary.post(at+"/countersign", "issue", "1").expect(t, 422, "Say whether")
 	mary.post(at+"/countersign", "issue", "2", "say", "endorse").expect(t, 422, "later issue")
-	mary.post(at+"/countersign", "issue", "1", "say", "back", "why", "the level is missing").expect(t, 303, at)
+	mary.post(at+"/countersign", "issue", "1", "say", "back", "why", "the level is missing").expect(t, 303, "/waiting")
 	petra.get(at).expect(t, 200, "Sent back", "the level is missing", "Mary Manager")
-	mary.post(at+"/countersign", "issue", "1", "say", "endorse").expect(t, 303, at)
+	mary.post(at+"/countersign", "issue", "1", "say", "endorse").expect(t, 303, "/waiting")
 	petra.get(at).expect(t, 200, ">Countersigned<", "Mary Manager")
 	if page := petra.get(r.location()).expect(t, 200); strings.Contains(page.body, "countersigned it") {
 		t.Error("sending it still warns")

@@ -1,0 +1,298 @@
+package casework
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"caseforms"
+	"caseforms/internal/store"
+	"caseforms/templates"
+)
+
+// Paper is an issued document with which something has still to be done.
+type Paper struct {
+	store.Paper
+	Title  string // of the form
+	Card   Card
+	Author string // who issued it: a name
+	Signer string // who said something of it: a name
+
+	// What follows is told by [Desk.PaperDetails].
+	Days   int    // working days since it was issued or, where a manager said something of it, since then
+	Urgent bool   // the form says that it cannot wait, or something of it or its case is due today or overdue
+	Due    *Due   // what is due next of it or of its case
+	Words  string // with which it was sent back
+
+	Older  []Reached // who has an older issue
+	Unsent []Unsent  // whom it should go to and did not go to yet
+}
+
+// Papers are the documents that wait, each list with the oldest first. Theirs are those of their cases, and those that they issued.
+type Papers struct {
+	ToSign  []Paper // for the actor to countersign
+	Back    []Paper // theirs, sent back by a manager
+	Signing []Paper // theirs, waiting for a manager
+	ToSend  []Paper // theirs, of which nobody has the latest issue
+	Partly  []Paper // theirs, sent to some of those to whom they should go
+}
+
+// The lists have what was issued within a year, and of what was not sent what was issued within three months: what is older was given up, or stays in
+// the own file.
+const (
+	papersDays = 366
+	toSendDays = 92
+	partlyMost = 100 // of those that went to somebody, how many are looked at, the latest first
+)
+
+// Papers are what waits for the actor to countersign, of their team or of every team, and what waits of their own.
+func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (*Papers, error) {
+	if err := a.Need("see which documents wait", caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
+		return nil, err
+	}
+	out := &Papers{}
+	now := k.store.Now()
+	year := now.AddDate(0, 0, -papersDays)
+	if a.Is(caseforms.RoleManager) {
+		var teams []string
+		if !everywhere && a.Team != "" {
+			var err error
+			if teams, err = k.teams(ctx, a.Team); err != nil {
+				return nil, err
+			}
+			teams = append(teams, "") // what is no team's is everybody's
+		}
+		all, err := k.store.PapersUnsaid(ctx, k.formsToSign(), teams, year)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range all {
+			if p.IssuedBy != a.ID && k.toSign(&p) {
+				out.ToSign = append(out.ToSign, Paper{Paper: p})
+			}
+		}
+	}
+	mine, err := k.store.PapersOf(ctx, a.ID, year)
+	if err != nil {
+		return nil, err
+	}
+	recent := now.AddDate(0, 0, -toSendDays)
+	looked := 0
+	for _, p := range mine {
+		switch signed := k.toSign(&p); {
+		case signed && p.Said && !p.Endorsed:
+			out.Back = append(out.Back, Paper{Paper: p})
+		case signed && !p.Said && a.Is(caseforms.RoleManager) && p.IssuedBy != a.ID: // it is among those to countersign
+		case signed && !p.Said:
+			out.Signing = append(out.Signing, Paper{Paper: p})
+		case p.Issued.Before(recent):
+		case !p.Went:
+			if k.goesSomewhere(a, &p) {
+				out.ToSend = append(out.ToSend, Paper{Paper: p})
+			}
+		case looked < partlyMost:
+			looked++
+			x := Paper{Paper: p}
+			if err := k.partly(ctx, a, &x); err != nil {
+				return nil, err
+			}
+			if len(x.Older)+len(x.Unsent) > 0 {
+				out.Partly = append(out.Partly, x)
+			}
+		}
+	}
+	for _, l := range [][]Paper{out.Back, out.Signing, out.ToSend, out.Partly} {
+		slices.Reverse(l)
+	}
+	return out, k.visible(ctx, a, &out.ToSign, &out.Back, &out.Signing, &out.ToSend, &out.Partly)
+}
+
+// partly tells to whom a document that went to somebody did not go, and who has an older issue.
+func (k *Desk) partly(ctx context.Context, a caseforms.Actor, p *Paper) error {
+	defs, err := k.load(p.Area)
+	if err != nil || k.complete.has(p) {
+		return nil // the area is gone, or it went to everybody
+	}
+	m := &matter{defs: defs}
+	if m.doc, err = k.store.Document(ctx, p.Ref); err != nil {
+		return err
+	}
+	if m.hands, err = k.store.HandOffs(ctx, p.Ref); err != nil {
+		return err
+	}
+	sends, err := k.store.Sends(ctx, p.Ref)
+	if err != nil {
+		return err
+	}
+	reached, err := k.reachedBy(ctx, m, sends)
+	if err != nil {
+		return err
+	}
+	for _, r := range reached {
+		if r.Issue < p.Version {
+			p.Older = append(p.Older, r)
+		}
+	}
+	if p.Unsent, err = k.officesUnsent(ctx, a, m, reached); err != nil {
+		return err
+	}
+	others, alone, err := k.authoritiesUnsent(ctx, m)
+	if err != nil {
+		return err
+	}
+	p.Unsent = append(p.Unsent, others...)
+	if alone && len(p.Unsent)+len(p.Older) == 0 && !slices.ContainsFunc(reached, func(r Reached) bool { return r.Leaving }) {
+		k.complete.put(p)
+	}
+	return nil
+}
+
+// complete are issues that went to everybody they should go to. That does not change any more, and need not be worked out each time that somebody
+// looks at their work. A later change of the directory makes nobody send what was sent long ago.
+type complete struct {
+	mu sync.Mutex
+	of map[string]bool
+}
+
+const completeMost = 100_000
+
+func completeKey(p *Paper) string { return fmt.Sprintf("%s %d", p.Ref, p.Version) }
+
+func (c *complete) has(p *Paper) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.of[completeKey(p)]
+}
+
+func (c *complete) put(p *Paper) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil || len(c.of) >= completeMost {
+		c.of = map[string]bool{}
+	}
+	c.of[completeKey(p)] = true
+}
+
+// formsToSign are the forms that ask to be countersigned, anywhere.
+func (k *Desk) formsToSign() (out []string) {
+	for _, area := range append([]string{""}, templates.Areas()...) {
+		defs, err := k.load(area)
+		if err != nil {
+			continue // it is told where it is used
+		}
+		for _, f := range defs.Forms {
+			if WantsCountersigning(f) && !slices.Contains(out, f.ID) {
+				out = append(out, f.ID)
+			}
+		}
+	}
+	return out
+}
+
+// toSign tells whether a document asks to be countersigned where it was issued.
+func (k *Desk) toSign(p *store.Paper) bool {
+	defs, err := k.load(p.Area)
+	return err == nil && wantsCountersigning(defs, p.Form)
+}
+
+// goesSomewhere tells whether this copy goes to somebody when nobody is named.
+func (k *Desk) goesSomewhere(a caseforms.Actor, p *store.Paper) bool {
+	defs, err := k.load(p.Area)
+	return err == nil && len(defs.RolesFor(p.Form, p.Copy, a)) > 0
+}
+
+// visible keeps what the actor may see, and says whom it is about.
+func (k *Desk) visible(ctx context.Context, a caseforms.Actor, lists ...*[]Paper) error {
+	var ids []caseforms.CaseID
+	for _, l := range lists {
+		for _, p := range *l {
+			ids = append(ids, p.Case)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	cards, err := k.store.Cards(ctx, slices.Compact(ids))
+	if err != nil {
+		return err
+	}
+	who, err := k.names(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range lists {
+		*l = slices.DeleteFunc(*l, func(p Paper) bool {
+			c := cards[p.Case]
+			return c == nil || c.Case.Restricted && !allowed(a, c.Case.Access)
+		})
+		for i := range *l {
+			p := &(*l)[i]
+			if json.Unmarshal(cards[p.Case].Card, &p.Card) != nil {
+				return &caseforms.Error{Kind: caseforms.Internal, Msg: "the summary of case " + string(p.Case) + " is damaged"}
+			}
+			p.Title, p.Author = p.Form, who.of(p.IssuedBy)
+			if p.Said {
+				p.Signer = who.of(p.By)
+			}
+			if defs, err := k.load(p.Area); err == nil { // else the area is gone
+				if f, err := defs.Form(p.Form); err == nil {
+					p.Title = f.Title.In(defs.Lang)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// PaperDetails says how long the documents of a list have waited, what hangs on each, and with which words it was sent back. That somebody looked is in
+// the ledger.
+func (k *Desk) PaperDetails(ctx context.Context, a caseforms.Actor, list []Paper) error {
+	for i := range list {
+		if err := k.hangs(ctx, a, &list[i]); err != nil {
+			return err
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "list of what waits read", Actor: a.ID, Detail: map[string]string{"lines": fmt.Sprint(len(list))}})
+}
+
+func (k *Desk) hangs(ctx context.Context, a caseforms.Actor, p *Paper) error {
+	m, err := k.matter(ctx, a, p.Ref, "see what hangs on this document")
+	if err != nil {
+		return err
+	}
+	then := p.Issued
+	if p.Said {
+		then = p.At
+	}
+	p.Days = m.cal.WorkingDaysBetween(caseforms.DateOf(caseforms.London(then)), k.today())
+	due, err := k.dueOf(ctx, a, p.Case, func(u store.FollowUp) bool { return u.Ref == "" || u.Ref == p.Ref })
+	if err != nil {
+		return err
+	}
+	for i := range due {
+		if p.Due == nil || due[i].Due.Before(p.Due.Due) {
+			p.Due = &due[i]
+		}
+	}
+	if p.Urgent = p.Due != nil && !k.today().Before(p.Due.Due); !p.Urgent {
+		if p.Urgent, err = k.urgent(ctx, m, m.doc.Latest()); err != nil {
+			return err
+		}
+	}
+	if !p.Said || p.Endorsed {
+		return nil
+	}
+	records, err := k.store.History(ctx, p.Ref)
+	for _, r := range records {
+		if r.What == SentBack && r.Version == p.Version {
+			p.Words = r.Detail["why"]
+		}
+	}
+	return err
+}

@@ -1,0 +1,296 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"caseforms"
+	"caseforms/internal/casework"
+)
+
+// What waits for somebody to do something with it, and the page on which it is countersigned.
+
+type waitingData struct {
+	Of      Choice // of a manager: whose
+	Manager bool
+	Pages   Pages
+	ToSign  Table
+	Back    Table
+	Signing Table
+	ToSend  Table
+	Partly  Table
+}
+
+func (s *Service) waiting(w http.ResponseWriter, r *Request) error {
+	d := waitingData{Manager: r.Actor.Is(caseforms.RoleManager)}
+	everywhere := r.URL.Query().Get("of") == "all" || r.Actor.Team == ""
+	p, err := r.Desk.Papers(r.Context(), r.Actor, everywhere)
+	if err != nil {
+		return err
+	}
+	if r.Actor.Team != "" {
+		d.Of = Choice{ID: "of", Legend: "Whose?", Options: []Option{{Value: "team", Label: "My team’s", Chosen: !everywhere}, {Value: "all", Label: "Everybody’s that I may see", Chosen: everywhere}}}
+	}
+	var from, to int
+	d.Pages, from, to = Paged(r, len(p.ToSign), onPage)
+	for _, list := range [][]casework.Paper{p.ToSign[from:to], p.Back, p.Signing, p.ToSend, p.Partly} {
+		if err := r.Desk.PaperDetails(r.Context(), r.Actor, list); err != nil {
+			return err
+		}
+	}
+	d.ToSign = Table{Caption: "For you to countersign", Heads: []string{"Document", "Person", "Issued by", "It has waited", "What hangs on it"}, None: "Nothing waits for you to be countersigned."}
+	for i := range p.ToSign[from:to] {
+		x := &p.ToSign[from+i]
+		doc := Cell{Text: string(x.Ref), Href: documentPath(x.Ref, "/countersign"), Whole: true, Sub: fmt.Sprintf("%s, issue %d", x.Title, x.Version)}
+		d.ToSign.Rows = append(d.ToSign.Rows, []Cell{doc, caseCell(x.Case, x.Card), {Text: x.Author, Sub: clock(x.Issued)}, TextCell(waited(x.Days)), hangsCell(x)})
+	}
+	own := func(list []casework.Paper, caption, none, last string, cell func(*casework.Paper) Cell) Table {
+		t := Table{Caption: caption, Heads: []string{"Document", "Person", "Since", last}, None: none}
+		for i := range list {
+			x := &list[i]
+			since := Cell{Text: waited(x.Days), Sub: clock(x.Issued)}
+			if x.Said {
+				since.Sub = clock(x.At)
+			}
+			t.Rows = append(t.Rows, []Cell{{Text: string(x.Ref), Href: documentPath(x.Ref, ""), Whole: true, Sub: fmt.Sprintf("%s, issue %d", x.Title, x.Version)}, caseCell(x.Case, x.Card), since, cell(x)})
+		}
+		return t
+	}
+	d.Back = own(p.Back, "Sent back to you", "Nothing was sent back to you.", "What the manager says", func(x *casework.Paper) Cell {
+		return Cell{Text: x.Words, Sub: x.Signer, Pre: true}
+	})
+	d.Signing = own(p.Signing, "Yours that wait for a manager", "Nothing of yours waits to be countersigned.", "What hangs on it", hangsCell)
+	d.ToSend = own(p.ToSend, "Yours that are still to be sent", "Nothing that you issued is still to be sent.", "Next", func(x *casework.Paper) Cell {
+		return LinkCell("Send "+string(x.Ref), documentPath(x.Ref, "/send"))
+	})
+	d.Partly = own(p.Partly, "Yours that did not go to everybody yet", "Everything that you sent went to everybody it should go to.", "Who is missing", missingCell)
+	return s.page(w, r, "waiting", Page{Title: "Documents that wait", Wide: true, Data: d})
+}
+
+// waited says how long something has waited.
+func waited(days int) string {
+	if days == 0 {
+		return "Since today"
+	}
+	return count(days, "working day", "working days")
+}
+
+// hangsCell says what hangs on a document that waits.
+func hangsCell(p *casework.Paper) Cell {
+	c := Cell{Text: "Nothing is due"}
+	if p.Due != nil {
+		c.Text = sentence(p.Due.Says)
+		c.Sub = "by " + p.Due.Due.Long()
+		if p.Due.Over > 0 {
+			c.Sub = overdue(p.Due.Over)
+		}
+	}
+	if p.Urgent {
+		c.Tag, c.Sub = "red", strings.TrimSuffix(c.Text+", "+c.Sub, ", ")
+		c.Text = "Urgent"
+	}
+	return c
+}
+
+// missingCell says to whom a document did not go yet, and who has an older issue.
+func missingCell(p *casework.Paper) Cell {
+	var lines []string
+	for _, u := range p.Unsent {
+		lines = append(lines, "Not yet sent to: "+u.Who)
+	}
+	for _, r := range p.Older {
+		lines = append(lines, fmt.Sprintf("%s has issue %d", r.To, r.Issue))
+	}
+	return Cell{Text: strings.Join(lines, "\n"), Pre: true}
+}
+
+// waitingLinks are counted links to what waits, for the home page. The names of the lists stand on the page they lead to.
+func (s *Service) waitingLinks(r *Request) (out []Link, err error) {
+	p, err := r.Desk.Papers(r.Context(), r.Actor, false)
+	if err != nil {
+		return nil, err
+	}
+	add := func(n int, one, many string) {
+		if n > 0 {
+			out = append(out, Link{count(n, one, many), "/waiting"})
+		}
+	}
+	add(len(p.Back), "document of yours was sent back by a manager", "documents of yours were sent back by a manager")
+	add(len(p.ToSign), "document waits for you to countersign it", "documents wait for you to countersign them")
+	add(len(p.Signing), "document of yours waits to be countersigned", "documents of yours wait to be countersigned")
+	add(len(p.ToSend), "document of yours is still to be sent", "documents of yours are still to be sent")
+	add(len(p.Partly), "document of yours did not go to everybody yet", "documents of yours did not go to everybody yet")
+	return out, nil
+}
+
+type countersignData struct {
+	Ref      caseforms.Ref
+	Issue    int
+	Facts    Rows
+	May      bool
+	Own      bool // whoever looks issued it
+	Why      Input
+	Sections []readSection
+	Unread   string // why its answers cannot be shown beside the print
+}
+
+type readSection struct {
+	Title string
+	Rows  Rows
+}
+
+// countersignPage shows a document as it was issued, beside its answers, to be countersigned or sent back.
+func (s *Service) countersignPage(w http.ResponseWriter, r *Request) error {
+	return s.countersignPageOf(w, r, nil)
+}
+
+func (s *Service) countersignPageOf(w http.ResponseWriter, r *Request, ps []FieldProblem) error {
+	ref, err := r.Ref()
+	if err != nil {
+		return err
+	}
+	t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+	if err != nil {
+		return err
+	}
+	if !t.Countersigning.Wanted {
+		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "this form is not countersigned", Hint: "write a note instead"}
+	}
+	v := &t.Versions[len(t.Versions)-1]
+	d := countersignData{Ref: ref, Issue: v.Number, May: mayCountersign(t, &r.Actor), Own: v.IssuedBy == r.Actor.ID}
+	d.Facts = Rows{{Key: "Form", Value: t.Title}, {Key: "Person", Value: caseCell(t.Case, t.Card)}, {Key: "Issued", Value: Cell{Text: "by " + v.By, Sub: clock(v.Issued)}}}
+	if c := &t.Countersigning; c.Said {
+		said := "Sent back by "
+		if c.Endorsed {
+			said = "Countersigned by "
+		}
+		d.Facts = append(d.Facts, Row{Key: "So far", Value: Cell{Text: said + c.By, Sub: clock(c.At)}})
+	}
+	d.Why = textField(r, ps, "why", "What do you say of it?", "It stands on the timeline. If you send it back, say what is to be put right.", 4)
+	doc, err := r.Desk.Printed(r.Context(), r.Actor, ref, v.Number)
+	var ours *caseforms.Error
+	switch {
+	case errors.As(err, &ours) && ours.Kind == caseforms.Conflict:
+		d.Unread = sentence(ours.Msg)
+	case err != nil:
+		return err
+	default:
+		d.Sections = readSections(doc)
+	}
+	code := 0
+	if ps != nil {
+		code = http.StatusUnprocessableEntity
+	}
+	return s.page(w, r, "countersign", Page{Title: "Countersign " + string(ref), Status: code, Problems: ps, Form: d.May, Wide: true, Crumbs: documentCrumbs(ref), Data: d})
+}
+
+// readSections are the printed answers of a document, to be read on a page.
+func readSections(doc *caseforms.Document) (out []readSection) {
+	row := func(a *caseforms.Answer) Row {
+		text := a.Text
+		if a.State == caseforms.NotAnswered {
+			text = notAnswered
+		}
+		return Row{Key: strings.TrimRight(a.Label, " :"), Value: Cell{Text: text, Pre: true}}
+	}
+	for i := range doc.Sections {
+		sec := &doc.Sections[i]
+		s := readSection{Title: sec.Title}
+		for _, p := range sec.Parts {
+			switch {
+			case p.Answer != nil:
+				s.Rows = append(s.Rows, row(p.Answer))
+			case p.Table != nil && p.Table.None != nil:
+				s.Rows = append(s.Rows, row(p.Table.None))
+			case p.Table != nil:
+				for n := range p.Table.Rows {
+					tr := &p.Table.Rows[n]
+					var lines []string
+					for _, a := range append(append([]caseforms.Answer{}, tr.Cells...), tr.Folded...) {
+						if a.State != caseforms.NotAnswered {
+							lines = append(lines, strings.TrimRight(a.Label, " :")+": "+a.Text)
+						}
+					}
+					key := tr.Heading
+					if key == "" {
+						key = strings.TrimSpace(p.Table.Label + " " + strconv.Itoa(n+1))
+					}
+					s.Rows = append(s.Rows, Row{Key: key, Value: Cell{Text: strings.Join(lines, "\n"), Pre: true}})
+				}
+			default:
+				for _, run := range p.Letter {
+					if run.Answer != nil {
+						s.Rows = append(s.Rows, row(run.Answer))
+					}
+				}
+			}
+		}
+		for n := range sec.Folded {
+			s.Rows = append(s.Rows, row(&sec.Folded[n]))
+		}
+		if len(s.Rows) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// countersign endorses a document, or sends it back.
+func (s *Service) countersign(w http.ResponseWriter, r *Request) error {
+	ref, err := r.Ref()
+	if err != nil {
+		return err
+	}
+	say, done := r.Field("say"), string(ref)+" is countersigned."
+	switch {
+	case say == "back":
+		done = string(ref) + " was sent back. Whoever issued it sees it, with your words, on their home page."
+	case say != "endorse":
+		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: "say whether you countersign it or send it back"}
+	}
+	if issue := r.whole("issue"); err == nil {
+		err = r.Desk.Countersign(r.Context(), r.Actor, ref, int(max(issue, 1)), say == "endorse", r.Field("why"))
+	}
+	if err != nil {
+		ps, err := toldBeside(err, "why")
+		if err != nil {
+			return err
+		}
+		return s.countersignPageOf(w, r, ps)
+	}
+	s.notify(r, Notice{Good: true, Text: done})
+	return seeOther(w, r, "/waiting")
+}
+
+// print shows the PDF of an issue inside of a page.
+func (s *Service) print(w http.ResponseWriter, r *Request) error {
+	ref, err := r.Ref()
+	if err != nil {
+		return err
+	}
+	issue := int(r.number("issue"))
+	files, err := r.Desk.Open(r.Context(), r.Actor, ref, issue)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.Format == "pdf" {
+			return showPDF(w, fmt.Sprintf("%s-%d", ref, issue), f.Data)
+		}
+	}
+	return &caseforms.Error{Kind: caseforms.NotFound, Msg: "it was not issued as a PDF", Hint: "the page of the document has its files"}
+}
+
+// showPDF shows a PDF of ours inside of a page of ours. name is made of ids.
+func showPDF(w http.ResponseWriter, name string, data []byte) error {
+	Framed(w)
+	h := w.Header()
+	h.Set("Content-Type", "application/pdf")
+	h.Set("Content-Disposition", `inline; filename="`+name+`.pdf"`)
+	h.Set("Content-Length", strconv.Itoa(len(data)))
+	_, _ = w.Write(data) // a browser that went away reads nothing
+	return nil
+}
