@@ -160,7 +160,7 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 	talk := &batchTalk{inv: inv, start: time.Now()}
 	options.Opened = talk.opened
 	options.Each = func(r batch.Result) error {
-		if err := out.add(r); err != nil {
+		if err := out.Add(r); err != nil {
 			return err
 		}
 		return talk.each(r)
