@@ -268,7 +268,8 @@ func (inv *invocation) background(s *web.Service, opts web.Options) (*background
 	b := &background{close: func() {}, log: opts.Log, told: s.Worked}
 	b.jobs = append(b.jobs,
 		chore{"ladder", time.Minute, func(ctx context.Context) error { _, err := k.Tick(ctx); return err }},
-		chore{"sessions", 10 * time.Minute, k.SweepSessions})
+		chore{"sessions", 10 * time.Minute, k.SweepSessions},
+		chore{"batches", time.Minute, s.TidyBatches})
 	c, err := inv.config()
 	if err != nil || inv.opt.demo || c.Mail == nil {
 		return b, err

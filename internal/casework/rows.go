@@ -130,3 +130,12 @@ func (k *Desk) ErasedSince(ctx context.Context, t time.Time) (bool, error) {
 	last, err := k.store.LastErasure(ctx)
 	return !last.IsZero() && !last.Before(t), err
 }
+
+// Present is somebody as they are at this moment: what goes on for long asks again whether they still may. An account that was closed is refused.
+func (k *Desk) Present(ctx context.Context, a caseforms.Actor) (caseforms.Actor, error) {
+	u, found, err := k.store.UserByID(ctx, a.ID)
+	if err == nil && (!found || !u.Active) {
+		err = &caseforms.Error{Kind: caseforms.Unavailable, Msg: "this account was closed meanwhile", Hint: "ask an admin"}
+	}
+	return u.Actor, err
+}

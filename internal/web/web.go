@@ -11,6 +11,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -78,6 +79,8 @@ type Service struct {
 	closing atomic.Bool
 	defs    sync.Map // area: *caseforms.Definitions
 	busy    chan struct{}
+
+	betweenRows func(context.Context) // of tests: before a row of a batch is tried or recorded
 }
 
 // New makes a service.
@@ -177,7 +180,11 @@ func (s *Service) definitions(area string) (*caseforms.Definitions, error) {
 }
 
 // Closing makes /readyz say that no new requests are wanted, so that a proxy sends them elsewhere while those under way end.
-func (s *Service) Closing() { s.closing.Store(true) }
+// Batches end after the row that is under way.
+func (s *Service) Closing() {
+	s.closing.Store(true)
+	s.stopBatches()
+}
 
 // route puts the registry into a router.
 func (s *Service) route() error {
