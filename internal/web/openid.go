@@ -46,6 +46,7 @@ type openID struct {
 type pending struct {
 	State, Nonce, Verifier, Next string
 	At                           int64 // Unix time
+	Again                        bool  // somebody who is signed in is to prove who they are once more
 }
 
 const pendingLasts = 10 * time.Minute
@@ -124,13 +125,17 @@ func (s *Service) openIDBegin(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	p := pending{State: secret(), Nonce: secret(), Verifier: oauth2.GenerateVerifier(), Next: s.inside(r.URL.Query().Get("next")), At: s.desk.Now().Unix()}
+	p := pending{State: secret(), Nonce: secret(), Verifier: oauth2.GenerateVerifier(), Next: s.inside(r.URL.Query().Get("next")), At: s.desk.Now().Unix(), Again: r.URL.Query().Get("again") != ""}
 	b, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
 	s.setCookie(w, "openid", base64.RawURLEncoding.EncodeToString(s.openID.seal.Seal(nil, nil, b, nil)))
-	http.Redirect(w, r.Request, conf.AuthCodeURL(p.State, oidc.Nonce(p.Nonce), oauth2.S256ChallengeOption(p.Verifier)), http.StatusSeeOther)
+	ask := []oauth2.AuthCodeOption{oidc.Nonce(p.Nonce), oauth2.S256ChallengeOption(p.Verifier)}
+	if p.Again {
+		ask = append(ask, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
+	}
+	http.Redirect(w, r.Request, conf.AuthCodeURL(p.State, ask...), http.StatusSeeOther)
 	return nil
 }
 
@@ -181,9 +186,18 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 	if err != nil {
 		return s.openIDWrong(r, "openid: claim")
 	}
+	var proved struct {
+		At int64 `json:"auth_time"`
+	}
+	if p.Again && (id.Claims(&proved) != nil || time.Since(time.Unix(proved.At, 0)) > pendingLasts) {
+		return s.openIDWrong(r, "openid: not signed in anew")
+	}
 	signed, err := s.desk.SignInBy(r.Context(), login, casework.MeansOpenID, browser(r.UserAgent()), stateOf(r.Request).token)
 	if err != nil {
 		return err
+	}
+	if p.Again {
+		s.proved.put(signed.ID, s.desk.Now())
 	}
 	return s.begun(w, r, signed, s.inside(p.Next))
 }

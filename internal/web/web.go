@@ -73,6 +73,7 @@ type Service struct {
 	uploads uploads
 	staged  staged
 	batches batches
+	proved  proved
 	openID  *openID
 	api     api
 	csrf    *http.CrossOriginProtection
@@ -152,6 +153,7 @@ func (s *Service) registry() []Route {
 		s.formRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
+		s.keyRoutes(),
 		s.signInRoutes(),
 		s.assetRoutes(),
 		s.apiRoutes(),
