@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -50,6 +51,18 @@ var serveCommand = &command{
 type serveConfig struct {
 	Url    string // that people type: https://caseforms.probation.example
 	Openid *openIDConfig
+	// SecondFactor is optional or required (default): whether nobody signs in with a password alone.
+	SecondFactor string
+}
+
+func (c *serveConfig) factorNeeded() (bool, error) {
+	switch {
+	case c == nil || c.SecondFactor == "" || c.SecondFactor == "required":
+		return true, nil
+	case c.SecondFactor == "optional":
+		return false, nil
+	}
+	return false, &caseforms.Error{Kind: caseforms.Invalid, Msg: "second_factor in the configuration is neither required nor optional"}
 }
 
 type openIDConfig struct {
@@ -77,8 +90,14 @@ func loopback(listen string) bool {
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
+// gcPercent lets more garbage lie than Go does by itself: a tenth of the processor for some 50 MB.
+const gcPercent = 300
+
 func (inv *invocation) serve(ctx context.Context) (err error) {
 	o := &inv.opt
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if (o.tlsCert == "") != (o.tlsKey == "") {
 		return errUsage{"--tls-cert and --tls-key go together"}
 	}
@@ -111,11 +130,16 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	factor, err := c.Serve.factorNeeded()
+	if err != nil {
+		return err
+	}
 	var certs *certificates
 	if o.tlsCert != "" {
 		if certs, err = newCertificates(o.tlsCert, o.tlsKey); err != nil {
 			return err
 		}
+		certs.log = opts.Log
 	}
 	// The addresses are taken before the store is opened: a second program on the same one is told so at once.
 	listener, err := listen(o.listen)
@@ -130,6 +154,12 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		}
 		defer figures.Close()
 	}
+	begun := false
+	defer func() {
+		if !begun && ctx.Err() != nil { // it was told to end before it had begun, and does
+			err = nil
+		}
+	}()
 	var done func() error
 	if o.demo {
 		opts.Desk, opts.Demo, done, err = inv.demo(ctx)
@@ -144,6 +174,9 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 			err = e
 		}
 	}()
+	if factor && !o.demo {
+		opts.Desk.RequireFactor()
+	}
 	s, err := web.New(opts)
 	if err != nil {
 		return err
@@ -170,6 +203,7 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		at = append(at, "metrics", figures.Addr().String())
 	}
 	opts.Log.Info("listening", at...)
+	begun = true
 	return inv.answer(ctx, s, listener, figures, work)
 }
 
@@ -181,22 +215,28 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// welcome tells where the pages are and, as long as nobody can sign in, how to begin.
+// welcome tells where the pages are and, as long as nobody can sign in, how to begin. It goes to standard output: standard error is the log.
 func (inv *invocation) welcome(ctx context.Context, opts web.Options, base string) error {
-	if inv.json {
-		inv.object(inv.stdout, "type", "listening", "url", base)
-	} else {
-		fmt.Fprintln(inv.stdout, base)
+	say := func(kind, url, words string) {
+		if inv.json {
+			inv.object(inv.stdout, "type", kind, "url", url)
+			return
+		}
+		fmt.Fprintln(inv.stdout, words)
 	}
+	say("listening", base, base)
 	if len(opts.Demo) > 0 {
-		fmt.Fprintln(inv.stderr, "a demonstration: everybody is invented, and everything is deleted when the program ends")
+		if !inv.json {
+			fmt.Fprintln(inv.stdout, "a demonstration: everybody is invented, and everything is deleted when the program ends")
+		}
 		return nil
 	}
 	token, err := opts.Desk.FirstLink(ctx, opts.OpenID != nil)
 	if err != nil || token == "" {
 		return err
 	}
-	fmt.Fprintf(inv.stderr, "nobody can sign in yet. The admin sets a password here, once, within two days:\n  %s/first/%s\n", base, token)
+	link := base + "/first/" + token
+	say("first link", link, "nobody can sign in yet. The admin sets a password here, once, within two days:\n  "+link)
 	return nil
 }
 
@@ -386,16 +426,26 @@ func (c *config) checkServe(say func(string, string), wrong func(error)) {
 	if o != nil {
 		say("sign-in", "OpenID Connect by "+o.Issuer)
 	}
+	switch needed, err := c.Serve.factorNeeded(); {
+	case err != nil:
+		wrong(err)
+	case needed:
+		say("passwords", "with a code from an app")
+	default:
+		say("passwords", "alone, for whoever wants it so")
+	}
 }
 
 // certificates reads a certificate again when its file has changed, so that a renewed one needs no restart.
 type certificates struct {
 	cert, key string
+	log       *slog.Logger
 
 	mu      sync.Mutex
 	now     *tls.Certificate
 	changed time.Time
 	looked  time.Time
+	told    time.Time // that a new one cannot be used
 }
 
 func newCertificates(cert, key string) (*certificates, error) {
@@ -418,13 +468,21 @@ func (c *certificates) read() error {
 	return err
 }
 
+// cipherSuites are those of TLS 1.2 with forward secrecy and authenticated encryption. TLS 1.3 has no others.
+var cipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}
+
 func (c *certificates) config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if time.Since(c.looked) > time.Minute {
+		if time.Since(c.looked) > time.Second {
 			c.looked = time.Now()
-			_ = c.read() // the one there was goes on until the new one is whole
+			// The one there was goes on until the new one and its key are both there and whole.
+			if err := c.read(); err != nil && time.Since(c.told) > time.Minute {
+				c.told = time.Now()
+				c.log.Warn("certificate", "what", "the renewed one or its key cannot be used, and the one before goes on")
+			}
 		}
 		return c.now, nil
 	}}

@@ -38,13 +38,16 @@ func NewTogether(o Options, register, merge io.Writer, dir string) (*Together, e
 	return t, nil
 }
 
+// Wants tells whether what the documents say is wanted, and not only their files: see Contents of the options.
+func (t *Together) Wants() bool { return t.register != nil || t.merge != nil }
+
 // Add takes the document of a row. One that was there already is filled in again for it.
 func (t *Together) Add(r Result) error {
 	if r.State != Done && r.State != Kept {
 		return nil
 	}
 	t.files = append(t.files, r.File)
-	if t.register == nil && t.merge == nil {
+	if !t.Wants() {
 		return nil
 	}
 	doc := r.Doc

@@ -317,37 +317,3 @@ func (k *Desk) SendsOf(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 	}
 	return k.outgoings(ctx, sends)
 }
-
-// CheckPassword tells whether somebody who is signed in knows their password, before they do what outlasts the session. It is throttled as signing in is,
-// and a wrong one is in the ledger.
-func (k *Desk) CheckPassword(ctx context.Context, a caseforms.Actor, address, password string) error {
-	u, found, err := k.store.UserByID(ctx, a.ID)
-	if err == nil && !found {
-		err = noUser("")
-	}
-	if err != nil {
-		return err
-	}
-	hash, err := k.store.PasswordHash(ctx, a.ID)
-	if err != nil {
-		return err
-	}
-	if err := k.door.begin(u.Login, address, k.store.Now()); err != nil {
-		return err
-	}
-	if len(password) > passwordMost*4 {
-		password = ""
-	}
-	ok, err := k.door.check(ctx, hash, password)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		if err := k.store.Append(ctx, store.Entry{What: "sign-in refused", Actor: a.ID, Detail: map[string]string{"by": MeansPassword, "for": "an act that needs it again"}}); err != nil {
-			return err
-		}
-		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this is not your password"}
-	}
-	k.door.passed(u.Login, address)
-	return nil
-}

@@ -299,6 +299,7 @@ func (s *Service) through(ctx context.Context, a caseforms.Actor, j *batchJob, t
 			return err
 		}
 		defer both.Close()
+		o.Contents = both.Wants()
 	}
 	o.Opened = func(cases int, _ []caseforms.Problem) { t.rows.Store(int64(cases)) }
 	o.Each = func(r batch.Result) error {

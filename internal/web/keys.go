@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"caseforms"
@@ -17,60 +16,12 @@ func (s *Service) keyRoutes() []Route {
 	const one = "/{key:k-[0-9a-f]{10}}/revoke"
 	return []Route{
 		{Method: "GET", Pattern: "/account/keys", Who: SignedIn(), Do: s.keys},
-		{Method: "POST", Pattern: "/account/keys", Who: SignedIn(), Do: s.makeKey, Body: 16 << 10, Secret: true},
+		{Method: "POST", Pattern: "/account/keys", Who: SignedIn(), Do: s.makeKey, Body: 16 << 10, Proven: true},
 		{Method: "POST", Pattern: "/account/keys" + one, Who: SignedIn(), Do: s.revokeKey, Body: 16 << 10},
 		{Method: "GET", Pattern: "/keys", Who: admin, Do: s.keys, Nav: "API keys"},
-		{Method: "POST", Pattern: "/keys", Who: admin, Do: s.makeKey, Body: 16 << 10, Secret: true},
+		{Method: "POST", Pattern: "/keys", Who: admin, Do: s.makeKey, Body: 16 << 10, Proven: true},
 		{Method: "POST", Pattern: "/keys" + one, Who: admin, Do: s.revokeKey, Body: 16 << 10},
 	}
-}
-
-// proved are the sessions that began by being signed in anew elsewhere, and when. Whoever is in one may do for a while what outlasts the session. They are
-// lost when the program ends; then one signs in anew once more.
-type proved struct {
-	mu sync.Mutex
-	of map[string]time.Time
-}
-
-const provedLasts = 5 * time.Minute
-
-func (p *proved) put(session string, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.of == nil {
-		p.of = map[string]time.Time{}
-	}
-	for k, at := range p.of {
-		if now.Sub(at) > provedLasts {
-			delete(p.of, k)
-		}
-	}
-	p.of[session] = now
-}
-
-func (p *proved) holds(session string, now time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at, ok := p.of[session]
-	return ok && now.Sub(at) <= provedLasts
-}
-
-// again makes sure that it is whoever is signed in who does something that outlasts the session: by their password, or by having signed in anew.
-func (s *Service) again(r *Request) ([]FieldProblem, error) {
-	switch {
-	case r.Signed.Means == casework.MeansOpenID:
-		if !s.proved.holds(r.Signed.ID, s.desk.Now()) {
-			return []FieldProblem{{"anew", "Sign in again with your work account first"}}, nil
-		}
-	case r.Signed.Means == casework.MeansDemo: // everybody is invented
-	case r.PostFormValue("password") == "":
-		return []FieldProblem{{"password", "Enter your password"}}, nil
-	default:
-		if err := r.Desk.CheckPassword(r.Context(), r.Actor, s.address(r.Request), r.PostFormValue("password")); err != nil {
-			return toldBeside(err, "password")
-		}
-	}
-	return nil, nil
 }
 
 // scopeWords are the scopes as people choose them.
@@ -89,16 +40,13 @@ var scopeWords = map[casework.Scope]string{
 var keyDays = []int{30, 90, 365}
 
 type keysData struct {
-	Path     string
-	All      bool // everybody's
-	Keys     []keyLine
-	Login    Input
-	Scopes   Choice
-	Kind     Choice
-	Days     Choice
-	Password bool // it is asked for again
-	Anew     bool // they sign in anew first
-	Label    string
+	Path   string
+	All    bool // everybody's
+	Keys   []keyLine
+	Login  Input
+	Scopes Choice
+	Kind   Choice
+	Days   Choice
 }
 
 type keyLine struct {
@@ -156,11 +104,6 @@ func (s *Service) keysPage(w http.ResponseWriter, r *Request, ps []FieldProblem)
 		v := strconv.Itoa(n)
 		d.Days.Options = append(d.Days.Options, Option{Value: v, Label: v + " days", Chosen: r.Field("days") == v || r.Field("days") == "" && n == 90})
 	}
-	d.Password = r.Signed.Means == casework.MeansPassword
-	d.Anew = r.Signed.Means == casework.MeansOpenID && !s.proved.holds(r.Signed.ID, s.desk.Now())
-	if s.openID != nil {
-		d.Label = s.openID.o.Label
-	}
 	code := 0
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
@@ -195,13 +138,6 @@ func (s *Service) makeKey(w http.ResponseWriter, r *Request) error {
 	days, _ := strconv.Atoi(r.Field("days"))
 	if !slices.Contains(keyDays, days) {
 		ps = append(ps, FieldProblem{"days", "Say how long it works"})
-	}
-	if ps != nil { // a password is not tried for nothing
-		return s.keysPage(w, r, ps)
-	}
-	ps, err := s.again(r)
-	if err != nil {
-		return err
 	}
 	if ps != nil {
 		return s.keysPage(w, r, ps)

@@ -73,12 +73,12 @@ type Service struct {
 	uploads uploads
 	staged  staged
 	batches batches
-	proved  proved
 	openID  *openID
 	api     api
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
 	defs    sync.Map // area: *caseforms.Definitions
+	asked   sync.Map // *caseforms.Form: *caseforms.Asked
 	busy    chan struct{}
 
 	betweenRows func(context.Context) // of tests: before a row of a batch is tried or recorded
@@ -154,6 +154,7 @@ func (s *Service) registry() []Route {
 		s.peopleRoutes(),
 		s.accountRoutes(),
 		s.keyRoutes(),
+		s.factorRoutes(),
 		s.signInRoutes(),
 		s.assetRoutes(),
 		s.apiRoutes(),
