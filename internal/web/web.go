@@ -69,7 +69,6 @@ type Service struct {
 	assets  *assets
 	metrics *metrics
 	notices notices
-	kept    kept
 	uploads uploads
 	staged  staged
 	batches batches
