@@ -157,11 +157,11 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 		return err
 	}
 	defer out.drop()
-	options.Contents = out.wants()
+	options.Contents = out.Wants()
 	talk := &batchTalk{inv: inv, start: time.Now()}
 	options.Opened = talk.opened
 	options.Each = func(r batch.Result) error {
-		if err := out.add(r); err != nil {
+		if err := out.Add(r); err != nil {
 			return err
 		}
 		return talk.each(r)

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"caseforms"
@@ -21,21 +17,17 @@ import (
 // collection is what is made of all documents of a batch together: a register, a file to print, a zip file. Each is written beside its place and
 // put there when all of it is done.
 type collection struct {
-	inv      *invocation
-	options  batch.Options
-	register *render.Register
-	merge    *render.Merge
-	zip      render.ZipOptions
-	open     []*os.File // written to, in the order in which they were asked for
-	names    []string   // where each goes
-	files    []string   // of the documents
-	count    int
+	*batch.Together
+	inv   *invocation
+	zip   render.ZipOptions
+	open  []*os.File // written to, in the order in which they were asked for
+	names []string   // where each goes
 }
 
 // collection begins what the options ask for.
 func (inv *invocation) collection(ctx context.Context, options batch.Options) (_ *collection, err error) {
 	o := &inv.opt
-	c := &collection{inv: inv, options: options}
+	c := &collection{inv: inv}
 	defer func() {
 		if err != nil {
 			c.drop()
@@ -57,27 +49,19 @@ func (inv *invocation) collection(ctx context.Context, options batch.Options) (_
 			return nil, err
 		}
 	}
+	var register, merge io.Writer
 	if o.register != "" {
-		list, err := options.Definitions.CaseRegister(options.Form)
-		if err != nil {
-			return nil, err
-		}
-		w, err := c.begin(o.register)
-		if err != nil {
-			return nil, err
-		}
-		if c.register, err = render.NewRegister(w, render.RegisterOptions{Dir: filepath.Dir(o.register)}, list); err != nil {
+		if register, err = c.begin(o.register); err != nil {
 			return nil, err
 		}
 	}
 	if o.merge != "" {
-		w, err := c.begin(o.merge)
-		if err != nil {
+		if merge, err = c.begin(o.merge); err != nil {
 			return nil, err
 		}
-		c.merge = render.NewMerge(w, render.MergeOptions{Title: options.Form.Title.In(options.Definitions.Lang)})
 	}
-	return c, nil
+	c.Together, err = batch.NewTogether(options, register, merge, filepath.Dir(o.register))
+	return c, err
 }
 
 func (c *collection) begin(name string) (io.Writer, error) {
@@ -89,67 +73,14 @@ func (c *collection) begin(name string) (io.Writer, error) {
 	return f, nil
 }
 
-// wants tells whether what the documents say is wanted, and not only their files.
-func (c *collection) wants() bool { return c.register != nil || c.merge != nil }
-
-// add takes the document of a row. One that was there already is filled in again for it.
-func (c *collection) add(r batch.Result) error {
-	if r.State != batch.Done && r.State != batch.Kept {
-		return nil
-	}
-	if c.count++; c.inv.opt.zip != "" {
-		c.files = append(c.files, r.File)
-	}
-	if !c.wants() {
-		return nil
-	}
-	doc := r.Doc
-	if doc == nil && r.Case != nil {
-		fill := c.options.Fill
-		if fill.Ref = r.Ref; r.Ref != "" {
-			fill.Issue = 1
-		}
-		var err error
-		if doc, err = c.options.Definitions.Fill(c.options.Form, r.Case, fill); err != nil {
-			return err
-		}
-	}
-	if doc == nil {
-		return &caseforms.Error{Kind: caseforms.Internal, Msg: fmt.Sprintf("row %d has a document and no case", r.Row)}
-	}
-	if c.register != nil {
-		if err := c.register.Add(doc, render.RegisterRow{Row: r.Row, File: r.File}); err != nil {
-			return err
-		}
-	}
-	if c.merge != nil {
-		label := r.Ref
-		if label == "" {
-			label = strings.TrimSuffix(r.File, filepath.Ext(r.File))
-		}
-		if _, err := c.merge.Add(doc, label); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // finish puts everything in its place. With no documents there is nothing to print and nothing to pack.
 func (c *collection) finish() (err error) {
 	o := &c.inv.opt
-	if c.count == 0 {
+	files := c.Files()
+	if len(files) == 0 {
 		return nil // there is nothing to list, print or pack
 	}
-	register, merge := c.register, c.merge
-	c.register, c.merge = nil, nil
-	var errs []error
-	if register != nil {
-		errs = append(errs, register.Close())
-	}
-	if merge != nil {
-		errs = append(errs, merge.Close())
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := c.Close(); err != nil {
 		return err
 	}
 	if o.zip != "" {
@@ -157,8 +88,7 @@ func (c *collection) finish() (err error) {
 		if err != nil {
 			return err
 		}
-		slices.Sort(c.files)
-		if err := render.Zip(w, os.DirFS(o.output), c.files, c.zip); err != nil {
+		if err := render.Zip(w, os.DirFS(o.output), files, c.zip); err != nil {
 			return err
 		}
 	}
@@ -179,8 +109,8 @@ func (c *collection) finish() (err error) {
 
 // drop takes back what was not finished.
 func (c *collection) drop() {
-	if c.register != nil {
-		_ = c.register.Close() // it removes what waited
+	if c.Together != nil {
+		_ = c.Close() // it removes what waited
 	}
 	for _, f := range c.open {
 		f.Close()
@@ -197,36 +127,11 @@ func (inv *invocation) recorder(k *casework.Desk, a caseforms.Actor, o batch.Opt
 		send = &casework.Send{To: inv.opt.to, Without: inv.opt.without, Confirm: inv.opt.confirm}
 	}
 	return func(ctx context.Context, row batch.Row) (batch.Made, error) {
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %q %s", o.Form.Hash, o.Definitions.Area, o.Fill.Copy, o.Fill.For, row.JSON))
-		out, _, err := k.Record(ctx, a, casework.Record{
-			Form: o.Form.ID, Area: o.Definitions.Area, Case: row.JSON, Copy: o.Fill.Copy, For: o.Fill.For, Outputs: []casework.Output{{Format: o.Format}}, Row: hex.EncodeToString(sum[:]), Mail: send,
-		})
-		if err == nil && send != nil && len(out.Sent) == 0 { // it was issued by a run that did not send
-			again := *send
-			again.Ref = out.Ref
-			_, _, err = k.Send(ctx, a, again)
-		}
+		out, _, err := k.RecordRow(ctx, a, casework.Row{Form: o.Form, Area: o.Definitions.Area, Copy: o.Fill.Copy, For: o.Fill.For, Case: row.JSON, Format: o.Format, Mail: send})
 		if err != nil {
-			return batch.Made{}, rowError(err)
+			return batch.Made{}, err
 		}
-		at := slices.IndexFunc(out.Files, func(f casework.IssuedFile) bool { return f.Format == o.Format })
-		if at < 0 {
-			return batch.Made{}, &caseforms.Error{Kind: caseforms.Conflict, Msg: "it was issued before as " + string(out.Ref) + ", in another format", Hint: "caseforms show " + string(out.Ref) + " writes it out as it was issued"}
-		}
-		return batch.Made{Doc: out.Document, Bytes: out.Files[at].Data, Report: out.Files[at].Report, Ref: string(out.Ref)}, nil
+		f := out.File(o.Format)
+		return batch.Made{Doc: out.Document, Bytes: f.Data, Report: f.Report, Ref: string(out.Ref)}, nil
 	}
-}
-
-// rowError is an error about one row as a batch takes it.
-func rowError(err error) error {
-	var refused *casework.Refused
-	var unattached *casework.Unattached
-	switch {
-	case errors.As(err, &refused) && len(refused.Problems) > 0:
-		p := refused.Problems[0]
-		return &caseforms.Error{Kind: caseforms.Invalid, Msg: p.String(), Hint: p.Hint}
-	case errors.As(err, &unattached):
-		return &caseforms.Error{Kind: caseforms.Invalid, Msg: unattached.Problems[0].String(), Hint: "take the tick away, or say for all of them why it does not go with them: --without"}
-	}
-	return err
 }

@@ -182,6 +182,7 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.Close()
+	defer func() { _ = opts.Desk.SaveThrottles(context.WithoutCancel(ctx)) }() // what was counted since the last minute, at most, is lost
 	base := "http://" + listener.Addr().String()
 	if certs != nil {
 		base = "https://" + listener.Addr().String()
@@ -308,7 +309,9 @@ func (inv *invocation) background(s *web.Service, opts web.Options) (*background
 	b := &background{close: func() {}, log: opts.Log, told: s.Worked}
 	b.jobs = append(b.jobs,
 		chore{"ladder", time.Minute, func(ctx context.Context) error { _, err := k.Tick(ctx); return err }},
-		chore{"sessions", 10 * time.Minute, k.SweepSessions})
+		chore{"sessions", 10 * time.Minute, k.SweepSessions},
+		chore{"throttles", time.Minute, k.SaveThrottles},
+		chore{"batches", time.Minute, s.TidyBatches})
 	c, err := inv.config()
 	if err != nil || inv.opt.demo || c.Mail == nil {
 		return b, err

@@ -127,6 +127,7 @@ type run struct {
 	what    []byte         // what every key is made of beside the case
 	keys    map[string]int // of rows about somebody whom another row is about as well
 	bad     []*intake.Row
+	refused map[int]caseforms.Problem // of rows of which no document could be made although nothing is wrong with them by themselves
 	lacking []string
 	group   []*job
 }
@@ -144,6 +145,7 @@ type job struct {
 	err    error    // ends the run
 	lacks  []string // columns that the file does not have
 	days   []string
+	no     *caseforms.Problem
 }
 
 // Run makes the documents. Rows that cannot be done are no error. When the error is about writing or the context ended, the summary says how far
@@ -152,7 +154,7 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	if o.Format == "" {
 		o.Format = render.FormatPDF
 	}
-	r := &run{Options: o, keys: map[string]int{}, work: filepath.Join(o.Dir, workDir)}
+	r := &run{Options: o, keys: map[string]int{}, refused: map[int]caseforms.Problem{}, work: filepath.Join(o.Dir, workDir)}
 	r.sum.Warnings = map[string]int{}
 	if r.Make == nil {
 		r.Make = r.fill
@@ -353,7 +355,8 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	if err != nil {
 		var ours *caseforms.Error
 		if errors.As(err, &ours) && slices.Contains([]caseforms.ErrorKind{caseforms.Invalid, caseforms.Conflict, caseforms.Forbidden, caseforms.Held, caseforms.NotFound}, ours.Kind) {
-			j.result.Problems = append(ps, caseforms.Problem{Severity: caseforms.Blocking, Msg: ours.Msg, Hint: ours.Hint})
+			j.no = &caseforms.Problem{Severity: caseforms.Blocking, Msg: ours.Msg, Hint: ours.Hint}
+			j.result.Problems = append(ps, *j.no)
 			j.reject(r, rec, j.result.Problems)
 			return
 		}
@@ -537,6 +540,9 @@ func (r *run) count(j *job) error {
 	case Rejected:
 		r.sum.Rejected++
 		r.bad = append(r.bad, j.row.Forget())
+		if j.no != nil {
+			r.refused[j.row.Number] = *j.no
+		}
 		for _, k := range j.lacks {
 			if !slices.Contains(r.lacking, k) {
 				r.lacking = append(r.lacking, k)

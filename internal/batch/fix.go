@@ -161,11 +161,9 @@ func (r *run) fixRow(book *render.CaseBook, back []intake.BackSheet, row *intake
 	if err != nil {
 		return err
 	}
-	c, ps := r.judge(rec)
-	if c != nil { // it was the document that could not be made
-		if _, err := r.Definitions.Fill(r.Form, c, r.Fill); err != nil {
-			ps = append(ps, problemOf(err))
-		}
+	_, ps := r.judge(rec)
+	if p, ok := r.refused[row.Number]; ok {
+		ps = append(ps, p)
 	}
 	cells := make([][][]render.BookCell, len(back))
 	for n := range back {
@@ -189,7 +187,7 @@ func (r *run) fixRow(book *render.CaseBook, back []intake.BackSheet, row *intake
 			continue
 		}
 		say := sentence(p)
-		hint := r.inWords(p.Hint)
+		hint := inWords(r.Definitions, p.Hint)
 		problems = append(problems, say)
 		if hint != "" {
 			do := hint
@@ -253,6 +251,11 @@ func bookCells(cells []intake.BackCell) []render.BookCell {
 	return out
 }
 
+// Say tells a problem, and what to do about it, to people who see the sheet and not the record.
+func Say(d *caseforms.Definitions, p caseforms.Problem) (problem, todo string) {
+	return sentence(p), inWords(d, p.Hint)
+}
+
 // sentence is a problem for people who see the sheet and not the record.
 func sentence(p caseforms.Problem) string {
 	if p.Label == "" {
@@ -264,12 +267,12 @@ func sentence(p caseforms.Problem) string {
 var stated = regexp.MustCompile(`\{"state": ?"(\w+)"(?:, ?"why": ?"…")?\}`)
 
 // inWords is a hint for somebody who writes into cells and not JSON.
-func (r *run) inWords(hint string) string {
+func inWords(d *caseforms.Definitions, hint string) string {
 	return stated.ReplaceAllStringFunc(hint, func(m string) string {
 		state := stated.FindStringSubmatch(m)[1]
 		if strings.Contains(m, "why") {
-			return r.Definitions.Word(state) + ": …"
+			return d.Word(state) + ": …"
 		}
-		return r.Definitions.Word(state)
+		return d.Word(state)
 	})
 }

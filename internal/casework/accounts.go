@@ -82,6 +82,9 @@ type throttle struct {
 	mu    sync.Mutex
 	tries map[string]*tries
 	known map[string]time.Time // when an account last passed from an address
+
+	taken   bool // what the program before this one kept was taken in
+	changed bool // since it was kept last
 }
 
 // tries are the failures of an account, an address, or of both together.
@@ -152,6 +155,7 @@ func (d *throttle) begin(login, address string, now time.Time) error {
 			}
 		}
 	}
+	d.changed = true
 	for k, free := range keys {
 		t := d.tries[k]
 		if t == nil || now.Sub(t.last) > triesForget {
@@ -182,6 +186,7 @@ func (d *throttle) passed(login, address string, now time.Time) {
 	if d.known == nil {
 		d.known = map[string]time.Time{}
 	}
+	d.changed = true
 	_, before := d.known[bothKey(login, address)]
 	d.known[bothKey(login, address)] = now
 	for k := range tryKeys(login, address) {
@@ -560,6 +565,9 @@ func (k *Desk) SweepSessions(ctx context.Context) error {
 		}
 	}
 	k.door.mu.Unlock()
+	if err := k.store.SweepKept(ctx, keptForm, now.Add(-FormKept)); err != nil {
+		return err
+	}
 	// What ended for want of use is kept a while, so that its owner is told so, and what they had typed finds them again.
 	return k.store.SweepSessions(ctx, now.Add(-SessionMost), now.Add(-SessionIdle-SessionMost/2))
 }

@@ -61,21 +61,8 @@ func (k *Desk) Choices(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 	if f, err := m.defs.Form(m.doc.Form); err == nil {
 		c.Title = f.Title.In(m.defs.Lang)
 	}
-	unasked := map[string]bool{}
-	for _, r := range m.defs.RolesFor(m.doc.Form, m.doc.Copy, a) {
-		unasked[r.Role] = true
-		c.Unasked = append(c.Unasked, r.Label.In(m.defs.Lang))
-	}
-	rs, err := k.store.Recipients(ctx)
-	if err != nil {
+	if c.To, c.Unasked, err = k.destinations(ctx, a, m.defs, m.doc.Form, m.doc.Copy); err != nil {
 		return nil, err
-	}
-	for _, r := range rs {
-		role := m.defs.RecipientRole(r.Role)
-		if !r.Active || role == nil || role.May(m.doc.Form, m.doc.Copy, a, m.defs.Lang) != nil {
-			continue
-		}
-		c.To = append(c.To, Office{r.ID, r.Organisation, role.Label.In(m.defs.Lang), r.Area, r.Address, r.Phone, r.Channel == channelEmail, unasked[r.Role]})
 	}
 	for _, r := range m.defs.Duties.Responses[m.doc.Form] {
 		c.Responses = append(c.Responses, Choice{r.Kind, r.Label.In(m.defs.Lang), r.Ends})

@@ -42,7 +42,8 @@ var Scopes = []Scope{ScopeForms, ScopeRender, ScopeCases, ScopeDrafts, ScopeDocu
 type Key struct {
 	store.APIKey
 	Login string
-	Holds bool // it works: it has not expired, was not revoked, and its person's account is open
+	Maker string // the name of who made it; only in lists
+	Holds bool   // it works: it has not expired, was not revoked, and its person's account is open
 }
 
 // Has tells whether a key has a scope.
@@ -110,7 +111,7 @@ func (k *Desk) MakeKey(ctx context.Context, a caseforms.Actor, m MakeKey) (strin
 	if err := k.store.PutAPIKey(ctx, n, e); err != nil {
 		return "", nil, err
 	}
-	return secret, &Key{n, u.Login, true}, nil
+	return secret, &Key{APIKey: n, Login: u.Login, Holds: true}, nil
 }
 
 // endOf is when a day in London is over.
@@ -162,6 +163,9 @@ func (k *Desk) Keys(ctx context.Context, a caseforms.Actor, login string) (out [
 		x := Key{APIKey: n}
 		if i := slices.IndexFunc(users, func(u store.User) bool { return u.ID == n.User }); i >= 0 {
 			x.Login, x.Holds = users[i].Login, users[i].Active && n.Revoked.IsZero() && k.store.Now().Before(n.Expires)
+		}
+		if i := slices.IndexFunc(users, func(u store.User) bool { return u.ID == n.By }); i >= 0 {
+			x.Maker = users[i].Name
 		}
 		out = append(out, x)
 	}
@@ -217,7 +221,7 @@ func (k *Desk) Bearer(ctx context.Context, secret string) (key *Key, a caseforms
 	if write {
 		err = k.store.UseAPIKey(ctx, n.Hash, now)
 	}
-	return &Key{n, u.Login, true}, u.Actor, err == nil, err
+	return &Key{APIKey: n, Login: u.Login, Holds: true}, u.Actor, err == nil, err
 }
 
 // Once is a request that a program gave a name, so that it can ask again when it does not know whether it was heard: it is done once.

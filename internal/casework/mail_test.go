@@ -157,3 +157,57 @@ func TestRowIsIssuedOnce(t *testing.T) {
 	}
 	o.intact()
 }
+
+// What would come of a row is told without doing anything, and the row that is then done is that one. Done by another act than batch with a store, it is
+// not done again.
+func TestRowIsTriedFirst(t *testing.T) {
+	t.Parallel()
+	o, m := posted(t)
+	defs, err := o.Definitions("")
+	o.must(err)
+	f, err := defs.Form("cp1")
+	o.must(err)
+	r := Row{Form: f, Copy: caseforms.CopyFull, Case: sample(t, "01-simple"), Format: render.FormatText, Mail: &Send{To: []string{"desk@council.example"}, Confirm: "a test", Without: "a test"}, Dry: true}
+	events := func() (n int64) {
+		for ; ; n++ {
+			if _, err := o.store.Prove(o.ctx, n); err != nil {
+				return n
+			}
+		}
+	}
+	before := events()
+	out, _, err := o.RecordRow(o.ctx, o.as("petra"), r)
+	o.must(err)
+	if out.Before || !out.NewCase || len(out.Sent) != 1 || out.Sent[0].Standing != Queued {
+		t.Errorf("%s before %t, new case %t, sent %d", out.Ref, out.Before, out.NewCase, len(out.Sent))
+	}
+	if after := events(); after != before {
+		t.Errorf("trying it did something: %d events, %d before", after, before)
+	}
+	if _, _, err := o.RecordRow(o.ctx, o.as("aud"), r); err == nil {
+		t.Error("an auditor may issue rows")
+	}
+	r.Dry, r.Mail = false, nil
+	first, _, err := o.RecordRow(o.ctx, o.as("petra"), r)
+	o.must(err)
+	r.Mail = &Send{To: []string{"desk@council.example"}, Confirm: "a test", Without: "a test"} // it was recorded and not sent
+	r.Dry = true
+	out, _, err = o.RecordRow(o.ctx, o.as("petra"), r)
+	o.must(err)
+	if !out.Before || out.Ref != first.Ref || len(out.Sent) != 1 {
+		t.Errorf("%s before %t, new case %t, sent %d", out.Ref, out.Before, out.NewCase, len(out.Sent))
+	}
+	r.Dry = false
+	for range 2 {
+		out, _, err = o.RecordRow(o.ctx, o.as("petra"), r)
+		o.must(err)
+		if out.Ref != first.Ref || len(out.Sent) != 1 || out.File(render.FormatText) == nil {
+			t.Errorf("%s before %t, new case %t, sent %d", out.Ref, out.Before, out.NewCase, len(out.Sent))
+		}
+	}
+	o.carryAll()
+	if n := len(m.All()); n != 1 {
+		t.Errorf("%d arrived", n)
+	}
+	o.intact()
+}

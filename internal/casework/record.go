@@ -47,6 +47,8 @@ type Record struct {
 
 	// Mail sends it by e-mail in the same act: to whom, or to nobody in particular, which is whoever the form goes to. Ref, Chase and Dry are not looked at.
 	Mail *Send
+
+	Dry bool // tell what would be issued and sent, and do nothing
 }
 
 // Issued is a document that was issued.
@@ -189,6 +191,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
+		}
+		if r.Dry {
+			return out, append(ps, doubts...), nil
 		}
 		if r.Row != "" {
 			i.Row = k.store.Term(termRow, r.Row)

@@ -186,6 +186,15 @@ func (s *Store) emptyLog() {
 	}
 }
 
+// LastErasure is when a case or a document was erased last; zero when none was.
+func (s *Store) LastErasure(ctx context.Context) (time.Time, error) {
+	var at int64
+	if _, err := s.one(ctx, `SELECT max(coalesce((SELECT max(erased_at) FROM cases), 0), coalesce((SELECT max(erased_at) FROM versions), 0))`, nil, &at); err != nil || at == 0 {
+		return time.Time{}, err
+	}
+	return fromMilli(at), nil
+}
+
 // Erasures are the cases and documents that were erased, so that they can be erased again in a store restored from an older backup.
 func (s *Store) Erasures(ctx context.Context) (cases []caseforms.CaseID, refs []caseforms.Ref, err error) {
 	ids, err := s.erasures(ctx)

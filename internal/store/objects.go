@@ -22,10 +22,11 @@ const (
 	kindPayload = "payload" // what an outbox item carries
 	kindNote    = "note"    // what was written down about a hand-off, a response, a send or a message
 	kindMail    = "mail"    // a message as it came
+	kindKept    = "kept"    // what is kept for a while and is no record
 )
 
 // squeezed are the kinds that are compressed before they are sealed. Documents are compressed already.
-var squeezed = map[string]bool{kindRecord: true, kindAnswers: true, kindDraft: true}
+var squeezed = map[string]bool{kindRecord: true, kindAnswers: true, kindDraft: true, kindKept: true}
 
 // maxObject bounds what an object may grow to when it is opened.
 const maxObject = 256 << 20

@@ -80,6 +80,7 @@ var unproven = map[string]string{
 	"second_factors":   "as with passwords; a secret that was changed does not open",
 	"recovery_codes":   "as with passwords",
 	"sessions":         "who is signed in is no evidence; that they signed in is in the ledger",
+	"kept":             "what is kept for a while is no record",
 	"issued_rows":      "which row of a workbook a document was made from is no evidence",
 	"api_keys":         "as with passwords",
 	"api_requests":     "that a request was done once is no evidence; what was done is in the ledger",

@@ -228,7 +228,7 @@ func (s *Service) sendToProve(w http.ResponseWriter, r *Request) {
 	q := url.Values{}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		q.Set("next", s.inside(r.URL.RequestURI()))
-	} else if !r.route.Secret && s.kept.put(r, r.Actor.ID, s.desk.Now()) {
+	} else if !r.route.Secret && s.keep(r, r.Actor.ID) {
 		q.Set("next", "/carry-on")
 	} else if u, err := url.Parse(r.Referer()); err == nil && u.Host == r.Host { // nothing was typed there; it is one click more
 		q.Set("next", s.inside(u.RequestURI()))

@@ -34,7 +34,7 @@ const in = http.StatusSeeOther // to sign in, or on after something was done
 // walks are the walks of every route. A part of the service adds its own with a function here.
 func walks(h *house) map[string]walk {
 	all := map[string]walk{}
-	for _, part := range []map[string]walk{foundationWalks(h), workWalks(h), formWalks(h)} {
+	for _, part := range []map[string]walk{foundationWalks(h), workWalks(h), formWalks(h), keyWalks(h)} {
 		maps.Copy(all, part)
 	}
 	return all

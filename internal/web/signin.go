@@ -1,11 +1,11 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"caseforms"
@@ -111,7 +111,7 @@ func (s *Service) sendToSignIn(w http.ResponseWriter, r *Request) {
 		if next != "/" {
 			q.Set("next", next)
 		}
-	case st.ended != nil && r.route != nil && !r.route.Who.anybody && !r.route.Secret && s.kept.put(r, st.ended.User, s.desk.Now()):
+	case st.ended != nil && r.route != nil && !r.route.Who.anybody && !r.route.Secret && s.keep(r, st.ended.User):
 		q.Set("why", "kept")
 		q.Set("next", "/carry-on")
 	}
@@ -234,60 +234,42 @@ func (s *Service) stay(w http.ResponseWriter, r *Request) error {
 	return seeOther(w, r, s.inside(r.PostFormValue("next")))
 }
 
-// kept is what somebody sent when their time was just over. It waits in memory for them to sign in again, and goes nowhere by itself.
-type kept struct {
-	mu sync.Mutex
-	of map[string]keptForm // by user; the last one of each
-}
-
+// keptForm is what somebody sent when their time was just over. It waits, sealed in the store, for them to sign in again, and goes nowhere by itself.
 type keptForm struct {
-	path string
-	form url.Values
-	at   time.Time
+	Path string
+	Form url.Values
 }
 
-const keptMost = 200
-
-func (k *kept) put(r *Request, user string, now time.Time) bool {
+// keep keeps what was sent for a user; false when it is no form, or cannot be kept.
+func (s *Service) keep(r *Request, user string) bool {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") || r.ParseForm() != nil || len(r.PostForm) == 0 {
 		return false
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.of == nil {
-		k.of = map[string]keptForm{}
+	b, err := json.Marshal(keptForm{r.URL.RequestURI(), r.PostForm})
+	if err == nil {
+		err = s.desk.KeepForm(r.Context(), user, b)
 	}
-	for u, f := range k.of {
-		if now.Sub(f.at) > casework.SessionMost {
-			delete(k.of, u)
-		}
+	if err != nil {
+		s.log.Error("failed", "request", stateOf(r.Request).number, "what", "what was sent could not be kept")
 	}
-	if len(k.of) >= keptMost {
-		return false
-	}
-	k.of[user] = keptForm{r.URL.RequestURI(), r.PostForm, now}
-	return true
-}
-
-func (k *kept) take(user string) (keptForm, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	f, ok := k.of[user]
-	delete(k.of, user)
-	return f, ok
+	return err == nil
 }
 
 // carryOn shows what was kept, to be sent again by whoever sent it.
 func (s *Service) carryOn(w http.ResponseWriter, r *Request) error {
-	f, ok := s.kept.take(r.Actor.ID)
-	if !ok {
+	b, at, err := r.Desk.TakeForm(r.Context(), r.Actor)
+	if err != nil {
+		return err
+	}
+	var f keptForm
+	if b == nil || json.Unmarshal(b, &f) != nil {
 		return seeOther(w, r, "/")
 	}
 	return s.page(w, r, "carry-on", Page{Title: "Carry on where you were", Form: true, Data: struct {
 		Path string
 		Form url.Values
 		At   time.Time
-	}{f.path, f.form, f.at}})
+	}{f.Path, f.Form, at}})
 }
 
 // browser is roughly which browser it is, for its owner to tell sessions apart.

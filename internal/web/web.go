@@ -11,6 +11,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -68,7 +69,6 @@ type Service struct {
 	assets  *assets
 	metrics *metrics
 	notices notices
-	kept    kept
 	uploads uploads
 	staged  staged
 	batches batches
@@ -79,6 +79,8 @@ type Service struct {
 	defs    sync.Map // area: *caseforms.Definitions
 	asked   sync.Map // *caseforms.Form: *caseforms.Asked
 	busy    chan struct{}
+
+	betweenRows func(context.Context) // of tests: before a row of a batch is tried or recorded
 }
 
 // New makes a service.
@@ -150,6 +152,7 @@ func (s *Service) registry() []Route {
 		s.formRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
+		s.keyRoutes(),
 		s.factorRoutes(),
 		s.signInRoutes(),
 		s.assetRoutes(),
@@ -179,7 +182,11 @@ func (s *Service) definitions(area string) (*caseforms.Definitions, error) {
 }
 
 // Closing makes /readyz say that no new requests are wanted, so that a proxy sends them elsewhere while those under way end.
-func (s *Service) Closing() { s.closing.Store(true) }
+// Batches end after the row that is under way.
+func (s *Service) Closing() {
+	s.closing.Store(true)
+	s.stopBatches()
+}
 
 // route puts the registry into a router.
 func (s *Service) route() error {

@@ -62,6 +62,7 @@ func newEmptyHouse(t testing.TB, change ...func(*Options)) *house {
 	}
 	h.Service, err = New(o)
 	h.must(err)
+	t.Cleanup(func() { h.Service.Close() })
 	return h
 }
 

@@ -43,6 +43,7 @@ func toldBeside(err error, field string, kinds ...caseforms.ErrorKind) ([]FieldP
 func forPages(s string) string {
 	s = strings.NewReplacer(
 		", then: caseforms outbox settle", ", then say here what became of", " arrived or lost;", ";",
+		"if it is the same person, say --same-person", "if it is the same person, issue it by itself and say so there",
 		"see that caseforms outbox run is running", "ask whoever runs the service whether it sends",
 	).Replace(s)
 	s = asides.ReplaceAllString(s, "")

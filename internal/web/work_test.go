@@ -196,12 +196,19 @@ func workWalks(h *house) map[string]walk {
 		"GET /caseloads":  {want: [6]int{in, 403, 200, 200, 403, 403}},
 		"POST /caseloads": {want: [6]int{in, 403, 422, 422, 403, 403}},
 
-		"GET /batch":                   {want: caseworkers(200)},
-		"POST /batch":                  {want: caseworkers(422)},
-		"GET /batch/run":               {want: caseworkers(404)}, // everybody has their own, and nobody has one here
-		"GET /batch/run/documents.zip": {want: caseworkers(404)},
-		"GET /batch/run/fix.xlsx":      {want: caseworkers(404)},
-		"POST /batch/run/delete":       {want: caseworkers(404)},
+		"GET /batch":                    {want: caseworkers(200)},
+		"POST /batch":                   {want: caseworkers(422)},
+		"GET /batch/template.xlsx":      {path: "/batch/template.xlsx?empty-form=pp1", want: caseworkers(200)},
+		"GET /batch/run":                {want: caseworkers(404)}, // everybody has their own, and nobody has one here; see TestBatchIsOnesOwn
+		"GET /batch/run/send":           {want: caseworkers(404)},
+		"POST /batch/run/send":          {want: caseworkers(404)},
+		"POST /batch/run/record":        {want: caseworkers(404)},
+		"POST /batch/run/documents.zip": {want: caseworkers(404)},
+		"GET /batch/run/merged.pdf":     {want: caseworkers(404)},
+		"GET /batch/run/register.xlsx":  {want: caseworkers(404)},
+		"GET /batch/run/fix.xlsx":       {want: caseworkers(404)},
+		"POST /batch/run/stop":          {want: caseworkers(404)},
+		"POST /batch/run/delete":        {want: caseworkers(404)},
 
 		"GET /directory":         {want: [6]int{in, 200, 200, 200, 200, 403}},
 		"POST /directory":        {want: [6]int{in, 403, 422, 422, 403, 403}},
@@ -597,49 +604,4 @@ func TestCountersign(t *testing.T) {
 	// Nobody endorses what they issued themselves.
 	own := h.recordForm("mary", "pp1", "07-level-3")
 	mary.post("/documents/"+string(own)+"/countersign", "issue", "1", "say", "endorse").expect(t, 403, "issued it yourself")
-}
-
-// A batch gives back the documents and the rows that could not be done, to whoever put it in and nobody else, and leaves nothing.
-func TestBatch(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	petra, mary := h.signedIn("petra"), h.signedIn("mary")
-	book, err := os.ReadFile("../../samples/batch/pp1.xlsx")
-	h.must(err)
-	// While one runs, the page asks for itself again, and no second one begins.
-	runs := &batchJob{dir: t.TempDir(), form: "pp1", cancel: func() {}, ended: make(chan struct{})}
-	runs.rows.Store(10)
-	h.batches.of = map[string]*batchJob{h.as("petra").ID: runs}
-	if r := petra.get("/batch/run").expect(t, 200, "0 of 10 rows"); r.Header.Get("Refresh") != "2" {
-		t.Error("the page does not ask for itself again")
-	}
-	petra.get("/batch/run/documents.zip").expect(t, 404)
-	petra.upload("/batch", map[string][2]string{"cases": {"x.xlsx", string(book)}}, "form", "pp1").expect(t, 422, "still running")
-	close(runs.ended)
-	petra.upload("/batch", nil).expect(t, 422, "Choose a form", "Choose a workbook")
-	petra.upload("/batch", map[string][2]string{"cases": {"x.xlsx", string(book)}}, "form", "pp1").expect(t, 303, "/batch/run")
-	j := h.batches.job(h.as("petra").ID)
-	if st, err := os.Stat(j.dir); err != nil || st.Mode().Perm() != 0o700 {
-		t.Errorf("the folder is %v, %v", st.Mode(), err)
-	}
-	<-j.ended
-	petra.get("/batch/run").expect(t, 200, "Your batch is done", "Save the documents")
-	r := petra.get("/batch/run/documents.zip").expect(t, 200, "PK")
-	attached(t, r)
-	if j.sum.Fix != "" {
-		attached(t, petra.get("/batch/run/fix.xlsx").expect(t, 200, "PK"))
-	}
-	mary.get("/batch/run/documents.zip").expect(t, 404)
-	petra.post("/batch/run/delete").expect(t, 303, "/batch")
-	if _, err := os.Stat(j.dir); !os.IsNotExist(err) {
-		t.Error("the folder is left")
-	}
-	petra.upload("/batch", map[string][2]string{"cases": {"x.xlsx", "nonsense\x00"}}, "form", "pp1").expect(t, 303)
-	j = h.batches.job(h.as("petra").ID)
-	<-j.ended
-	petra.get("/batch/run").expect(t, 200, "govuk-warning-text")
-	h.Close()
-	if _, err := os.Stat(j.dir); !os.IsNotExist(err) {
-		t.Error("the folder is left when the program ends")
-	}
 }
