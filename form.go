@@ -190,17 +190,18 @@ type Cond struct {
 
 // Rule is something that must hold between answers. What it tests is named Go (see rules); when and what it says are data.
 type Rule struct {
-	Rule   string
-	Of     []string // shared facts or keys it looks at
-	When   []*Cond  // of all_are: the conditions
-	Any    []string // of all_are: and one of the answers named in Of is one of these
-	At     string   // the key whose place and label the problem gets
-	Level  Severity
-	Copies []string // on which copies it holds; on all when empty
-	Say    Text
-	Hint   Text
-	Source string
-	Line   int
+	Rule    string
+	Of      []string // shared facts or keys it looks at
+	When    []*Cond  // of all_are: the conditions
+	Any     []string // of all_are: and one of the answers named in Of is one of these
+	At      string   // the key whose place and label the problem gets
+	Level   Severity
+	Copies  []string // on which copies it holds; on all when empty
+	Informs bool     // of a warning: it only tells something, and nobody is asked why they go on
+	Say     Text
+	Hint    Text
+	Source  string
+	Line    int
 }
 
 // Form finds a form by its id.

@@ -196,7 +196,7 @@ func (inv *invocation) recorder(k *casework.Desk, a caseforms.Actor, o batch.Opt
 	return func(ctx context.Context, row batch.Row) (batch.Made, error) {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %q %s", o.Form.Hash, o.Definitions.Area, o.Fill.Copy, o.Fill.For, row.JSON))
 		out, _, err := k.Record(ctx, a, casework.Record{
-			Form: o.Form.ID, Area: o.Definitions.Area, Case: row.JSON, Copy: o.Fill.Copy, For: o.Fill.For, Outputs: []casework.Output{{Format: o.Format}}, Row: hex.EncodeToString(sum[:]), Mail: send,
+			Form: o.Form.ID, Area: o.Definitions.Area, Case: row.JSON, Copy: o.Fill.Copy, For: o.Fill.For, Outputs: []casework.Output{{Format: o.Format}}, Row: hex.EncodeToString(sum[:]), Mail: send, Unasked: true,
 		})
 		if err == nil && send != nil && len(out.Sent) == 0 { // it was issued by a run that did not send
 			again := *send

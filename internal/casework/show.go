@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,7 +40,8 @@ type TimelineHandOff struct {
 // TimelineVersion is one issue of it.
 type TimelineVersion struct {
 	store.Version
-	By string // a name
+	By      string             // a name
+	Reasons []caseforms.Reason // why it was issued although warnings stood
 }
 
 // Event is one thing that happened, in words.
@@ -51,6 +53,8 @@ type Event struct {
 	Erased bool
 	Record int64 // its place in the ledger
 	Looked bool  // somebody only looked
+
+	reasons []caseforms.Reason // which Detail has in words
 }
 
 // Show is the timeline of a document. Whoever looks is in the ledger. An auditor sees what was done and not of whom.
@@ -94,7 +98,7 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 		t.Countersigning.By = who.of(t.Countersigning.Countersignature.By)
 	}
 	for _, v := range d.Versions {
-		t.Versions = append(t.Versions, TimelineVersion{v, who.of(v.IssuedBy)})
+		t.Versions = append(t.Versions, TimelineVersion{Version: v, By: who.of(v.IssuedBy)})
 	}
 	if err := k.handOffs(ctx, a, t, d, c, audits); err != nil {
 		return nil, err
@@ -114,9 +118,15 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 			t.Events = append(t.Events, told(r, who))
 		}
 	}
-	if audits { // what was done, and not of whom
-		for i := range t.Events {
-			t.Events[i].Detail = nil
+	for i := range t.Events {
+		e := &t.Events[i]
+		if audits { // what was done, and not of whom
+			e.Detail, e.reasons = nil, nil
+		}
+		for j := range t.Versions {
+			if v := &t.Versions[j]; e.reasons != nil && v.Entry == e.Record {
+				v.Reasons = e.reasons
+			}
 		}
 	}
 	slices.SortFunc(t.Events, func(a, b Event) int { return cmp.Compare(a.Record, b.Record) })
@@ -182,7 +192,12 @@ func (k *Desk) events(ctx context.Context, of any, who names) (out []Event, err 
 }
 
 func told(r store.Record, who names) Event {
-	return Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, Looked: len(r.Acts) == 1 && r.Acts[0] == store.Consultation && r.What != "refused"}
+	reasons := readReasons(r.Detail)
+	if reasons != nil {
+		r.Detail = maps.Clone(r.Detail)
+		r.Detail[detailReasons] = ReasonWords(reasons)
+	}
+	return Event{reasons: reasons, At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, Looked: len(r.Acts) == 1 && r.Acts[0] == store.Consultation && r.What != "refused"}
 }
 
 // Opened is a file of an issued document, as it was issued.

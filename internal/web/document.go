@@ -43,6 +43,7 @@ type documentData struct {
 	*casework.Timeline
 	Facts     Rows
 	Versions  Table
+	Reasons   Table
 	HandOffs  Table
 	Sends     Table
 	Mail      Table
@@ -198,6 +199,19 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 	for i := range t.Due {
 		says[t.Due[i].Rule] = sentence(t.Due[i].Says)
 	}
+	d.Reasons = Table{Caption: "Issued although these warnings stood", Heads: []string{"Issue", "Warning", "Reason that was given"}}
+	for _, v := range t.Versions {
+		for i, w := range v.Reasons {
+			row := []Cell{{}, TextCell(w.Says), {Text: w.Why, Pre: true}}
+			if i == 0 {
+				row[0] = TextCell(fmt.Sprint(v.Number))
+			}
+			if w.Why == "" {
+				row[2] = TextCell("None: it was urgent")
+			}
+			d.Reasons.Rows = append(d.Reasons.Rows, row)
+		}
+	}
 	for _, e := range t.Events {
 		if e.Looked {
 			continue
@@ -206,7 +220,7 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 		if rule := e.Detail["rule"]; rule != "" && why == "" {
 			why = cmp.Or(says[rule], "Rule "+rule)
 		}
-		for _, k := range []string{"label", "text", "to"} {
+		for _, k := range []string{"label", "text", "to", "reasons"} {
 			if v := e.Detail[k]; v != "" && v != why {
 				if why != "" {
 					why += ". "

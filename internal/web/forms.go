@@ -41,6 +41,8 @@ func (s *Service) formRoutes() []Route {
 		{Method: "POST", Pattern: itemPath, Who: caseworkers(), Do: s.part, Body: draftMost},
 		{Method: "GET", Pattern: itemPath + "/remove", Who: caseworkers(), Do: s.removePage},
 		{Method: "POST", Pattern: itemPath + "/remove", Who: caseworkers(), Do: s.remove},
+		{Method: "GET", Pattern: partPath + "/warnings", Who: caseworkers(), Do: s.partWarnings},
+		{Method: "POST", Pattern: partPath + "/warnings", Who: caseworkers(), Do: s.partWarnings},
 		{Method: "GET", Pattern: draftPath + "/answers", Who: caseworkers(), Do: s.answers},
 		{Method: "GET", Pattern: draftPath + "/preview", Who: caseworkers(), Do: s.draftPreview},
 		{Method: "GET", Pattern: draftPath + "/issue", Who: caseworkers(), Do: s.issuePage},
@@ -440,7 +442,8 @@ type problemLine struct {
 	Text, Hint, Href string
 }
 
-func (x *filling) lines(ps []caseforms.Problem, sev caseforms.Severity) (out []problemLine) {
+// lines are the problems of one severity. from is the page to which the way back leads, see cameFrom.
+func (x *filling) lines(ps []caseforms.Problem, sev caseforms.Severity, from string) (out []problemLine) {
 	for _, p := range ps {
 		if p.Severity != sev {
 			continue
@@ -454,28 +457,18 @@ func (x *filling) lines(ps []caseforms.Problem, sev caseforms.Severity) (out []p
 		if strings.Contains(h, `{"state"`) {
 			h = ""
 		}
-		out = append(out, problemLine{sentence(text), h, x.where(p)})
+		out = append(out, problemLine{sentence(text), h, backTo(x.where(p), from)})
 	}
 	return out
 }
 
 type issueData struct {
 	*filling
-	Wrong, Odd []problemLine
-	Seen       string // which warnings are shown, so that others are not taken as seen
-	For        Choice
-	Same       bool // it may be asked whether it is the same person
-	SameWhy    string
-	Problems   []FieldProblem
-}
-
-// warned is a mark of what warnings there are.
-func warned(ps []caseforms.Problem) string {
-	var all []string
-	for _, p := range ps {
-		all = append(all, p.Key, p.Msg)
-	}
-	return mark(all...)
+	Wrong    []problemLine
+	Warnings *warningsView
+	For      Choice
+	Same     bool // it may be asked whether it is the same person
+	SameWhy  string
 }
 
 func (s *Service) issuing(r *Request) (*issueData, error) {
@@ -510,8 +503,9 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Wrong, d.Odd, d.Seen = x.lines(ps, caseforms.Blocking), x.lines(ps, caseforms.Warning), warned(ps)
-	return d, nil
+	d.Wrong = x.lines(ps, caseforms.Blocking, fromIssue)
+	d.Warnings, err = x.warnings(r, ps, fromIssue)
+	return d, err
 }
 
 func (s *Service) issuePage(w http.ResponseWriter, r *Request) error {
@@ -523,11 +517,10 @@ func (s *Service) issuePage(w http.ResponseWriter, r *Request) error {
 }
 
 func (s *Service) issuePageOf(w http.ResponseWriter, r *Request, d *issueData, code int, ps ...FieldProblem) error {
-	d.Problems = ps
 	return s.page(w, r, "form-issue", Page{Title: "Issue this form", Form: true, Status: code, OwnHeading: true, Crumbs: d.crumbs(), Problems: ps, Data: d})
 }
 
-// issue makes the document. Warnings have to have been looked at, those of this moment.
+// issue makes the document. What is said of warnings is kept in the draft first, so that it is not lost when something else is in the way.
 func (s *Service) issue(w http.ResponseWriter, r *Request) error {
 	d, err := s.issuing(r)
 	if err != nil {
@@ -543,12 +536,19 @@ func (s *Service) issue(w http.ResponseWriter, r *Request) error {
 	if len(d.Wrong) > 0 {
 		return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity)
 	}
-	if len(d.Odd) > 0 && (r.Field("seen") != d.Seen || r.Field("looked") != "yes") {
-		return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"looked", "Say that you have looked at the warnings, or go back and change the answers"})
+	to := ""
+	if len(d.For.Options) > 1 {
+		to = r.Field("for")
+	}
+	if err := r.Desk.GiveReasons(r.Context(), r.Actor, d.Draft.ID, to, d.Warnings.given()); err != nil {
+		return err
+	}
+	if ps := d.Warnings.tell(); ps != nil {
+		return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, ps...)
 	}
 	record := casework.Record{Draft: d.Draft.ID, Base: base, SamePerson: r.Field("same") == "yes"}
 	if len(d.For.Options) > 1 {
-		record.For = r.Field("for")
+		record.For = to
 		if record.For == "" {
 			return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"for", "Choose who this document is for"})
 		}
@@ -605,7 +605,7 @@ func (s *Service) answers(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	d := answersData{filling: x, Wrong: x.lines(ps, caseforms.Blocking)}
+	d := answersData{filling: x, Wrong: x.lines(ps, caseforms.Blocking, fromAnswers)}
 	for i := range x.asked.Topics {
 		t := &x.asked.Topics[i]
 		sec := printedSection{Title: topicTitle(t), Key: t.Key}
@@ -622,7 +622,7 @@ func (s *Service) answers(w http.ResponseWriter, r *Request) error {
 }
 
 func (x *filling) printed(t *caseforms.Topic, p caseforms.PrintedQuestion) printedRow {
-	row := printedRow{Key: strings.TrimRight(x.defs.Label(p.Field), " :"), Lines: p.Answer.Text, Href: x.change(t, p.Field)}
+	row := printedRow{Key: strings.TrimRight(x.defs.Label(p.Field), " :"), Lines: p.Answer.Text, Href: backTo(x.change(t, p.Field), fromAnswers)}
 	if p.Table != nil {
 		for _, tr := range p.Table.Rows {
 			c := printedCard{Title: tr.Heading}
@@ -680,7 +680,7 @@ func (x *filling) more(t *caseforms.Topic) (out []printedRow) {
 		for j := range q.Facts {
 			f := &q.Facts[j]
 			text := x.words(f, x.edit.Get(f.Path))
-			row := printedRow{Key: q.Label, Lines: text, Href: x.partOf(t.Key) + "#" + f.Path}
+			row := printedRow{Key: q.Label, Lines: text, Href: backTo(x.partOf(t.Key)+"#"+f.Path, fromAnswers)}
 			if text == "" {
 				row.Lines, row.Empty = notAnswered, true
 			}
@@ -688,7 +688,7 @@ func (x *filling) more(t *caseforms.Topic) (out []printedRow) {
 		}
 		for _, l := range q.Lists {
 			n := x.edit.Items(l)
-			row := printedRow{Key: q.Label, Lines: count(n, "entry", "entries"), Href: x.partOf(t.Key) + "#" + l}
+			row := printedRow{Key: q.Label, Lines: count(n, "entry", "entries"), Href: backTo(x.partOf(t.Key)+"#"+l, fromAnswers)}
 			if n == 0 {
 				row.Lines, row.Empty = notAnswered, true
 			}
