@@ -23,6 +23,7 @@ type FactWords struct {
 	Label   Text
 	Item    Text // of a list: what one item is called; else the label
 	Options []Option
+	Lines   int // of a text: in how many lines it is typed on a page, see Field
 	Line    int
 }
 
@@ -153,6 +154,7 @@ type Field struct {
 	Columns  []int // of tick boxes: how many stand in each column, as printed on the original
 	Width    int   // of a column in a table: its share
 	Rows     int   // empty rows or lines on the printed blank form
+	Lines    int   // of a text: in how many lines it is typed on a page; one when it is not said. Nothing that is printed goes by it
 	Internal bool
 	Fixed    Text   // printed as the answer whatever the case says, such as the sender's organisation
 	Computed string // a named computation, see computations

@@ -273,7 +273,7 @@ func (x *filling) field(f *caseforms.AskedFact, t typed) field {
 	case caseforms.KindList:
 		out.Sort = "none"
 	case caseforms.KindLongText:
-		out.Sort, out.Lines = "area", min(max(6, 2+len(out.Value)/70+strings.Count(out.Value, "\n")), 30)
+		out.Sort, out.Lines = "area", min(max(cmp.Or(f.Lines, 6), 2+len(out.Value)/70+strings.Count(out.Value, "\n")), 30)
 	case caseforms.KindChecks:
 		out.Sort = "checks"
 	case caseforms.KindChoice, caseforms.KindYesNo, caseforms.KindYesNoUnknown:
@@ -303,9 +303,11 @@ func (x *filling) field(f *caseforms.AskedFact, t typed) field {
 			out.Width = "5"
 			out.Hint = "For example, 14:30"
 		}
-		if f.Several || strings.Contains(out.Value, "\n") {
+		if f.Several || f.Lines > 1 || strings.Contains(out.Value, "\n") {
 			out.Sort, out.Width = "area", ""
-			out.Lines = max(3, strings.Count(out.Value, "\n")+2)
+			if out.Lines = max(f.Lines, len(out.Value)/70+1); f.Several || strings.Contains(out.Value, "\n") {
+				out.Lines = max(3, strings.Count(out.Value, "\n")+2)
+			}
 			if f.Several {
 				out.Hint = "One a line"
 			}
