@@ -11,7 +11,6 @@ import (
 
 	"caseforms"
 	"caseforms/internal/casework"
-	"caseforms/render"
 	"caseforms/templates"
 )
 
@@ -45,6 +44,7 @@ func (s *Service) formRoutes() []Route {
 		{Method: "POST", Pattern: partPath + "/warnings", Who: caseworkers(), Do: s.partWarnings},
 		{Method: "GET", Pattern: draftPath + "/answers", Who: caseworkers(), Do: s.answers},
 		{Method: "GET", Pattern: draftPath + "/preview", Who: caseworkers(), Do: s.draftPreview},
+		{Method: "GET", Pattern: draftPath + "/preview/" + topicPattern, Who: caseworkers(), Do: s.partPreview},
 		{Method: "GET", Pattern: draftPath + "/issue", Who: caseworkers(), Do: s.issuePage},
 		{Method: "POST", Pattern: draftPath + "/issue", Who: caseworkers(), Do: s.issue},
 		{Method: "GET", Pattern: draftPath + "/drop", Who: caseworkers(), Do: s.dropPage},
@@ -696,31 +696,6 @@ func (x *filling) more(t *caseforms.Topic) (out []printedRow) {
 		}
 	}
 	return out
-}
-
-// draftPreview is the draft as it would be printed, marked as one.
-func (s *Service) draftPreview(w http.ResponseWriter, r *Request) error {
-	x, err := s.filling(r)
-	if err != nil {
-		return err
-	}
-	doc, err := x.defs.Fill(x.form, x.c, caseforms.FillOptions{Today: x.today, Draft: true})
-	if err != nil {
-		return err
-	}
-	var b strings.Builder
-	if _, err := render.Write(&b, doc, render.FormatPDF, render.Options{}); err != nil {
-		return err
-	}
-	Framed(w)
-	h := w.Header()
-	h.Set("Content-Type", "application/pdf")
-	h.Set("Content-Disposition", `inline; filename="`+x.form.ID+"-"+string(x.Draft.ID)+`.pdf"`)
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	if r.Method != http.MethodHead {
-		_, _ = w.Write([]byte(b.String())) // a browser that went away reads nothing
-	}
-	return nil
 }
 
 func (s *Service) dropPage(w http.ResponseWriter, r *Request) error {

@@ -142,6 +142,7 @@ type partData struct {
 	Back      string
 	From      string // the page to which the way back leads
 	Remove    string
+	Print     string // of the part
 	Conflict  *conflictView
 }
 
@@ -356,7 +357,7 @@ func changed(sent url.Values, id string) bool {
 // show makes the page. sent is what was typed and not taken, nil to show what there is: of it what was changed is shown, and all when the
 // entry is another one now.
 func (x *filling) show(p *place, sent url.Values, moved bool, problems []FieldProblem, from string) partData {
-	d := partData{filling: x, Place: p.path, Base: x.Draft.Version, Heading: topicTitle(p.topic), Back: x.Path, From: from}
+	d := partData{filling: x, Place: p.path, Base: x.Draft.Version, Heading: topicTitle(p.topic), Back: x.Path, From: from, Print: x.Path + "/preview/" + p.topic.Key}
 	if from != "" {
 		d.Back += "/" + from
 	}
@@ -522,7 +523,7 @@ func (s *Service) partPageOf(w http.ResponseWriter, r *Request, x *filling, d pa
 	if d.Item {
 		crumbs = x.crumbs(Link{"Back to the list", d.Back})
 	}
-	return s.page(w, r, "form-part", Page{Title: title, Form: true, Status: code, OwnHeading: true, Crumbs: crumbs, Problems: ps, Data: d})
+	return s.page(w, r, "form-part", Page{Title: title, Form: true, Wide: true, Status: code, OwnHeading: true, Crumbs: crumbs, Problems: ps, Data: d})
 }
 
 // part saves a page.

@@ -24,19 +24,19 @@ func formWalks(h *house) map[string]walk {
 		"GET /drafts": {want: read},
 	}
 	for pattern, rest := range map[string]string{
-		draftPath: "", draftPath + "/answers": "/answers", draftPath + "/preview": "/preview", draftPath + "/issue": "/issue", draftPath + "/drop": "/drop",
+		draftPath: "", draftPath + "/answers": "/answers", draftPath + "/preview": "/preview", draftPath + "/preview/" + topicPattern: "/preview/referral", draftPath + "/issue": "/issue", draftPath + "/drop": "/drop",
 		partPath: "/part/referral", itemPath: "/part/children/children/0", itemPath + "/remove": "/part/children/children/0/remove", partPath + "/warnings": "/part/referral/warnings",
 	} {
 		out["GET "+pattern] = walk{want: read, path: own + rest, foreign: foreign + rest, wantFor: refused}
-		if pattern != draftPath && !strings.HasSuffix(pattern, "/answers") && !strings.HasSuffix(pattern, "/preview") {
+		if pattern != draftPath && !strings.HasSuffix(pattern, "/answers") && !strings.Contains(pattern, "/preview") {
 			out["POST "+pattern] = walk{want: sent, path: own + rest, foreign: foreign + rest, foreignForm: []string{"base", "1", "was.person.given_names", "x", "person.given_names", "Changed"}, wantFor: refused}
 		}
 	}
-	goesOn := [6]int{in, in, in, 403, 403, 403} // there is nothing odd
-	for _, method := range []string{"GET ", "POST "} {
-		w := out[method+partPath+"/warnings"]
+	goesOn := [6]int{in, in, in, 403, 403, 403} // there is nothing odd; to the page of the part
+	for _, route := range []string{"GET " + partPath + "/warnings", "POST " + partPath + "/warnings", "GET " + draftPath + "/preview/" + topicPattern} {
+		w := out[route]
 		w.want = goesOn
-		out[method+partPath+"/warnings"] = w
+		out[route] = w
 	}
 	return out
 }
