@@ -14,18 +14,20 @@ import (
 
 // Timeline is one document with all that came of it.
 type Timeline struct {
-	Ref      caseforms.Ref
-	Case     caseforms.CaseID
-	Card     Card // empty when the actor may only audit
-	Form     string
-	Title    string
-	Copy     string
-	Versions []TimelineVersion
-	HandOffs []TimelineHandOff
-	Due      []Due // what is open of it
-	Sends    []Outgoing
-	Mail     []Came // what came about it
-	Events   []Event
+	Ref        caseforms.Ref
+	Case       caseforms.CaseID
+	Card       Card     // empty when the actor may only audit, as is what follows
+	Alerts     []string // see caseforms.Definitions.Alerts
+	Restricted bool
+	Form       string
+	Title      string
+	Copy       string
+	Versions   []TimelineVersion
+	HandOffs   []TimelineHandOff
+	Due        []Due // what is open of it
+	Sends      []Outgoing
+	Mail       []Came // what came about it
+	Events     []Event
 
 	Countersigning Countersigning // of the latest issue
 }
@@ -76,6 +78,10 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 		if t.Card, err = k.card(ctx, c); err != nil {
 			return nil, err
 		}
+		if t.Alerts, err = k.alerts(ctx, c); err != nil {
+			return nil, err
+		}
+		t.Restricted = c.Restricted
 	} else if err := a.Need("look at this document", caseforms.RoleAuditor, caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
 		return nil, err
 	}
@@ -238,4 +244,21 @@ func (k *Desk) Open(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, v
 	}
 	e := store.Entry{Acts: []store.Act{store.Consultation}, What: "document opened", Actor: a.ID, Case: d.Case, Ref: ref, Version: version}
 	return out, k.store.Append(ctx, e)
+}
+
+// alerts are what is to be known of a case before anything else. A record that the definitions of today do not read has none.
+func (k *Desk) alerts(ctx context.Context, c *store.Case) ([]string, error) {
+	record, err := k.store.Record(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defs, err := k.load(c.Area)
+	if err != nil {
+		return nil, nil // the area is not there any more; its documents are
+	}
+	read, _ := defs.Decode(record, nil)
+	if read == nil {
+		return nil, nil
+	}
+	return defs.Alerts(read), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"caseforms"
 	"caseforms/internal/casework"
@@ -41,6 +42,7 @@ const sendPattern = `{send:[1-9][0-9]{0,18}}`
 
 type documentData struct {
 	*casework.Timeline
+	Bar       identity
 	Facts     Rows
 	Versions  Table
 	Reasons   Table
@@ -115,6 +117,10 @@ func (s *Service) documentPage(w http.ResponseWriter, r *Request, t *casework.Ti
 // timelineOf puts a timeline into tables. works tells whether whoever looks may do something, and get files.
 func timelineOf(t *casework.Timeline, works bool) documentData {
 	d := documentData{Timeline: t, Works: works && len(t.Versions) > 0 && t.Versions[len(t.Versions)-1].Erased.IsZero()}
+	d.Bar = identity{Name: t.Card.Name, CRN: t.Card.CRN, Prison: t.Card.PrisonNumber, Alerts: t.Alerts, Restricted: t.Restricted}
+	if born, err := time.Parse(time.DateOnly, t.Card.DOB); err == nil {
+		d.Bar.DOB = born.Format("2 January 2006")
+	}
 	d.Facts = Rows{{Key: "Form", Value: t.Title}, {Key: "Reference", Value: string(t.Ref)}, {Key: "Case", Value: caseCell(t.Case, t.Card)}}
 	if t.Copy != "" {
 		d.Facts = append(d.Facts, Row{Key: "Copy", Value: t.Copy})

@@ -214,6 +214,8 @@ type filling struct {
 // identity tells whose form it is, on every page of it.
 type identity struct {
 	Name, DOB, CRN string
+	Prison         string   // the prison number, where there is no CRN
+	Alerts         []string // see caseforms.Definitions.Alerts
 	Urgent         bool
 	Restricted     bool
 }
@@ -285,7 +287,7 @@ func (x *filling) read(content []byte) error {
 	if p.DOB.Known() {
 		x.Bar.DOB = written(p.DOB.Value)
 	}
-	x.Bar.CRN = x.edit.Get("person.crn").Text()
+	x.Bar.CRN, x.Bar.Prison, x.Bar.Alerts = x.edit.Get("person.crn").Text(), x.edit.Get("person.prison_number").Text(), x.defs.Alerts(x.c)
 	x.Bar.Urgent = x.defs.Urgent(x.form, x.c)
 	return nil
 }

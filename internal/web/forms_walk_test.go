@@ -103,7 +103,13 @@ func TestFormsBar(t *testing.T) {
 	h.must(err)
 	path := "/drafts/" + string(d.ID)
 	for _, p := range []string{path, path + "/answers", path + "/issue", path + "/drop", path + "/part/referral", path + "/part/children/children/0", path + "/part/children/children/new"} {
-		sue.get(p).expect(t, 200, "app-identity", h.foreignName, "Date of birth:", "CRN: ", "Restricted case")
+		sue.get(p).expect(t, 200, "app-identity", h.foreignName, "Date of birth:", "CRN: ", "Restricted case", "MAPPA category 2", "MAPPA level 2", "Risk of serious harm: children", "Child protection plan")
+	}
+	// A document of the case bears it too.
+	sue.get("/documents/"+string(h.foreign)).expect(t, 200, "app-identity", h.foreignName, "Restricted case", "MAPPA level 2", "Child protection plan")
+	aud := h.signedIn("aud").get("/documents/"+string(h.foreign)).expect(t, 200)
+	if strings.Contains(aud.body, "app-identity") || strings.Contains(aud.body, "MAPPA level") {
+		t.Error("an auditor reads whose it is")
 	}
 	urgent := h.draft("petra", "cp1", sampleCases(t)["03-urgent"])
 	h.signedIn("petra").get("/drafts/"+string(urgent.ID)).expect(t, 200, "Urgent")
