@@ -53,10 +53,11 @@ func (s *Service) formRoutes() []Route {
 }
 
 type startData struct {
-	Form  Choice
-	Areas Choice
-	Case  string
-	From  string // what the case is called, where it was named in the address
+	Form          Choice
+	Areas         Choice
+	Case          string
+	Existing      *Choice // cases that it may be
+	Given, Family string
 }
 
 // areas are those whose forms are offered, the service's own first.
@@ -107,12 +108,13 @@ func (s *Service) startPage(w http.ResponseWriter, r *Request) error {
 
 // start makes a draft at once, so that nothing that is typed afterwards is lost.
 func (s *Service) start(w http.ResponseWriter, r *Request) error {
-	id, area, of := r.Field("form"), r.Field("area"), strings.ToUpper(r.Field("case"))
+	id, area := r.Field("form"), r.Field("area")
 	again := func(p FieldProblem) error {
 		d, err := s.starting(r, id, area, r.Field("case"))
 		if err != nil {
 			return err
 		}
+		d.Given, d.Family = r.Field("given"), r.Field("family")
 		if p.Field == "form" {
 			d.Form.Problem = p.Msg
 		} else if p.Field == "area" {
@@ -141,22 +143,21 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 		}
 		return again(FieldProblem{"form", msg})
 	}
-	content := []byte("{}")
-	var caseID caseforms.CaseID
-	if of != "" {
-		var ok bool
-		if caseID, ok = caseforms.ParseCaseID(of); !ok {
-			ref, isRef := caseforms.ParseRef(of)
-			if !isRef {
-				return again(FieldProblem{"case", "Enter a case such as CS-4K7P-Q9ZD, or a reference such as CF-7K3M-Q9ZD, or leave it empty"})
-			}
-			t, err := r.Desk.Show(r.Context(), r.Actor, ref)
-			if err != nil {
-				return err
-			}
-			caseID = t.Case
+	whose, existing, ps, err := s.whose(r)
+	if err != nil {
+		return err
+	}
+	if whose == nil {
+		d, err := s.starting(r, id, area, r.Field("case"))
+		if err != nil {
+			return err
 		}
-		if content, err = r.Desk.CaseRecord(r.Context(), r.Actor, caseID); err != nil {
+		d.Existing, d.Given, d.Family = existing, r.Field("given"), r.Field("family")
+		return s.page(w, r, "form-start", Page{Title: "Start a form", Form: true, Status: http.StatusUnprocessableEntity, Problems: ps, Data: d})
+	}
+	content := []byte("{}")
+	if whose.Case != "" {
+		if content, err = r.Desk.CaseRecord(r.Context(), r.Actor, whose.Case); err != nil {
 			return err
 		}
 	}
@@ -164,10 +165,13 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
+	for key, v := range whose.Known {
+		ed.SetValue(key, v)
+	}
 	if content, err = ed.JSON(); err != nil {
 		return err
 	}
-	draft, err := r.Desk.SaveDraft(r.Context(), r.Actor, casework.SaveDraft{Case: caseID, Form: f.ID, Area: area, Content: content})
+	draft, err := r.Desk.SaveDraft(r.Context(), r.Actor, casework.SaveDraft{Case: whose.Case, Form: f.ID, Area: area, Content: content})
 	if err != nil {
 		return err
 	}

@@ -757,10 +757,10 @@ func TestFormsUrgent(t *testing.T) {
 	again.follow(again.send(drop)).reply.expect(t, 200, "was thrown away")
 }
 
-// A form that an area adds is there with no code: every kind of question, a condition, a list.
+// A form that an area adds in its folder is there with no code, in that area alone: every kind of question, a condition, a list.
 func TestFormsAddedAsData(t *testing.T) {
 	t.Parallel()
-	files := fstest.MapFS{"forms/visit/1.yaml": &fstest.MapFile{Data: []byte(visitForm)}}
+	files := fstest.MapFS{"areas/valley/forms/visit/1.yaml": &fstest.MapFile{Data: []byte(visitForm)}}
 	load := func(area string) (*caseforms.Definitions, error) {
 		all := fstest.MapFS{}
 		maps.Copy(all, files)
@@ -773,12 +773,13 @@ func TestFormsAddedAsData(t *testing.T) {
 	h := formHouse(t)
 	desk := casework.New(h.store, load)
 	var err error
-	h.Service, err = New(Options{Desk: desk, Load: load, URL: "http://caseforms.example"})
+	h.Service, err = New(Options{Desk: desk, Load: load, Area: "valley", URL: "http://caseforms.example"})
 	h.must(err)
 	h.desk = desk
 	v := h.signedIn("petra")
-	v.open("/forms").reply.expect(t, 200, "Record of a home visit")
-	draft := v.send(v.open("/forms"), "form", "visit", "area", "general").expect(t, 303).Header.Get("Location")
+	v.open("/forms").reply.expect(t, 200, "Record of a home visit", "Valley")
+	v.send(v.open("/forms"), "form", "visit", "area", "general").expect(t, 422, "Choose a form that this area has")
+	draft := v.send(v.open("/forms"), "form", "visit", "area", "valley").expect(t, 303).Header.Get("Location")
 	v.open(draft).reply.expect(t, 200, "What was seen", "Not started")
 	s := v.open(draft + "/part/seen")
 	own := "forms.visit."
