@@ -15,17 +15,17 @@ func (d *Definitions) Alerts(c *Case) (out []string) {
 		}
 		return value
 	}
-	labelled := func(path, value string) {
-		out = append(out, d.factLabel(d.shape.at(path), path)+" "+word(path, value))
+	labelled := func(path, between, value string) {
+		out = append(out, d.factLabel(d.shape.at(path), path)+between+word(path, value))
 	}
 	if m := &c.MAPPA; m.Category.Known() {
-		labelled("mappa.category", string(m.Category.Value))
+		labelled("mappa.category", " ", string(m.Category.Value))
 	}
 	if m := &c.MAPPA; m.Level.Known() {
-		labelled("mappa.level", string(m.Level.Value))
+		labelled("mappa.level", " ", string(m.Level.Value))
 	}
 	if r := &c.Risk.RoSHChildren; r.Known() && slices.Contains([]Choice{"high", "very_high"}, r.Value) {
-		labelled("risk.rosh_children", string(r.Value))
+		labelled("risk.rosh_children", " – ", string(r.Value))
 	}
 	for i := range c.Children.Items {
 		if s := &c.Children.Items[i].Status; s.Known() && s.Value == "protection_plan" {

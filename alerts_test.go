@@ -18,7 +18,7 @@ func TestAlerts(t *testing.T) {
 		`{}`: nil,
 		`{"mappa":{"level":{"state":"not_known"}},"risk":{"rosh_children":"medium"},"children":[{"status":"child_in_need"}]}`: nil,
 		`{"mappa":{"category":"1","level":"3"},"risk":{"rosh_children":"very_high"},"children":[{"name":"A"},{"status":"protection_plan"},{"status":"protection_plan"}]}`: {
-			"MAPPA category 1 – registered sexual offender", "MAPPA level 3", "Risk of serious harm: children Very high", "Child protection plan"},
+			"MAPPA category 1 – registered sexual offender", "MAPPA level 3", "Risk of serious harm: children – Very high", "Child protection plan"},
 	} {
 		c, ps := d.Decode([]byte(data), nil)
 		if c == nil {

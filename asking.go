@@ -454,6 +454,9 @@ func (v *View) Arises(c *Cond, list string, i int) Arising {
 	if v.x.asked(c, item) {
 		return Arises
 	}
+	if l, ok := v.x.find(c.Field, item).(interface{ Len() int }); ok && l.Len() > 0 {
+		return DoesNotArise // it asks why there are none
+	}
 	for _, s := range v.x.values(c.Field, item) {
 		if s != "" {
 			return DoesNotArise

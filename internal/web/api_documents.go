@@ -285,6 +285,13 @@ type apiReasonOf struct {
 	Why     string `json:"why,omitempty" doc:"an urgent form may have gone without"`
 }
 
+func apiReasons(all []caseforms.Reason) (out []apiReasonOf) {
+	for _, r := range all {
+		out = append(out, apiReasonOf{r.Key, r.Says, r.Why})
+	}
+	return out
+}
+
 type apiHandOff struct {
 	Number   int       `json:"number" doc:"by which responses and notes name it"`
 	Issue    int       `json:"issue"`
@@ -398,10 +405,7 @@ func (s *Service) apiDocument(w http.ResponseWriter, r *Request) error {
 		out.Person = &c
 	}
 	for _, v := range t.Versions {
-		x := apiIssueOf{Issue: v.Number, Version: v.FormVersion, Issued: v.Issued, By: v.By, Erased: v.Erased}
-		for _, w := range v.Reasons {
-			x.Reasons = append(x.Reasons, apiReasonOf{w.Key, w.Says, w.Why})
-		}
+		x := apiIssueOf{Issue: v.Number, Version: v.FormVersion, Issued: v.Issued, By: v.By, Erased: v.Erased, Reasons: apiReasons(v.Reasons)}
 		for _, f := range v.Files {
 			if f.Sum != nil {
 				x.Files = append(x.Files, apiIssuedFile{f.Format, f.Profile, f.Size, hex.EncodeToString(f.Sum), hrefOf(t.Ref, v.Number, f.Format, f.Profile)})

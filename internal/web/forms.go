@@ -343,10 +343,8 @@ type task struct {
 
 type tasksData struct {
 	*filling
-	Tasks      []task
-	Done, All  int
-	CanIssue   bool
-	CheckCount int
+	Tasks     []task
+	Done, All int
 }
 
 func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
@@ -358,7 +356,14 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	d := tasksData{filling: x, CanIssue: !caseforms.Blocks(ps), CheckCount: len(ps)}
+	d := tasksData{filling: x}
+	_, unexplained, err := caseforms.Reasons(x.Draft.Content, ps, false, x.Draft.Reasons, nil)
+	if err != nil {
+		return err
+	}
+	ps = slices.DeleteFunc(ps, func(p caseforms.Problem) bool { // of these it was said why they stand
+		return p.WantsReason() && !slices.Contains(unexplained, p)
+	})
 	for i := range x.asked.Topics {
 		t := x.task(&x.asked.Topics[i], ps)
 		if t.Title == "" {

@@ -566,6 +566,19 @@ func TestFormsConditions(t *testing.T) {
 	}
 }
 
+// Why there are no children is not asked of a form that has some.
+func TestFormsWhyNone(t *testing.T) {
+	t.Parallel()
+	h := formHouse(t)
+	v := h.signedIn("petra")
+	for content, want := range map[string]bool{simple: false, `{}`: true, `{"children":{"state":"not_known","why":"x"}}`: true} {
+		d := h.draft("petra", "cp1", []byte(content))
+		if got := v.open(part(d, "children")).fields.Has("was.forms.cp1.no_child_identified_reason"); got != want {
+			t.Errorf("%s: it is asked: %v", content, got)
+		}
+	}
+}
+
 // Two people at one draft: both versions are shown, and what was typed stays.
 func TestFormsConflict(t *testing.T) {
 	t.Parallel()

@@ -50,18 +50,15 @@ func (x *filling) warnings(r *Request, ps []caseforms.Problem, from string) (*wa
 		}
 	}
 	had := map[string]string{} // by key, of those that have a reason for all that is said
-	for _, p := range wanted {
-		all, _, err := caseforms.Reasons(x.Draft.Content, []caseforms.Problem{p}, false, x.Draft.Reasons, nil)
-		if err != nil {
-			return nil, err
-		}
-		why, told := had[p.Key]
-		switch {
-		case all == nil:
-			had[p.Key] = ""
-		case !told || why != "":
-			had[p.Key] = all[0].Why
-		}
+	all, missing, err := caseforms.Reasons(x.Draft.Content, wanted, false, x.Draft.Reasons, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, why := range all {
+		had[why.Key] = why.Why
+	}
+	for _, p := range missing {
+		had[p.Key] = ""
 	}
 	sent := r.Method == http.MethodPost
 	common, same := "", true

@@ -42,7 +42,11 @@ func TestFormsInterruption(t *testing.T) {
 		t.Error(next, again.hrefs)
 	}
 	v.send(again, "why.sentence.release_date", strings.Repeat("x", caseforms.MaxReason+1)).expect(t, 422, "at most 4000 letters")
+	v.open("/drafts/"+string(d.ID)).reply.expect(t, 200, "1 thing to look at")
 	v.send(again, "why.sentence.release_date", "Moved here <a week ago>").expect(t, 303, next)
+	if s := v.open("/drafts/" + string(d.ID)); strings.Contains(s.text, "thing to look at") {
+		t.Error("the list of parts asks for what was said")
+	}
 	if _, now := h.content(d.ID); now != version {
 		t.Error("a reason makes another version of the draft")
 	}
@@ -167,6 +171,7 @@ func TestAPIReasons(t *testing.T) {
 	draft := `{"draft":"` + string(d.ID) + `","draft_version":1`
 	p.with("Idempotency-Key", "draft1").ask("POST", "/documents", draft+"}").expect(t, 422, "urn:caseforms:problem:reasons")
 	h.must(h.desk.GiveReasons(t.Context(), h.as("petra"), d.ID, "", []caseforms.Reason{{Key: "sentence.release_date", Why: "Moved here"}}))
+	p.get("/drafts/"+string(d.ID)).expect(t, 200, `"reasons":[{"key":"sentence.release_date"`, `"why":"Moved here"`)
 	p.with("Idempotency-Key", "draft2").ask("POST", "/documents", draft+`,"dry_run":true}`).expect(t, 200, `"may_issue":true`)
 	p.with("Idempotency-Key", "draft3").ask("POST", "/documents", draft+"}").expect(t, 201)
 }
