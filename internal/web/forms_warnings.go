@@ -182,18 +182,24 @@ func (s *Service) partWarnings(w http.ResponseWriter, r *Request) error {
 	if rest, ours := strings.CutPrefix(next, x.Path); !ours || rest != "" && rest[0] != '/' && rest[0] != '#' {
 		next = x.Path
 	}
+	from := ""
+	for _, f := range []string{fromAnswers, fromIssue} {
+		if strings.HasPrefix(next, x.Path+"/"+f) {
+			from = f
+		}
+	}
 	ps, err := x.oddIn(topic)
 	if err != nil {
 		return err
 	}
-	v, err := x.warnings(r, ps, "")
+	v, err := x.warnings(r, ps, from)
 	if err != nil {
 		return err
 	}
 	if len(v.Odd) == 0 {
 		return seeOther(w, r, next)
 	}
-	d := interruptionData{x, v, x.partOf(topic.Key), x.partOf(topic.Key) + "/warnings", next}
+	d := interruptionData{x, v, backTo(x.partOf(topic.Key), from), x.partOf(topic.Key) + "/warnings", next}
 	page := Page{Title: "Look at these answers", Form: true, OwnHeading: true, Crumbs: x.crumbs(), Data: d}
 	if r.Method == http.MethodPost {
 		if err := r.Desk.GiveReasons(r.Context(), r.Actor, x.Draft.ID, "", v.given()); err != nil {

@@ -58,6 +58,8 @@ func TestFormsInterruption(t *testing.T) {
 	}
 	// Another answer: it is asked again.
 	v.send(v.open(page), "then", "list", "sentence.release_date-day", "20", "sentence.release_date-month", "12", "sentence.release_date-year", "2026").expect(t, 303, page+"/warnings?next=")
+	v.send(v.open(page+"?from=answers"), "then", "next").expect(t, 303, page+"/warnings?next=")
+	v.get(page+"/warnings?next=/drafts/"+string(d.ID)+"/answers").expect(t, 200, page+"?from=answers#sentence.release_date")
 	// No way out of the draft, nor of the service.
 	for _, out := range []string{"https://elsewhere.example/", "//elsewhere.example", "/drafts", "/drafts/" + string(d.ID) + "x"} {
 		if s := v.get(page+"/warnings?next="+out).expect(t, 200).sheet(t); s.fields.Get("next") != "/drafts/"+string(d.ID) {
