@@ -41,6 +41,7 @@ type AskedFact struct {
 	Kind    Kind // of one value; KindList: only why the list of that path has no items
 	Options []AskedOption
 	Several bool // a list of values
+	Lines   int  // of a text: in how many lines it is typed; 0 is one
 	States  []AskedOption
 }
 
@@ -304,6 +305,9 @@ func (a *asker) facts(ask *Asking, q *Field, alone bool, base, path string, s *S
 	if list != "" {
 		f.Path = path[len(list)+1:]
 	}
+	if w := a.d.Facts[path]; w != nil {
+		f.Lines = w.Lines
+	}
 	options := s.Options
 	if s.Kind == KindList {
 		f.Several, f.Kind, options = true, s.Item.Kind, s.Item.Options
@@ -311,6 +315,9 @@ func (a *asker) facts(ask *Asking, q *Field, alone bool, base, path string, s *S
 	if alone && base == path {
 		f.Label = ask.Label
 		f.States = a.d.statesOf(q, f.Kind, f.Several)
+		if q != nil {
+			f.Lines = max(f.Lines, q.Lines)
+		}
 	} else {
 		f.States = a.d.statesOf(nil, f.Kind, f.Several)
 	}
@@ -446,6 +453,9 @@ func (v *View) Arises(c *Cond, list string, i int) Arising {
 	}
 	if v.x.asked(c, item) {
 		return Arises
+	}
+	if l, ok := v.x.find(c.Field, item).(interface{ Len() int }); ok && l.Len() > 0 {
+		return DoesNotArise // it asks why there are none
 	}
 	for _, s := range v.x.values(c.Field, item) {
 		if s != "" {

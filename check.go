@@ -81,7 +81,26 @@ func (k *checker) rule(r *Rule) {
 	if k.urgent {
 		sev = Warning
 	}
-	k.rules[at] = append(k.rules[at], Problem{Severity: sev, Msg: k.d.say(r.Say), Hint: k.d.say(r.Hint), Source: r.Source})
+	k.rules[at] = append(k.rules[at], Problem{Severity: sev, Msg: k.d.say(r.Say), Hint: k.d.say(r.Hint), Source: r.Source, informs: r.Informs, by: k.facts(r)})
+}
+
+// facts are the key paths of what a rule goes by.
+func (k *checker) facts(r *Rule) string {
+	var all []string
+	for _, p := range append(slices.Clone(r.Of), r.Any...) {
+		all = append(all, k.factOf(p))
+	}
+	for _, c := range r.When {
+		all = append(all, k.factOf(c.Field))
+	}
+	return strings.Join(all, " ")
+}
+
+func (k *checker) factOf(key string) string {
+	if q := k.form.fields[key]; q != nil {
+		return spot{k: k, q: q}.key()
+	}
+	return spot{k: k}.path(key)
 }
 
 // spot is where a question stands: at the top of the form, or in an item of a list. Its words are made only when there is something to tell.
@@ -201,7 +220,7 @@ func (k *checker) missing(at spot, item any) {
 		return
 	}
 	key := at.key()
-	p := Problem{Severity: Warning, Key: key, Label: at.label(), Section: k.section, Source: q.Source, Msg: "is not answered",
+	p := Problem{Severity: Warning, Key: key, Label: at.label(), Section: k.section, Source: q.Source, Msg: "is not answered", blank: true,
 		Hint: `give the answer, or say why there is none: {"state":"not_known","why":"…"}`}
 	switch {
 	case required && k.urgent && !slices.Contains(k.form.Urgent.Needs, q.Key):

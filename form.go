@@ -23,6 +23,7 @@ type FactWords struct {
 	Label   Text
 	Item    Text // of a list: what one item is called; else the label
 	Options []Option
+	Lines   int // of a text: in how many lines it is typed on a page, see Field
 	Line    int
 }
 
@@ -153,6 +154,7 @@ type Field struct {
 	Columns  []int // of tick boxes: how many stand in each column, as printed on the original
 	Width    int   // of a column in a table: its share
 	Rows     int   // empty rows or lines on the printed blank form
+	Lines    int   // of a text: in how many lines it is typed on a page; one when it is not said. Nothing that is printed goes by it
 	Internal bool
 	Fixed    Text   // printed as the answer whatever the case says, such as the sender's organisation
 	Computed string // a named computation, see computations
@@ -190,17 +192,18 @@ type Cond struct {
 
 // Rule is something that must hold between answers. What it tests is named Go (see rules); when and what it says are data.
 type Rule struct {
-	Rule   string
-	Of     []string // shared facts or keys it looks at
-	When   []*Cond  // of all_are: the conditions
-	Any    []string // of all_are: and one of the answers named in Of is one of these
-	At     string   // the key whose place and label the problem gets
-	Level  Severity
-	Copies []string // on which copies it holds; on all when empty
-	Say    Text
-	Hint   Text
-	Source string
-	Line   int
+	Rule    string
+	Of      []string // shared facts or keys it looks at
+	When    []*Cond  // of all_are: the conditions
+	Any     []string // of all_are: and one of the answers named in Of is one of these
+	At      string   // the key whose place and label the problem gets
+	Level   Severity
+	Copies  []string // on which copies it holds; on all when empty
+	Informs bool     // of a warning: it only tells something, and nobody is asked why they go on
+	Say     Text
+	Hint    Text
+	Source  string
+	Line    int
 }
 
 // Form finds a form by its id.

@@ -61,6 +61,10 @@ type Problem struct {
 	File     string // where the input came from, when known
 	Line     int    // 1-based; 0 when the problem has no place in a file
 	Column   int    // 1-based, in bytes; 0 when only the line is known
+
+	blank   bool   // nothing is answered there
+	informs bool   // it only tells something
+	by      string // the facts that it goes by beside the answer, with a space between
 }
 
 // String is the one-line form shown to a person.

@@ -112,7 +112,16 @@ func compose(doc *caseforms.Document, o Options) (*sheet, error) {
 	return s, nil
 }
 
-func (s *sheet) report() Report { return Report{Pages: len(s.pages), Missing: s.missing} }
+func (s *sheet) report() Report {
+	r := Report{Pages: len(s.pages), Missing: s.missing, Sections: map[string]int{}}
+	for _, m := range s.bookmarks {
+		title := strings.TrimRight(m.title, " :")
+		if _, before := r.Sections[title]; !before && m.level <= 2 {
+			r.Sections[title] = m.page + 1
+		}
+	}
+	return r
+}
 
 // release gives the sheet back with nothing of the case and no password in what it points to.
 func (s *sheet) release() {

@@ -34,6 +34,9 @@ var Formats = []Format{FormatPDF, FormatWorkbook, FormatHTML, FormatText, Format
 type Report struct {
 	Pages   int     // of a PDF
 	Missing []Glyph // letters that could not be printed and are marked in the file
+
+	// Sections are, of a PDF, the pages from 1 on which the sections begin, by their titles without a colon at the end; of two with the same title the first.
+	Sections map[string]int
 }
 
 // Glyph is a letter no embedded font has, and the answer it stands in.

@@ -93,7 +93,7 @@ type options struct {
 	mine, told, back                                                              bool
 
 	again, why, caseID, draftID, against, identity, erasures, name, role string
-	to, teams, formats, scopes                                           []string
+	to, teams, formats, scopes, reasons                                  []string
 	test                                                                 bool
 	expires                                                              string
 	issue, base, jobs                                                    int

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ var recordCommand = &command{
 		inv.areaFlag()
 		inv.set.StringVar(&o.again, "again", "", "reference of the document of which this is a new version (with --why)")
 		inv.set.StringVar(&o.why, "why", "", "the reason for a new version")
+		inv.set.StringArrayVar(&o.reasons, "reason", nil, "KEY=WHY: why it is issued although this answer has a warning; WHY alone: for all that are not answered, and of an urgent form for everything")
 		inv.set.StringVar(&o.caseID, "case", "", "the case it belongs to (default: found by CRN, prison number or PNC ID, else a new one)")
 		inv.set.StringVar(&o.draftID, "draft", "", "issue this draft, which then goes; without FORM and CASE")
 		inv.set.IntVar(&o.base, "base", 0, "with --draft or --again: the version, or issue, that you have seen")
@@ -41,6 +43,9 @@ var recordCommand = &command{
 func record(ctx context.Context, inv *invocation) error {
 	o := &inv.opt
 	r := casework.Record{Copy: o.copy, For: o.addressee, Why: o.why, Base: o.base, SamePerson: o.samePerson}
+	for _, s := range o.reasons {
+		r.Reasons = append(r.Reasons, reason(s))
+	}
 	var err error
 	if o.draftID != "" {
 		if err := inv.want(0, 0); err != nil {
@@ -98,6 +103,10 @@ func record(ctx context.Context, inv *invocation) error {
 		if errors.As(err, &refused) {
 			refused.Problems = inv.from(refused.Problems)
 		}
+		var unexplained *casework.Unexplained
+		if errors.As(err, &unexplained) {
+			unexplained.Problems = inv.from(unexplained.Problems)
+		}
 		if err != nil {
 			return err
 		}
@@ -130,6 +139,16 @@ func record(ctx context.Context, inv *invocation) error {
 		}
 		return nil
 	})
+}
+
+// keyBefore is the key path that a reason begins with.
+var keyBefore = regexp.MustCompile(`^([a-z][a-z0-9_]*(?:\[[0-9]+\])?(?:\.[a-z0-9_]+(?:\[[0-9]+\])?)*)=`)
+
+func reason(s string) caseforms.Reason {
+	if m := keyBefore.FindStringSubmatch(s); m != nil {
+		return caseforms.Reason{Key: m[1], Why: s[len(m[0]):]}
+	}
+	return caseforms.Reason{Why: s}
 }
 
 // summary tells the problems that did not stand against it. Of an urgent referral there may be a great many, and what matters is the reference.
@@ -172,6 +191,11 @@ func (inv *invocation) firstStore(r casework.Record) error {
 	}
 	if caseforms.Blocks(ps) {
 		return &casework.Refused{Problems: inv.from(ps)}
+	}
+	if _, missing, err := caseforms.Reasons(r.Case, ps, d.Urgent(f, c), nil, r.Reasons); err != nil {
+		return err
+	} else if len(missing) > 0 {
+		return &casework.Unexplained{Problems: inv.from(missing)}
 	}
 	if !inv.json {
 		fmt.Fprintf(inv.stderr, "a new store is made in %s; keep a copy of its key where the data is not (caseforms config check tells where it is)\n", o.Dir)

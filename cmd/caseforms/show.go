@@ -98,6 +98,9 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 		inv.object(inv.stdout, "type", "document", "ref", string(t.Ref), "case", string(t.Case), "form", t.Form, "copy", t.Copy, "issues", len(t.Versions))
 		for _, v := range t.Versions {
 			inv.object(inv.stdout, "type", "issue", "issue", v.Number, "form_version", v.FormVersion, "at", stamp(v.Issued), "by", v.By, "erased_at", stamp(v.Erased), "superseded", v.Number < len(t.Versions))
+			for _, r := range v.Reasons {
+				inv.object(inv.stdout, "type", "reason", "issue", v.Number, "key", r.Key, "warning", r.Says, "why", r.Why)
+			}
 		}
 		for n, h := range t.HandOffs {
 			inv.object(inv.stdout, "type", "hand_off", "hand_off", n+1, "issue", h.Version, "by", h.Channel, "to", h.To, "day", h.Day.String(), "state", string(h.State), "outcome", h.Outcome, "urgent", h.Urgent)
@@ -169,6 +172,9 @@ func (inv *invocation) timeline(t *casework.Timeline) {
 			line += " to " + e.Detail["wanted"]
 		}
 		fmt.Fprintln(w, line)
+		if words := e.Detail["reasons"]; words != "" && !e.Erased {
+			fmt.Fprintln(w, "  "+strings.ReplaceAll(words, "\n", "\n  "))
+		}
 	}
 }
 

@@ -26,6 +26,11 @@ func (inv *invocation) complain(err error) {
 		inv.problems(inv.stderr, refused.Problems)
 		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: refused.Error(), Hint: "answer what is missing, or keep it as a draft: caseforms draft save FORM CASE"}
 	}
+	var unexplained *casework.Unexplained
+	if errors.As(err, &unexplained) {
+		inv.problems(inv.stderr, unexplained.Problems)
+		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: unexplained.Error(), Hint: "change the answers, or say for each why: --reason KEY=WHY with its key; --reason WHY for all that are not answered"}
+	}
 	var unattached *casework.Unattached
 	if errors.As(err, &unattached) {
 		inv.problems(inv.stderr, unattached.Problems)
@@ -54,8 +59,12 @@ func (inv *invocation) complain(err error) {
 func (inv *invocation) problems(w io.Writer, ps []caseforms.Problem) {
 	for _, p := range ps {
 		if inv.json {
-			inv.object(w, "type", "problem", "severity", string(p.Severity), "key", p.Key, "label", p.Label, "section", p.Section,
-				"message", p.Msg, "hint", p.Hint, "source", p.Source, "file", p.File, "line", p.Line, "column", p.Column)
+			members := []any{"type", "problem", "severity", string(p.Severity), "key", p.Key, "label", p.Label, "section", p.Section,
+				"message", p.Msg, "hint", p.Hint, "source", p.Source, "file", p.File, "line", p.Line, "column", p.Column}
+			if p.WantsReason() {
+				members = append(members, "wants_reason", true)
+			}
+			inv.object(w, members...)
 			continue
 		}
 		fmt.Fprintf(w, "%s: %s\n", p.Severity, p)

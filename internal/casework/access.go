@@ -289,7 +289,7 @@ func actsSection(events []Event, reasons bool) caseforms.DocSection {
 	for _, e := range events {
 		what := e.What
 		if reasons {
-			for _, key := range []string{"why", "wanted", "text"} {
+			for _, key := range []string{"why", "wanted", "text", detailReasons} {
 				if v := e.Detail[key]; v != "" {
 					what += ": " + v
 				}

@@ -73,6 +73,7 @@ func (o *office) as(login string) caseforms.Actor {
 
 func (o *office) record(login string, r Record) *Issued {
 	o.t.Helper()
+	r.Unasked = true // see TestReasons
 	out, _, err := o.Record(o.ctx, o.as(login), r)
 	var refused *Refused
 	if errors.As(err, &refused) {
@@ -122,7 +123,7 @@ func sample(t testing.TB, name string) []byte {
 }
 
 // with is a sample with one answer changed.
-func with(t testing.TB, data []byte, value string, path ...string) []byte {
+func with(t testing.TB, data []byte, value any, path ...string) []byte {
 	t.Helper()
 	var c map[string]any
 	if err := json.Unmarshal(data, &c); err != nil {
@@ -296,7 +297,7 @@ func TestOlderRecord(t *testing.T) {
 	}
 	unknown, err := json.Marshal(bare)
 	o.must(err)
-	out, ps, err := o.Record(o.ctx, o.as("paul"), Record{Form: "cp1", Case: unknown})
+	out, ps, err := o.Record(o.ctx, o.as("paul"), Record{Form: "cp1", Case: unknown, Unasked: true})
 	o.must(err)
 	if !out.NewCase || !slices.ContainsFunc(ps, func(p caseforms.Problem) bool {
 		return strings.Contains(p.Msg, string(first.Case)) && strings.Contains(p.Msg, "same name and date of birth")

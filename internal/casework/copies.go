@@ -126,7 +126,12 @@ func (k *Desk) IssueCopy(ctx context.Context, a caseforms.Actor, ref caseforms.R
 	if err != nil {
 		return nil, nil, err
 	}
-	r := Record{Form: m.doc.Form, Area: m.doc.Latest().Area, Case: record, CaseID: m.c.ID, Copy: name, For: c.For}
+	rec, err := k.store.Prove(ctx, m.doc.Latest().Entry)
+	if err != nil {
+		return nil, nil, err
+	}
+	// What stands as a warning was let stand when the document was issued.
+	r := Record{Form: m.doc.Form, Area: m.doc.Latest().Area, Case: record, CaseID: m.c.ID, Copy: name, For: c.For, Reasons: readReasons(rec.Detail), Unasked: true}
 	if c.Issued != "" {
 		r.Again, r.Base, r.Why = c.Issued, c.Latest, fmt.Sprintf("%s was issued again, as issue %d", ref, c.Issue)
 	}

@@ -236,7 +236,7 @@ func recordOne(ctx context.Context, k *Desk, simple []byte, acks lines) error {
 		return err
 	}
 	it := item()
-	out, _, err := k.Record(ctx, a, Record{Form: "cp1", Case: data, Outputs: []Output{{Format: render.FormatText}}, Send: []store.NewItem{it}})
+	out, _, err := k.Record(ctx, a, Record{Form: "cp1", Case: data, Unasked: true, Outputs: []Output{{Format: render.FormatText}}, Send: []store.NewItem{it}})
 	if err != nil {
 		var e *caseforms.Error
 		if errors.As(err, &e) && e.Kind == caseforms.Conflict {

@@ -15,7 +15,8 @@ import (
 type Draft struct {
 	store.Draft
 	ChangedByName string
-	Content       []byte // a case record as JSON; nil in lists
+	Content       []byte             // a case record as JSON; nil in lists
+	Reasons       []caseforms.Reason // why its warnings are let stand; nil in lists
 }
 
 // SaveDraft asks for a draft to be saved.
@@ -114,7 +115,7 @@ func (k *Desk) SaveDraft(ctx context.Context, a caseforms.Actor, r SaveDraft) (*
 		if err := k.store.Append(ctx, k.draftRead(a, now)); err != nil {
 			return err
 		}
-		return &DraftConflict{Theirs: Draft{*now, name, theirs}, Yours: r.Content, Differences: diff}
+		return &DraftConflict{Theirs: Draft{Draft: *now, ChangedByName: name, Content: theirs}, Yours: r.Content, Differences: diff}
 	}
 	if d != nil && d.Version != r.Base {
 		return nil, conflict()
@@ -125,7 +126,7 @@ func (k *Desk) SaveDraft(ctx context.Context, a caseforms.Actor, r SaveDraft) (*
 		maps.Copy(e.Detail, r.begun.Detail)
 	}
 	if string(old) == string(r.Content) && d != nil {
-		return &Draft{*d, a.Name, r.Content}, nil
+		return k.withReasons(ctx, &Draft{Draft: *d, ChangedByName: a.Name, Content: r.Content})
 	}
 	err = k.store.SaveDraft(ctx, s, r.Content, e)
 	if errors.Is(err, store.ErrChanged) && d != nil {
@@ -138,7 +139,7 @@ func (k *Desk) SaveDraft(ctx context.Context, a caseforms.Actor, r SaveDraft) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Draft{*saved, a.Name, r.Content}, nil
+	return k.withReasons(ctx, &Draft{Draft: *saved, ChangedByName: a.Name, Content: r.Content})
 }
 
 // draft reads a draft that the actor may see: of a case they may see, or without a case their own or their team's.
@@ -181,7 +182,10 @@ func (k *Desk) Draft(ctx context.Context, a caseforms.Actor, id caseforms.DraftI
 		return nil, err
 	}
 	name, err := k.nameOf(ctx, d.ChangedBy)
-	return &Draft{*d, name, content}, err
+	if err != nil {
+		return nil, err
+	}
+	return k.withReasons(ctx, &Draft{Draft: *d, ChangedByName: name, Content: content})
 }
 
 func (k *Desk) draftRead(a caseforms.Actor, d *store.Draft) store.Entry {
@@ -223,7 +227,7 @@ func (k *Desk) Drafts(ctx context.Context, a caseforms.Actor) ([]Draft, error) {
 				continue
 			}
 		}
-		out = append(out, Draft{d, names.of(d.ChangedBy), nil})
+		out = append(out, Draft{Draft: d, ChangedByName: names.of(d.ChangedBy)})
 	}
 	return out, nil
 }

@@ -155,7 +155,7 @@ func mailOne(ctx context.Context, k *Desk, simple []byte, acks lines) error {
 		to = "break@council.example"
 	}
 	send := Send{To: []string{to}, Confirm: "a test", Without: "a test"}
-	r := Record{Form: "cp1", Case: data, Outputs: []Output{{Format: render.FormatText}}}
+	r := Record{Form: "cp1", Case: data, Unasked: true, Outputs: []Output{{Format: render.FormatText}}}
 	together := mrand.N(2) == 0
 	if together {
 		r.Mail = &send

@@ -42,6 +42,10 @@ type Record struct {
 	Outputs []Output
 	Send    []store.NewItem // what is to be delivered, entered in the same act
 
+	// Reasons are why it is issued although warnings stand, beside those that were given in the draft. Unasked issues it without: nobody looks at each row of a batch.
+	Reasons []caseforms.Reason
+	Unasked bool
+
 	// Row tells the row of a batch that it is made from, by all that goes into the document: the same row is issued once, and what was issued is given back.
 	Row string
 
@@ -87,12 +91,16 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	}
 	var draft *store.Draft
 	whom := "" // of a draft of a new version
+	var had []caseforms.Reason
 	if r.Draft != "" {
 		d, content, err := k.draft(ctx, a, r.Draft, "issue this draft")
 		if err != nil {
 			return nil, nil, err
 		}
 		if err := seen(d, a, r.Base); err != nil {
+			return nil, nil, err
+		}
+		if had, err = k.reasonsOf(ctx, d); err != nil {
 			return nil, nil, err
 		}
 		r.Base = 0
@@ -142,6 +150,10 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	if caseforms.Blocks(ps) {
 		return nil, nil, &Refused{ps}
 	}
+	reasons, err := k.reasons(ctx, &r, d.Urgent(f, c), ps, had)
+	if err != nil {
+		return nil, nil, err
+	}
 	if len(r.Outputs) == 0 {
 		r.Outputs = []Output{{Format: render.FormatPDF}}
 	}
@@ -169,6 +181,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		}
 		if r.Draft != "" {
 			i.Entry.Detail["draft"] = string(r.Draft)
+		}
+		if reasons != "" {
+			i.Entry.Detail[detailReasons] = reasons
 		}
 		if err := k.chooseDocument(ctx, a, &r, f, o.Copy, out, &i); err != nil {
 			return nil, nil, err

@@ -68,7 +68,7 @@ func (k *Desk) Reissuable(ctx context.Context, a caseforms.Actor, ref caseforms.
 			return nil, err
 		}
 		if b != nil && b.Ref == ref && !b.Another {
-			out.Draft = &Draft{d, who.of(d.ChangedBy), nil}
+			out.Draft = &Draft{Draft: d, ChangedByName: who.of(d.ChangedBy)}
 		}
 	}
 	return out, nil

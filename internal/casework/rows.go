@@ -34,7 +34,7 @@ func (r *Row) name() string {
 
 // RecordRow issues the document of a row, or gives back the one that was issued of it. Of one that was issued and not sent, it is sent.
 func (k *Desk) RecordRow(ctx context.Context, a caseforms.Actor, r Row) (*Issued, []caseforms.Problem, error) {
-	out, ps, err := k.Record(ctx, a, Record{Form: r.Form.ID, Area: r.Area, Case: r.Case, Copy: r.Copy, For: r.For, Outputs: []Output{{Format: r.Format}}, Row: r.name(), Mail: r.Mail, Dry: r.Dry})
+	out, ps, err := k.Record(ctx, a, Record{Form: r.Form.ID, Area: r.Area, Case: r.Case, Copy: r.Copy, For: r.For, Outputs: []Output{{Format: r.Format}}, Row: r.name(), Mail: r.Mail, Dry: r.Dry, Unasked: true})
 	if err == nil && out.Before && r.Mail != nil && len(out.Sent) == 0 { // it was issued by a run that did not send
 		again := *r.Mail
 		again.Ref, again.Dry = out.Ref, r.Dry

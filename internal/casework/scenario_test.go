@@ -208,6 +208,7 @@ func (p *play) records(a caseforms.Actor, ws []string) error {
 	if name := after(ws, "again"); name != "" {
 		r.Again, r.Why = p.refs[name].Ref, after(ws, "because")
 	}
+	r.Unasked = true
 	out, _, err := p.Record(p.ctx, a, r)
 	if err == nil {
 		p.refs[after(ws, "as")] = out

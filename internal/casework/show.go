@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"caseforms"
@@ -11,22 +12,24 @@ import (
 
 // Timeline is one document with all that came of it.
 type Timeline struct {
-	Ref      caseforms.Ref
-	Case     caseforms.CaseID
-	Card     Card // empty when the actor may only audit
-	Form     string
-	Title    string
-	Copy     string
-	Copies   []string // those that its form has
-	Goes     bool     // this copy goes to somebody when nobody is named
-	Versions []TimelineVersion
-	HandOffs []TimelineHandOff
-	Due      []Due // what is open of it
-	Sends    []Outgoing
-	Mail     []Came // what came about it
-	Events   []Event
-	Reached  []Reached // whom it went to, or is on its way to; nil when the actor may only audit
-	Unsent   []Unsent  // whom it should go to and did not go to yet; the same
+	Ref        caseforms.Ref
+	Case       caseforms.CaseID
+	Card       Card     // empty when the actor may only audit, as is what follows
+	Alerts     []string // see caseforms.Definitions.Alerts
+	Restricted bool
+	Form       string
+	Title      string
+	Copy       string
+	Copies     []string // those that its form has
+	Goes       bool     // this copy goes to somebody when nobody is named
+	Versions   []TimelineVersion
+	HandOffs   []TimelineHandOff
+	Due        []Due // what is open of it
+	Sends      []Outgoing
+	Mail       []Came // what came about it
+	Events     []Event
+	Reached    []Reached // whom it went to, or is on its way to; nil when the actor may only audit
+	Unsent     []Unsent  // whom it should go to and did not go to yet; the same
 
 	Countersigning Countersigning // of the latest issue
 
@@ -43,7 +46,8 @@ type TimelineHandOff struct {
 // TimelineVersion is one issue of it.
 type TimelineVersion struct {
 	store.Version
-	By string // a name
+	By      string             // a name
+	Reasons []caseforms.Reason // why it was issued although warnings stood
 }
 
 // Event is one thing that happened, in words.
@@ -55,6 +59,8 @@ type Event struct {
 	Erased bool
 	Record int64 // its place in the ledger
 	Looked bool  // somebody only looked
+
+	reasons []caseforms.Reason // which Detail has in words
 }
 
 // Show is the timeline of a document, with everybody who looked. Whoever looks is in the ledger. An auditor sees what was done and not of whom.
@@ -80,6 +86,10 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 		if t.Card, err = k.card(ctx, c); err != nil {
 			return nil, err
 		}
+		if t.Alerts, err = k.alerts(ctx, c); err != nil {
+			return nil, err
+		}
+		t.Restricted = c.Restricted
 	} else if err := a.Need("look at this document", caseforms.RoleAuditor, caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
 		return nil, err
 	}
@@ -102,7 +112,7 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 		t.Countersigning.By = who.of(t.Countersigning.Countersignature.By)
 	}
 	for _, v := range d.Versions {
-		t.Versions = append(t.Versions, TimelineVersion{v, who.of(v.IssuedBy)})
+		t.Versions = append(t.Versions, TimelineVersion{Version: v, By: who.of(v.IssuedBy)})
 	}
 	if err := k.handOffs(ctx, a, t, d, c, audits); err != nil {
 		return nil, err
@@ -123,9 +133,15 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 	if t.Looked, err = k.store.CountLooks(ctx, ref, d.Case); err != nil {
 		return nil, err
 	}
-	if audits { // what was done, and not of whom
-		for i := range t.Events {
-			t.Events[i].Detail = nil
+	for i := range t.Events {
+		e := &t.Events[i]
+		if audits { // what was done, and not of whom
+			e.Detail, e.reasons = nil, nil
+		}
+		for j := range t.Versions {
+			if v := &t.Versions[j]; e.reasons != nil && v.Entry == e.Record {
+				v.Reasons = e.reasons
+			}
 		}
 	}
 	return t, nil
@@ -205,7 +221,12 @@ func (k *Desk) events(ctx context.Context, of any, who names) (out []Event, err 
 }
 
 func told(r store.Record, who names) Event {
-	return Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, Looked: r.Looked()}
+	reasons := readReasons(r.Detail)
+	if reasons != nil {
+		r.Detail = maps.Clone(r.Detail)
+		r.Detail[detailReasons] = ReasonWords(reasons)
+	}
+	return Event{reasons: reasons, At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, Looked: r.Looked()}
 }
 
 // Printed is an issue of a document as it was printed, to be read on a page; 0 is the latest. Whoever reads it is in the ledger.
@@ -265,4 +286,21 @@ func (k *Desk) Open(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, v
 	}
 	e := store.Entry{Acts: []store.Act{store.Consultation}, What: "document opened", Actor: a.ID, Case: d.Case, Ref: ref, Version: version}
 	return out, k.store.Append(ctx, e)
+}
+
+// alerts are what is to be known of a case before anything else. A record that the definitions of today do not read has none.
+func (k *Desk) alerts(ctx context.Context, c *store.Case) ([]string, error) {
+	record, err := k.store.Record(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defs, err := k.load(c.Area)
+	if err != nil {
+		return nil, nil // the area is not there any more; its documents are
+	}
+	read, _ := defs.Decode(record, nil)
+	if read == nil {
+		return nil, nil
+	}
+	return defs.Alerts(read), nil
 }

@@ -21,7 +21,7 @@ type Draft struct {
 	ChangedBy string
 	Entry     int64 // the record of the act that began it; 0 of an old one
 
-	content int64
+	content, reasons int64
 }
 
 // SaveDraft writes a draft. Version is what the caller has seen; 0 makes the draft. ErrChanged when it is another by now.
@@ -69,6 +69,9 @@ func (s *Store) saveDraft(ctx context.Context, d Draft, content []byte, e Entry)
 		if err := t.destroy(old); err != nil {
 			return err
 		}
+		if err := t.exec(`UPDATE objects SET case_id = $1 WHERE id = (SELECT reasons FROM drafts WHERE id = $2)`, nullable(string(d.Case)), string(d.ID)); err != nil {
+			return err
+		}
 		if err := t.put(o, d.Case); err != nil {
 			return err
 		}
@@ -87,6 +90,10 @@ func (s *Store) DropDraft(ctx context.Context, d *Draft, e Entry) error {
 }
 
 func (t *tx) dropDraft(d *Draft) error {
+	var reasons int64 // somebody may have given some since the draft was read
+	if _, err := t.row(`SELECT coalesce(reasons, 0) FROM drafts WHERE id = $1`, []any{string(d.ID)}, &reasons); err != nil {
+		return err
+	}
 	n, err := t.changed(`DELETE FROM drafts WHERE id = $1 AND version = $2`, string(d.ID), d.Version)
 	if err != nil {
 		return err
@@ -94,15 +101,53 @@ func (t *tx) dropDraft(d *Draft) error {
 	if n == 0 {
 		return ErrChanged
 	}
+	if err := t.destroy(reasons); err != nil {
+		return err
+	}
 	return t.destroy(d.content)
 }
 
-const draftColumns = `id, coalesce(case_id, ''), form, area, version, team, created_at, created_by, changed_at, changed_by, content, entry`
+// SaveReasons writes why whoever fills a draft goes on although warnings stand. The draft has the version that it had: nothing that somebody else
+// has before them changes. ErrChanged when the reasons are others by now than d had.
+func (s *Store) SaveReasons(ctx context.Context, d *Draft, reasons []byte, e Entry) error {
+	return s.distinct(func() error {
+		o, err := s.seal(kindReasons, reasons)
+		if err != nil {
+			return err
+		}
+		return s.act(ctx, func(t *tx) error {
+			n, err := t.changed(`UPDATE drafts SET reasons = $1 WHERE id = $2 AND coalesce(reasons, 0) = $3 AND coalesce(case_id, '') = $4`, o.id, string(d.ID), d.reasons, string(d.Case))
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return ErrChanged
+			}
+			if err := t.destroy(d.reasons); err != nil {
+				return err
+			}
+			if err := t.put(o, d.Case); err != nil {
+				return err
+			}
+			return t.append(e)
+		})
+	})
+}
+
+// Reasons reads the reasons of a draft; nil when there are none.
+func (s *Store) Reasons(ctx context.Context, d *Draft) ([]byte, error) {
+	if d.reasons == 0 {
+		return nil, nil
+	}
+	return s.object(ctx, d.reasons, kindReasons)
+}
+
+const draftColumns = `id, coalesce(case_id, ''), form, area, version, team, created_at, created_by, changed_at, changed_by, content, entry, coalesce(reasons, 0)`
 
 func scanDraft(scan func(...any) error) (Draft, error) {
 	var d Draft
 	var created, changed int64
-	err := scan(&d.ID, &d.Case, &d.Form, &d.Area, &d.Version, &d.Team, &created, &d.CreatedBy, &changed, &d.ChangedBy, &d.content, &d.Entry)
+	err := scan(&d.ID, &d.Case, &d.Form, &d.Area, &d.Version, &d.Team, &created, &d.CreatedBy, &changed, &d.ChangedBy, &d.content, &d.Entry, &d.reasons)
 	d.Created, d.Changed = fromMilli(created), fromMilli(changed)
 	return d, err
 }

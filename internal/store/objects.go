@@ -19,6 +19,7 @@ const (
 	kindAnswers = "answers" // the printed answers of an issued document
 	kindFile    = "file"    // the bytes of an issued document
 	kindDraft   = "draft"
+	kindReasons = "reasons" // why whoever fills a draft goes on although warnings stand
 	kindPayload = "payload" // what an outbox item carries
 	kindNote    = "note"    // what was written down about a hand-off, a response, a send or a message
 	kindMail    = "mail"    // a message as it came

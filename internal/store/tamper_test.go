@@ -49,6 +49,9 @@ func filled(t testing.TB) (s *Store, clock *testClock, o Options) {
 	second.Case, second.CaseVersion, second.Record, second.Card, second.Form = is[1].Case, 1, nil, nil, "check"
 	must(t, s.Issue(ctx, second))
 	must(t, s.SaveDraft(ctx, Draft{ID: "d-1", Form: "cp1"}, []byte(`{}`), Entry{What: "draft saved", Actor: "u-1"}))
+	draft, _, err := s.Draft(ctx, "d-1")
+	must(t, err)
+	must(t, s.SaveReasons(ctx, draft, []byte(`[]`), Entry{What: "reasons given in a draft", Actor: "u-1"}))
 	items, err := s.Claim(ctx, 100, time.Minute)
 	must(t, err)
 	for _, it := range items {

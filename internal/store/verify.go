@@ -618,6 +618,7 @@ func (s *Store) verifyRest(ctx context.Context, v *Verified) error {
 		{"case %s has no document", `SELECT c.id FROM cases c WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.case_id = c.id)`},
 		{"the case of document %s is missing", `SELECT d.ref FROM documents d WHERE NOT EXISTS (SELECT 1 FROM cases c WHERE c.id = d.case_id)`},
 		{"the content of draft %s is missing", `SELECT d.id FROM drafts d WHERE NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = d.content AND o.kind = 'draft' AND o.case_id IS NOT DISTINCT FROM d.case_id)`},
+		{"the reasons given in draft %s are missing", `SELECT d.id FROM drafts d WHERE d.reasons IS NOT NULL AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = d.reasons AND o.kind = 'reasons' AND o.case_id IS NOT DISTINCT FROM d.case_id)`},
 		{"the content of an outbox item of %s is missing", `SELECT b.ref FROM outbox b JOIN cases c ON c.id = b.case_id WHERE c.erased_at IS NULL
 			AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.id = b.payload AND o.kind = 'payload' AND o.case_id = b.case_id)
 			AND EXISTS (SELECT 1 FROM versions v WHERE v.ref = b.ref AND v.version = b.version AND v.erased_at IS NULL)`},

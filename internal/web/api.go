@@ -203,7 +203,7 @@ var problemKinds = map[int][2]string{
 	500: {"mistake", "We made a mistake"}, 503: {"unavailable", "This cannot be done now"},
 }
 
-var problemTitles = map[string]string{"scope": "The key is not for this", "test-key": "A test key will not do", "case": "The form cannot be issued from this case", "no-name": "Give the request a name"}
+var problemTitles = map[string]string{"scope": "The key is not for this", "test-key": "A test key will not do", "case": "The form cannot be issued from this case", "reasons": "It is not said why the form is issued all the same", "no-name": "Give the request a name"}
 
 // apiCaseProblem is one thing that is wrong with a case, in the form's own words. It never holds what was answered.
 type apiCaseProblem struct {
@@ -216,6 +216,7 @@ type apiCaseProblem struct {
 	Hint     string `json:"hint,omitempty" doc:"what to do"`
 	Source   string `json:"source,omitempty" doc:"where the rule comes from"`
 	Line     int    `json:"line,omitzero" doc:"in the body, from 1, where the JSON itself is wrong"`
+	Reason   bool   `json:"wants_reason,omitzero" doc:"of a warning: to issue the form all the same takes a reason, unless it is urgent"`
 }
 
 type apiDifference struct {
@@ -240,7 +241,7 @@ type apiFailure struct {
 func caseProblems(ps []caseforms.Problem) []apiCaseProblem {
 	out := make([]apiCaseProblem, 0, len(ps))
 	for _, p := range ps {
-		out = append(out, apiCaseProblem{Pointer: pointer(p.Key), Key: p.Key, Label: strings.TrimRight(p.Label, " :"), Section: p.Section, Severity: string(p.Severity), Message: p.Msg, Hint: plainHint(p.Hint), Source: p.Source, Line: p.Line})
+		out = append(out, apiCaseProblem{Pointer: pointer(p.Key), Key: p.Key, Label: strings.TrimRight(p.Label, " :"), Section: p.Section, Severity: string(p.Severity), Message: p.Msg, Hint: plainHint(p.Hint), Source: p.Source, Line: p.Line, Reason: p.WantsReason()})
 	}
 	return out
 }

@@ -163,11 +163,12 @@ type apiDraft struct {
 	Changed   time.Time      `json:"changed"`
 	ChangedBy string         `json:"changed_by"`
 	Record    jsontext.Value `json:"record"`
+	Reasons   []apiReasonOf  `json:"reasons,omitempty" doc:"why its warnings are let stand"`
 }
 
 func draftReply(w http.ResponseWriter, code int, d *casework.Draft) error {
 	w.Header().Set("ETag", `"`+strconv.Itoa(d.Version)+`"`)
-	return answerJSON(w, code, &apiDraft{string(d.ID), d.Form, string(d.Case), d.Version, d.Changed, d.ChangedByName, d.Content})
+	return answerJSON(w, code, &apiDraft{string(d.ID), d.Form, string(d.Case), d.Version, d.Changed, d.ChangedByName, d.Content, apiReasons(d.Reasons)})
 }
 
 // caseID reads the name of a case in a body; "" is none.

@@ -58,7 +58,20 @@ type apiIssue struct {
 	Copy       string         `json:"copy,omitempty" doc:"full, disclosable or annex, as the form has them"`
 	For        string         `json:"for,omitempty" doc:"of several addressees, whom it is for"`
 	Outputs    []apiOutput    `json:"outputs,omitempty" doc:"the files that are kept; a PDF when none is named"`
+	Reasons    []apiReason    `json:"reasons,omitempty" doc:"why it is issued although warnings stand, beside those given in the draft or for the issue before"`
 	DryRun     bool           `json:"dry_run,omitzero" doc:"tell whether it could be issued, and issue nothing"`
+}
+
+type apiReason struct {
+	Key string `json:"key,omitempty" doc:"of the answer that has the warning; without, it is for every question that is not answered, and of an urgent form for every warning"`
+	Why string `json:"why"`
+}
+
+func (in *apiIssue) reasons() (out []caseforms.Reason) {
+	for _, r := range in.Reasons {
+		out = append(out, caseforms.Reason{Key: r.Key, Why: r.Why})
+	}
+	return out
 }
 
 type apiIssued struct {
@@ -85,31 +98,31 @@ func hrefOf(ref caseforms.Ref, issue int, format, profile string) string {
 	return fmt.Sprintf("%s/documents/%s/files/%s?issue=%d&profile=%s", apiBase, ref, format, issue, profile)
 }
 
-// recordOf is the case record and the form that are to be issued: those that were sent, the draft's, or what is known of the case.
-func (s *Service) recordOf(ctx context.Context, r *Request, in *apiIssue, id caseforms.CaseID) (form string, record []byte, err error) {
+// recordOf is the case record and the form that are to be issued: those that were sent, the draft's with the reasons given in it, or what is known of the case.
+func (s *Service) recordOf(ctx context.Context, r *Request, in *apiIssue, id caseforms.CaseID) (form string, record []byte, had []caseforms.Reason, err error) {
 	switch {
 	case in.Record != nil:
-		return in.Form, in.Record, nil
+		return in.Form, in.Record, nil, nil
 	case r.Key.Test:
-		return "", nil, &apiProblem{code: http.StatusForbidden, kind: "test-key", msg: "with a test key the record is sent along", pointer: "/record"}
+		return "", nil, nil, &apiProblem{code: http.StatusForbidden, kind: "test-key", msg: "with a test key the record is sent along", pointer: "/record"}
 	case in.Draft != "":
 		draft, ok := caseforms.ParseDraftID(in.Draft)
 		if !ok {
-			return "", nil, &apiProblem{code: http.StatusUnprocessableEntity, msg: "this is not the name of a draft", pointer: "/draft"}
+			return "", nil, nil, &apiProblem{code: http.StatusUnprocessableEntity, msg: "this is not the name of a draft", pointer: "/draft"}
 		}
 		d, err := r.Desk.Draft(ctx, r.Actor, draft)
 		if err != nil {
-			return "", nil, err
+			return "", nil, nil, err
 		}
-		return d.Form, d.Content, nil
+		return d.Form, d.Content, d.Reasons, nil
 	case id != "":
 		c, err := r.Desk.ReadCase(ctx, r.Actor, id)
 		if err != nil {
-			return "", nil, err
+			return "", nil, nil, err
 		}
-		return in.Form, c.Record, nil
+		return in.Form, c.Record, nil, nil
 	}
-	return "", nil, &apiProblem{code: http.StatusUnprocessableEntity, msg: "there is nothing to issue from", hint: "send a record, a draft or a case"}
+	return "", nil, nil, &apiProblem{code: http.StatusUnprocessableEntity, msg: "there is nothing to issue from", hint: "send a record, a draft or a case"}
 }
 
 func (s *Service) apiIssue(w http.ResponseWriter, r *Request) error {
@@ -133,7 +146,7 @@ func (s *Service) apiIssue(w http.ResponseWriter, r *Request) error {
 	}
 	ctx := r.Context()
 	if in.DryRun {
-		form, record, err := s.recordOf(ctx, r, &in, id)
+		form, record, had, err := s.recordOf(ctx, r, &in, id)
 		if err != nil {
 			return err
 		}
@@ -146,7 +159,15 @@ func (s *Service) apiIssue(w http.ResponseWriter, r *Request) error {
 		if err != nil {
 			return err
 		}
-		return answerJSON(w, http.StatusOK, &apiIssued{DryRun: true, MayIssue: j.mayIssue(), Form: j.f.ID, Copy: j.o.Copy, Case: string(id), Problems: caseProblems(j.ps)})
+		may := j.mayIssue()
+		if may {
+			_, missing, err := caseforms.Reasons(record, j.ps, j.d.Urgent(j.f, j.c), had, in.reasons())
+			if err != nil {
+				return err
+			}
+			may = len(missing) == 0
+		}
+		return answerJSON(w, http.StatusOK, &apiIssued{DryRun: true, MayIssue: may, Form: j.f.ID, Copy: j.o.Copy, Case: string(id), Problems: caseProblems(j.ps)})
 	}
 	once, next, err := s.once(r, "issue", asked, true)
 	if err != nil {
@@ -156,7 +177,7 @@ func (s *Service) apiIssue(w http.ResponseWriter, r *Request) error {
 	if once.Answer != nil {
 		return s.issuedBefore(w, once.Answer)
 	}
-	q := casework.Record{Form: in.Form, Area: s.o.Area, CaseID: id, SamePerson: in.SamePerson, Why: in.Why, Base: in.Base, Copy: in.Copy, For: in.For, Row: once.Row()}
+	q := casework.Record{Form: in.Form, Area: s.o.Area, CaseID: id, SamePerson: in.SamePerson, Why: in.Why, Base: in.Base, Copy: in.Copy, For: in.For, Reasons: in.reasons(), Row: once.Row()}
 	if in.Draft != "" {
 		draft, ok := caseforms.ParseDraftID(in.Draft)
 		if !ok {
@@ -164,7 +185,7 @@ func (s *Service) apiIssue(w http.ResponseWriter, r *Request) error {
 		}
 		q.Draft, q.Base, q.Case = draft, in.Version, in.Record
 	} else {
-		if _, q.Case, err = s.recordOf(ctx, r, &in, id); err != nil {
+		if _, q.Case, _, err = s.recordOf(ctx, r, &in, id); err != nil {
 			return err
 		}
 	}
@@ -255,6 +276,20 @@ type apiIssueOf struct {
 	By      string          `json:"by"`
 	Erased  time.Time       `json:"erased,omitzero"`
 	Files   []apiIssuedFile `json:"files"`
+	Reasons []apiReasonOf   `json:"reasons,omitempty" doc:"why it was issued although warnings stood"`
+}
+
+type apiReasonOf struct {
+	Key     string `json:"key"`
+	Warning string `json:"warning" doc:"in the words of the form"`
+	Why     string `json:"why,omitempty" doc:"an urgent form may have gone without"`
+}
+
+func apiReasons(all []caseforms.Reason) (out []apiReasonOf) {
+	for _, r := range all {
+		out = append(out, apiReasonOf{r.Key, r.Says, r.Why})
+	}
+	return out
 }
 
 type apiHandOff struct {
@@ -370,7 +405,7 @@ func (s *Service) apiDocument(w http.ResponseWriter, r *Request) error {
 		out.Person = &c
 	}
 	for _, v := range t.Versions {
-		x := apiIssueOf{Issue: v.Number, Version: v.FormVersion, Issued: v.Issued, By: v.By, Erased: v.Erased}
+		x := apiIssueOf{Issue: v.Number, Version: v.FormVersion, Issued: v.Issued, By: v.By, Erased: v.Erased, Reasons: apiReasons(v.Reasons)}
 		for _, f := range v.Files {
 			if f.Sum != nil {
 				x.Files = append(x.Files, apiIssuedFile{f.Format, f.Profile, f.Size, hex.EncodeToString(f.Sum), hrefOf(t.Ref, v.Number, f.Format, f.Profile)})

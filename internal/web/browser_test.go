@@ -116,7 +116,8 @@ func special(h *house, key string) (s sight, ok bool) {
 		book, err := os.ReadFile("../../samples/batch/pp1.xlsx")
 		h.must(err)
 		petra.upload("/batch", map[string][2]string{"cases": {"x.xlsx", string(book)}}, "form", "pp1").expect(t, 303)
-		<-h.batches.job(h.as("petra").ID).ended
+		job, _ := h.batches.job(h.as("petra").ID)
+		<-job.ended
 		s.path = "/batch/run"
 	case "GET /carry-on":
 		h.kept.of = map[string]keptForm{h.as("petra").ID: {"/cases", map[string][]string{"q": {"Sampleson"}}, h.clock()}}

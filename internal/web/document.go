@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"caseforms"
 	"caseforms/internal/casework"
@@ -52,8 +53,10 @@ const sendPattern = `{send:[1-9][0-9]{0,18}}`
 
 type documentData struct {
 	*casework.Timeline
+	Bar       identity
 	Facts     Rows
 	Versions  Table
+	Reasons   Table
 	HandOffs  Table
 	Sends     Table
 	Mail      Table
@@ -113,6 +116,10 @@ func (s *Service) document(w http.ResponseWriter, r *Request) error {
 // timelineOf puts a timeline into tables. works tells whether whoever looks may do something, and get files.
 func timelineOf(t *casework.Timeline, works bool) documentData {
 	d := documentData{Timeline: t, Works: works && len(t.Versions) > 0 && t.Versions[len(t.Versions)-1].Erased.IsZero()}
+	d.Bar = identity{Name: t.Card.Name, CRN: t.Card.CRN, Prison: t.Card.PrisonNumber, Alerts: t.Alerts, Restricted: t.Restricted}
+	if born, err := time.Parse(time.DateOnly, t.Card.DOB); err == nil {
+		d.Bar.DOB = born.Format("2 January 2006")
+	}
 	d.Facts = Rows{{Key: "Form", Value: t.Title}, {Key: "Reference", Value: string(t.Ref)}, {Key: "Case", Value: caseCell(t.Case, t.Card)}}
 	if t.Copy != "" {
 		d.Facts = append(d.Facts, Row{Key: "Copy", Value: cmp.Or(copyWords[t.Copy], t.Copy)})
@@ -197,6 +204,19 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 	for i := range t.Due {
 		says[t.Due[i].Rule] = sentence(t.Due[i].Says)
 	}
+	d.Reasons = Table{Caption: "Issued although these warnings stood", Heads: []string{"Issue", "Warning", "Reason that was given"}}
+	for _, v := range t.Versions {
+		for i, w := range v.Reasons {
+			row := []Cell{{}, TextCell(w.Says), {Text: w.Why, Pre: true}}
+			if i == 0 {
+				row[0] = TextCell(fmt.Sprint(v.Number))
+			}
+			if w.Why == "" {
+				row[2] = TextCell("None: it was urgent")
+			}
+			d.Reasons.Rows = append(d.Reasons.Rows, row)
+		}
+	}
 	for _, e := range t.Events {
 		if e.Looked {
 			continue
@@ -205,7 +225,7 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 		if rule := e.Detail["rule"]; rule != "" && why == "" {
 			why = cmp.Or(says[rule], "Rule "+rule)
 		}
-		for _, k := range []string{"label", "text", "to"} {
+		for _, k := range []string{"label", "text", "to", "reasons"} {
 			if v := e.Detail[k]; v != "" && v != why {
 				if why != "" {
 					why += ". "

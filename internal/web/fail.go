@@ -37,6 +37,7 @@ func failureOf(err error) failure {
 	var large *http.MaxBytesError
 	var throttled *casework.Throttled
 	var refused *casework.Refused
+	var unexplained *casework.Unexplained
 	var ours *caseforms.Error
 	var unattached *casework.Unattached
 	var api *apiProblem
@@ -55,6 +56,8 @@ func failureOf(err error) failure {
 		return failure{code: http.StatusTooManyRequests, title: "There were too many attempts to sign in", hint: "Try again in " + minutes(throttled) + "."}
 	case errors.As(err, &refused):
 		return failure{code: http.StatusUnprocessableEntity, title: sentence(refused.Error()), problems: refused.Problems}
+	case errors.As(err, &unexplained):
+		return failure{code: http.StatusUnprocessableEntity, title: sentence(unexplained.Error()), hint: "Change the answers, or give for the key of each a reason.", problems: unexplained.Problems, more: &apiProblem{kind: "reasons"}}
 	case errors.As(err, &ours):
 		code := map[caseforms.ErrorKind]int{
 			caseforms.Invalid: http.StatusUnprocessableEntity, caseforms.NotFound: http.StatusNotFound, caseforms.Forbidden: http.StatusForbidden,

@@ -11,7 +11,6 @@ import (
 
 	"caseforms"
 	"caseforms/internal/casework"
-	"caseforms/render"
 	"caseforms/templates"
 )
 
@@ -41,8 +40,11 @@ func (s *Service) formRoutes() []Route {
 		{Method: "POST", Pattern: itemPath, Who: caseworkers(), Do: s.part, Body: draftMost},
 		{Method: "GET", Pattern: itemPath + "/remove", Who: caseworkers(), Do: s.removePage},
 		{Method: "POST", Pattern: itemPath + "/remove", Who: caseworkers(), Do: s.remove},
+		{Method: "GET", Pattern: partPath + "/warnings", Who: caseworkers(), Do: s.partWarnings},
+		{Method: "POST", Pattern: partPath + "/warnings", Who: caseworkers(), Do: s.partWarnings},
 		{Method: "GET", Pattern: draftPath + "/answers", Who: caseworkers(), Do: s.answers},
 		{Method: "GET", Pattern: draftPath + "/preview", Who: caseworkers(), Do: s.draftPreview},
+		{Method: "GET", Pattern: draftPath + "/preview/" + topicPattern, Who: caseworkers(), Do: s.partPreview},
 		{Method: "GET", Pattern: draftPath + "/issue", Who: caseworkers(), Do: s.issuePage},
 		{Method: "POST", Pattern: draftPath + "/issue", Who: caseworkers(), Do: s.issue},
 		{Method: "GET", Pattern: draftPath + "/drop", Who: caseworkers(), Do: s.dropPage},
@@ -51,10 +53,11 @@ func (s *Service) formRoutes() []Route {
 }
 
 type startData struct {
-	Form  Choice
-	Areas Choice
-	Case  string
-	From  string // what the case is called, where it was named in the address
+	Form          Choice
+	Areas         Choice
+	Case          string
+	Existing      *Choice // cases that it may be
+	Given, Family string
 }
 
 // areas are those whose forms are offered, the service's own first.
@@ -105,12 +108,13 @@ func (s *Service) startPage(w http.ResponseWriter, r *Request) error {
 
 // start makes a draft at once, so that nothing that is typed afterwards is lost.
 func (s *Service) start(w http.ResponseWriter, r *Request) error {
-	id, area, of := r.Field("form"), r.Field("area"), strings.ToUpper(r.Field("case"))
+	id, area := r.Field("form"), r.Field("area")
 	again := func(p FieldProblem) error {
 		d, err := s.starting(r, id, area, r.Field("case"))
 		if err != nil {
 			return err
 		}
+		d.Given, d.Family = r.Field("given"), r.Field("family")
 		if p.Field == "form" {
 			d.Form.Problem = p.Msg
 		} else if p.Field == "area" {
@@ -139,22 +143,21 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 		}
 		return again(FieldProblem{"form", msg})
 	}
-	content := []byte("{}")
-	var caseID caseforms.CaseID
-	if of != "" {
-		var ok bool
-		if caseID, ok = caseforms.ParseCaseID(of); !ok {
-			ref, isRef := caseforms.ParseRef(of)
-			if !isRef {
-				return again(FieldProblem{"case", "Enter a case such as CS-4K7P-Q9ZD, or a reference such as CF-7K3M-Q9ZD, or leave it empty"})
-			}
-			t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
-			if err != nil {
-				return err
-			}
-			caseID = t.Case
+	whose, existing, ps, err := s.whose(r)
+	if err != nil {
+		return err
+	}
+	if whose == nil {
+		d, err := s.starting(r, id, area, r.Field("case"))
+		if err != nil {
+			return err
 		}
-		if content, err = r.Desk.CaseRecord(r.Context(), r.Actor, caseID); err != nil {
+		d.Existing, d.Given, d.Family = existing, r.Field("given"), r.Field("family")
+		return s.page(w, r, "form-start", Page{Title: "Start a form", Form: true, Status: http.StatusUnprocessableEntity, Problems: ps, Data: d})
+	}
+	content := []byte("{}")
+	if whose.Case != "" {
+		if content, err = r.Desk.CaseRecord(r.Context(), r.Actor, whose.Case); err != nil {
 			return err
 		}
 	}
@@ -162,10 +165,13 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
+	for key, v := range whose.Known {
+		ed.SetValue(key, v)
+	}
 	if content, err = ed.JSON(); err != nil {
 		return err
 	}
-	draft, err := r.Desk.SaveDraft(r.Context(), r.Actor, casework.SaveDraft{Case: caseID, Form: f.ID, Area: area, Content: content})
+	draft, err := r.Desk.SaveDraft(r.Context(), r.Actor, casework.SaveDraft{Case: whose.Case, Form: f.ID, Area: area, Content: content})
 	if err != nil {
 		return err
 	}
@@ -212,6 +218,8 @@ type filling struct {
 // identity tells whose form it is, on every page of it.
 type identity struct {
 	Name, DOB, CRN string
+	Prison         string   // the prison number, where there is no CRN
+	Alerts         []string // see caseforms.Definitions.Alerts
 	Urgent         bool
 	Restricted     bool
 }
@@ -292,7 +300,7 @@ func (x *filling) read(content []byte) error {
 	if p.DOB.Known() {
 		x.Bar.DOB = written(p.DOB.Value)
 	}
-	x.Bar.CRN = x.edit.Get("person.crn").Text()
+	x.Bar.CRN, x.Bar.Prison, x.Bar.Alerts = x.edit.Get("person.crn").Text(), x.edit.Get("person.prison_number").Text(), x.defs.Alerts(x.c)
 	x.Bar.Urgent = x.defs.Urgent(x.form, x.c)
 	return nil
 }
@@ -344,10 +352,8 @@ type task struct {
 
 type tasksData struct {
 	*filling
-	Tasks      []task
-	Done, All  int
-	CanIssue   bool
-	CheckCount int
+	Tasks     []task
+	Done, All int
 }
 
 func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
@@ -359,7 +365,14 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	d := tasksData{filling: x, CanIssue: !caseforms.Blocks(ps), CheckCount: len(ps)}
+	d := tasksData{filling: x}
+	_, unexplained, err := caseforms.Reasons(x.Draft.Content, ps, false, x.Draft.Reasons, nil)
+	if err != nil {
+		return err
+	}
+	ps = slices.DeleteFunc(ps, func(p caseforms.Problem) bool { // of these it was said why they stand
+		return p.WantsReason() && !slices.Contains(unexplained, p)
+	})
 	for i := range x.asked.Topics {
 		t := x.task(&x.asked.Topics[i], ps)
 		if t.Title == "" {
@@ -449,7 +462,8 @@ type problemLine struct {
 	Text, Hint, Href string
 }
 
-func (x *filling) lines(ps []caseforms.Problem, sev caseforms.Severity) (out []problemLine) {
+// lines are the problems of one severity. from is the page to which the way back leads, see cameFrom.
+func (x *filling) lines(ps []caseforms.Problem, sev caseforms.Severity, from string) (out []problemLine) {
 	for _, p := range ps {
 		if p.Severity != sev {
 			continue
@@ -463,32 +477,22 @@ func (x *filling) lines(ps []caseforms.Problem, sev caseforms.Severity) (out []p
 		if strings.Contains(h, `{"state"`) {
 			h = ""
 		}
-		out = append(out, problemLine{sentence(text), h, x.where(p)})
+		out = append(out, problemLine{sentence(text), h, backTo(x.where(p), from)})
 	}
 	return out
 }
 
 type issueData struct {
 	*filling
-	Wrong, Odd []problemLine
-	Seen       string // which warnings are shown, so that others are not taken as seen
-	For        Choice
-	Begun      *casework.Begun // of a draft of a new version
-	Why        Input
-	Newer      bool // somebody issued it again meanwhile
-	Signing    bool // the form asks to be countersigned, which comes before it is sent
-	Same       bool // it may be asked whether it is the same person
-	SameWhy    string
-	Problems   []FieldProblem
-}
-
-// warned is a mark of what warnings there are.
-func warned(ps []caseforms.Problem) string {
-	var all []string
-	for _, p := range ps {
-		all = append(all, p.Key, p.Msg)
-	}
-	return mark(all...)
+	Wrong    []problemLine
+	Warnings *warningsView
+	For      Choice
+	Begun    *casework.Begun // of a draft of a new version
+	Why      Input
+	Newer    bool // somebody issued it again meanwhile
+	Signing  bool // the form asks to be countersigned, which comes before it is sent
+	Same     bool // it may be asked whether it is the same person
+	SameWhy  string
 }
 
 func (s *Service) issuing(r *Request) (*issueData, error) {
@@ -511,9 +515,9 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 	}
 	if begun != nil && !begun.Another {
 		d.Begun, d.Newer = begun, begun.Latest != begun.Issue
-		d.Why = Input{ID: "why", Label: "Why is there a new version?", Hint: "It stands on the timeline.", Value: d.Begun.Why, Lines: 3, Spell: true}
+		d.Why = Input{ID: "why-new", Label: "Why is there a new version?", Hint: "It stands on the timeline.", Value: d.Begun.Why, Lines: 3, Spell: true}
 		if r.Method == http.MethodPost {
-			d.Why.Value = r.Field("why")
+			d.Why.Value = r.Field("why-new")
 		}
 	}
 	if chosen == "" && (begun == nil || begun.For == "") { // of one that was made for somebody who is not among them any more, it has to be said
@@ -540,8 +544,9 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Wrong, d.Odd, d.Seen = x.lines(ps, caseforms.Blocking), x.lines(ps, caseforms.Warning), warned(ps)
-	return d, nil
+	d.Wrong = x.lines(ps, caseforms.Blocking, fromIssue)
+	d.Warnings, err = x.warnings(r, ps, fromIssue)
+	return d, err
 }
 
 func (s *Service) issuePage(w http.ResponseWriter, r *Request) error {
@@ -553,11 +558,10 @@ func (s *Service) issuePage(w http.ResponseWriter, r *Request) error {
 }
 
 func (s *Service) issuePageOf(w http.ResponseWriter, r *Request, d *issueData, code int, ps ...FieldProblem) error {
-	d.Problems = ps
 	return s.page(w, r, "form-issue", Page{Title: "Issue this form", Form: true, Status: code, OwnHeading: true, Crumbs: d.crumbs(), Problems: ps, Data: d})
 }
 
-// issue makes the document. Warnings have to have been looked at, those of this moment.
+// issue makes the document. What is said of warnings is kept in the draft first, so that it is not lost when something else is in the way.
 func (s *Service) issue(w http.ResponseWriter, r *Request) error {
 	d, err := s.issuing(r)
 	if err != nil {
@@ -573,21 +577,28 @@ func (s *Service) issue(w http.ResponseWriter, r *Request) error {
 	if len(d.Wrong) > 0 {
 		return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity)
 	}
-	if len(d.Odd) > 0 && (r.Field("seen") != d.Seen || r.Field("looked") != "yes") {
-		return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"looked", "Say that you have looked at the warnings, or go back and change the answers"})
+	to := ""
+	if len(d.For.Options) > 1 {
+		to = r.Field("for")
+	}
+	if err := r.Desk.GiveReasons(r.Context(), r.Actor, d.Draft.ID, to, d.Warnings.given()); err != nil {
+		return err
+	}
+	if ps := d.Warnings.tell(); ps != nil {
+		return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, ps...)
 	}
 	record := casework.Record{Draft: d.Draft.ID, Base: base, SamePerson: r.Field("same") == "yes"}
 	if b := d.Begun; b != nil {
-		if record.Why = r.Field("why"); record.Why == "" {
+		if record.Why = r.Field("why-new"); record.Why == "" {
 			d.Why.Problem = "Write why there is a new version"
-			return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"why", d.Why.Problem})
+			return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"why-new", d.Why.Problem})
 		}
 		if record.Seen = int(r.whole("seen-issue")); record.Seen != b.Latest {
 			return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"seen-issue", fmt.Sprintf("Look at issue %d first, and say that you have seen it", b.Latest)})
 		}
 	}
 	if len(d.For.Options) > 1 {
-		record.For = r.Field("for")
+		record.For = to
 		if record.For == "" {
 			return s.issuePageOf(w, r, d, http.StatusUnprocessableEntity, FieldProblem{"for", "Choose who this document is for"})
 		}
@@ -665,7 +676,7 @@ func (s *Service) answers(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	d := answersData{filling: x, Wrong: x.lines(ps, caseforms.Blocking)}
+	d := answersData{filling: x, Wrong: x.lines(ps, caseforms.Blocking, fromAnswers)}
 	for i := range x.asked.Topics {
 		t := &x.asked.Topics[i]
 		sec := printedSection{Title: topicTitle(t), Key: t.Key}
@@ -682,7 +693,7 @@ func (s *Service) answers(w http.ResponseWriter, r *Request) error {
 }
 
 func (x *filling) printed(t *caseforms.Topic, p caseforms.PrintedQuestion) printedRow {
-	row := printedRow{Key: strings.TrimRight(x.defs.Label(p.Field), " :"), Lines: p.Answer.Text, Href: x.change(t, p.Field)}
+	row := printedRow{Key: strings.TrimRight(x.defs.Label(p.Field), " :"), Lines: p.Answer.Text, Href: backTo(x.change(t, p.Field), fromAnswers)}
 	if p.Table != nil {
 		for _, tr := range p.Table.Rows {
 			c := printedCard{Title: tr.Heading}
@@ -740,7 +751,7 @@ func (x *filling) more(t *caseforms.Topic) (out []printedRow) {
 		for j := range q.Facts {
 			f := &q.Facts[j]
 			text := x.words(f, x.edit.Get(f.Path))
-			row := printedRow{Key: q.Label, Lines: text, Href: x.partOf(t.Key) + "#" + f.Path}
+			row := printedRow{Key: q.Label, Lines: text, Href: backTo(x.partOf(t.Key)+"#"+f.Path, fromAnswers)}
 			if text == "" {
 				row.Lines, row.Empty = notAnswered, true
 			}
@@ -748,7 +759,7 @@ func (x *filling) more(t *caseforms.Topic) (out []printedRow) {
 		}
 		for _, l := range q.Lists {
 			n := x.edit.Items(l)
-			row := printedRow{Key: q.Label, Lines: count(n, "entry", "entries"), Href: x.partOf(t.Key) + "#" + l}
+			row := printedRow{Key: q.Label, Lines: count(n, "entry", "entries"), Href: backTo(x.partOf(t.Key)+"#"+l, fromAnswers)}
 			if n == 0 {
 				row.Lines, row.Empty = notAnswered, true
 			}
@@ -756,38 +767,6 @@ func (x *filling) more(t *caseforms.Topic) (out []printedRow) {
 		}
 	}
 	return out
-}
-
-// draftPreview is the draft as it would be printed, marked as one.
-func (s *Service) draftPreview(w http.ResponseWriter, r *Request) error {
-	x, err := s.filling(r)
-	if err != nil {
-		return err
-	}
-	o := caseforms.FillOptions{Today: x.today, Draft: true}
-	if b, err := r.Desk.Begun(r.Context(), r.Actor, x.Draft); err != nil {
-		return err
-	} else if b != nil { // as it will be issued
-		n := x.addresseeNamed(b.For)
-		o.Copy, o.For = b.Copy, n
-	}
-	doc, err := x.defs.Fill(x.form, x.c, o)
-	if err != nil {
-		return err
-	}
-	var b strings.Builder
-	if _, err := render.Write(&b, doc, render.FormatPDF, render.Options{}); err != nil {
-		return err
-	}
-	Framed(w)
-	h := w.Header()
-	h.Set("Content-Type", "application/pdf")
-	h.Set("Content-Disposition", `inline; filename="`+x.form.ID+"-"+string(x.Draft.ID)+`.pdf"`)
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	if r.Method != http.MethodHead {
-		_, _ = w.Write([]byte(b.String())) // a browser that went away reads nothing
-	}
-	return nil
 }
 
 func (s *Service) dropPage(w http.ResponseWriter, r *Request) error {

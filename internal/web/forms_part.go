@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -139,7 +140,9 @@ type partData struct {
 	Hidden    int // questions that do not arise
 	Look      []problemLine
 	Back      string
+	From      string // the page to which the way back leads
 	Remove    string
+	Print     string // of the part
 	Conflict  *conflictView
 }
 
@@ -271,7 +274,7 @@ func (x *filling) field(f *caseforms.AskedFact, t typed) field {
 	case caseforms.KindList:
 		out.Sort = "none"
 	case caseforms.KindLongText:
-		out.Sort, out.Lines = "area", min(max(6, 2+len(out.Value)/70+strings.Count(out.Value, "\n")), 30)
+		out.Sort, out.Lines = "area", min(max(cmp.Or(f.Lines, 6), 2+len(out.Value)/70+strings.Count(out.Value, "\n")), 30)
 	case caseforms.KindChecks:
 		out.Sort = "checks"
 	case caseforms.KindChoice, caseforms.KindYesNo, caseforms.KindYesNoUnknown:
@@ -301,9 +304,11 @@ func (x *filling) field(f *caseforms.AskedFact, t typed) field {
 			out.Width = "5"
 			out.Hint = "For example, 14:30"
 		}
-		if f.Several || strings.Contains(out.Value, "\n") {
+		if f.Several || f.Lines > 1 || strings.Contains(out.Value, "\n") {
 			out.Sort, out.Width = "area", ""
-			out.Lines = max(3, strings.Count(out.Value, "\n")+2)
+			if out.Lines = max(f.Lines, len(out.Value)/70+1); f.Several || strings.Contains(out.Value, "\n") {
+				out.Lines = max(3, strings.Count(out.Value, "\n")+2)
+			}
 			if f.Several {
 				out.Hint = "One a line"
 			}
@@ -351,17 +356,20 @@ func changed(sent url.Values, id string) bool {
 
 // show makes the page. sent is what was typed and not taken, nil to show what there is: of it what was changed is shown, and all when the
 // entry is another one now.
-func (x *filling) show(p *place, sent url.Values, moved bool, problems []FieldProblem) partData {
-	d := partData{filling: x, Place: p.path, Base: x.Draft.Version, Heading: topicTitle(p.topic), Back: x.Path}
+func (x *filling) show(p *place, sent url.Values, moved bool, problems []FieldProblem, from string) partData {
+	d := partData{filling: x, Place: p.path, Base: x.Draft.Version, Heading: topicTitle(p.topic), Back: x.Path, From: from, Print: x.Path + "/preview/" + p.topic.Key}
+	if from != "" {
+		d.Back += "/" + from
+	}
 	listPath := ""
 	if p.list != nil {
 		listPath = p.list.Path
-		d.Item, d.Fresh, d.Back = true, p.fresh, x.partOf(p.topic.Key)
+		d.Item, d.Fresh, d.Back = true, p.fresh, backTo(x.partOf(p.topic.Key), from)
 		d.Heading = p.list.Item + " " + strconv.Itoa(p.item+1)
 		if p.fresh {
 			d.Heading = "Add: " + p.list.Item
 		} else {
-			d.Remove = p.path + "/remove"
+			d.Remove = backTo(p.path+"/remove", from)
 		}
 		d.Count = strconv.Itoa(x.edit.Items(listPath))
 	} else {
@@ -491,7 +499,7 @@ func (s *Service) partPage(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	d := x.show(p, nil, false, nil)
+	d := x.show(p, nil, false, nil, cameFrom(r))
 	ps, err := x.defs.Check(x.form, x.c, caseforms.FillOptions{Today: x.today})
 	if err != nil {
 		return err
@@ -504,7 +512,7 @@ func (s *Service) partPage(w http.ResponseWriter, r *Request) error {
 		if t == nil || t.Key != p.topic.Key && p.list == nil || p.list != nil && (at != p.list.Path || !strings.HasPrefix(pr.Key, strings.TrimSuffix(p.prefix(), "."))) {
 			continue
 		}
-		d.Look = append(d.Look, x.lines([]caseforms.Problem{pr}, pr.Severity)...)
+		d.Look = append(d.Look, x.lines([]caseforms.Problem{pr}, pr.Severity, d.From)...)
 	}
 	return s.partPageOf(w, r, x, d, 0, nil)
 }
@@ -515,7 +523,7 @@ func (s *Service) partPageOf(w http.ResponseWriter, r *Request, x *filling, d pa
 	if d.Item {
 		crumbs = x.crumbs(Link{"Back to the list", d.Back})
 	}
-	return s.page(w, r, "form-part", Page{Title: title, Form: true, Status: code, OwnHeading: true, Crumbs: crumbs, Problems: ps, Data: d})
+	return s.page(w, r, "form-part", Page{Title: title, Form: true, Wide: true, Status: code, OwnHeading: true, Crumbs: crumbs, Problems: ps, Data: d})
 }
 
 // part saves a page.
@@ -560,7 +568,7 @@ func (s *Service) part(w http.ResponseWriter, r *Request) error {
 		if err := x.read(before); err != nil {
 			return err
 		}
-		d := x.show(p, r.PostForm, moved, ps)
+		d := x.show(p, r.PostForm, moved, ps, cameFrom(r))
 		d.Conflict = conflict
 		return s.partPageOf(w, r, x, d, code, ps)
 	}
@@ -603,12 +611,45 @@ func (s *Service) part(w http.ResponseWriter, r *Request) error {
 		if now && !asked[k] && (p.list == nil || p.item < x.edit.Items(p.list.Path)) {
 			s.notify(r, Notice{Title: "Saved", Text: "More questions arise from these answers. They are on this page now."})
 			if p.fresh {
-				return seeOther(w, r, x.partOf(p.topic.Key)+"/"+p.list.Path+"/"+strconv.Itoa(p.item))
+				return seeOther(w, r, backTo(x.partOf(p.topic.Key)+"/"+p.list.Path+"/"+strconv.Itoa(p.item), cameFrom(r)))
 			}
-			return seeOther(w, r, p.path)
+			return seeOther(w, r, backTo(p.path, cameFrom(r)))
 		}
 	}
+	odd, err := x.oddIn(p.topic)
+	if err != nil {
+		return err
+	}
+	if len(odd) > 0 && !toEntry.MatchString(r.Field("then")) {
+		return seeOther(w, r, x.interruption(p.topic, x.onwards(r, p)))
+	}
 	return seeOther(w, r, x.onwards(r, p))
+}
+
+// The pages from which a part is opened to change an answer, and to which it leads back.
+const (
+	fromAnswers = "answers"
+	fromIssue   = "issue"
+)
+
+// cameFrom is the page to which the way back leads, "" when it is not said.
+func cameFrom(r *Request) string {
+	if from := cmp.Or(r.Field("from"), r.URL.Query().Get("from")); from == fromAnswers || from == fromIssue {
+		return from
+	}
+	return ""
+}
+
+// backTo is the address of a part, with the page to which it leads back.
+func backTo(href, from string) string {
+	if href == "" || from == "" {
+		return href
+	}
+	path, field, _ := strings.Cut(href, "#")
+	if path += "?from=" + from; field != "" {
+		path += "#" + field
+	}
+	return path
 }
 
 // toEntry is what the buttons of a list send: the page is saved before an entry is opened, so that nothing typed on it is lost.
@@ -616,11 +657,16 @@ var toEntry = regexp.MustCompile(`^go:([a-z0-9_.-]+/(?:new|[0-9]{1,4}(?:/remove)
 
 // onwards is where somebody goes from a page: back to the list of an item, or to the next topic.
 func (x *filling) onwards(r *Request, p *place) string {
+	from := cameFrom(r)
 	switch entry := toEntry.FindStringSubmatch(r.Field("then")); {
 	case entry != nil && p.list == nil:
-		return x.partOf(p.topic.Key) + "/" + entry[1]
+		return backTo(x.partOf(p.topic.Key)+"/"+entry[1], from)
 	case p.list != nil:
-		return x.partOf(p.topic.Key) + "#" + p.list.Path
+		return backTo(x.partOf(p.topic.Key)+"#"+p.list.Path, from)
+	case from == fromAnswers && r.Field("then") == "next":
+		return x.Path + "/answers#section-" + p.topic.Key
+	case from != "" && r.Field("then") == "next":
+		return x.Path + "/" + from
 	case r.Field("then") == "next":
 		for i := range x.asked.Topics {
 			if x.asked.Topics[i].Key != p.topic.Key {
@@ -733,7 +779,7 @@ func (s *Service) removePage(w http.ResponseWriter, r *Request) error {
 	return s.page(w, r, "form-remove", Page{Title: "Remove this entry?", Form: true, Crumbs: x.crumbs(Link{"Back to the list", x.partOf(p.topic.Key)}), Data: struct {
 		*filling
 		Text, Item, Place, Back string
-	}{x, x.itemText(p.list, p.item), p.list.Item, p.path + "/remove", x.partOf(p.topic.Key)}})
+	}{x, x.itemText(p.list, p.item), p.list.Item, backTo(p.path+"/remove", cameFrom(r)), backTo(x.partOf(p.topic.Key), cameFrom(r))}})
 }
 
 func (s *Service) remove(w http.ResponseWriter, r *Request) error {
@@ -768,5 +814,5 @@ func (s *Service) remove(w http.ResponseWriter, r *Request) error {
 		return err
 	}
 	s.notify(r, Notice{Good: true, Text: p.list.Item + " " + strconv.Itoa(p.item+1) + " was removed."})
-	return seeOther(w, r, x.partOf(p.topic.Key)+"#"+p.list.Path)
+	return seeOther(w, r, backTo(x.partOf(p.topic.Key)+"#"+p.list.Path, cameFrom(r)))
 }

@@ -33,7 +33,7 @@ sections:
     layout: rows
     fields:
       - {key: name, label: Who was visited, from: [person.given_names, person.family_name], join: " ", required: true}
-      - {key: note, label: Note, kind: text, required: true}
+      - {key: note, label: Note, kind: text, lines: 3, required: true}
       - {key: story, label: Story, kind: longtext, layout: narrative}
       - {key: when, label: Date of the visit, kind: date, required: true}
       - {key: since, label: Known since, kind: partial_date}

@@ -24,13 +24,19 @@ func formWalks(h *house) map[string]walk {
 		"GET /drafts": {want: read},
 	}
 	for pattern, rest := range map[string]string{
-		draftPath: "", draftPath + "/answers": "/answers", draftPath + "/preview": "/preview", draftPath + "/issue": "/issue", draftPath + "/drop": "/drop",
-		partPath: "/part/referral", itemPath: "/part/children/children/0", itemPath + "/remove": "/part/children/children/0/remove",
+		draftPath: "", draftPath + "/answers": "/answers", draftPath + "/preview": "/preview", draftPath + "/preview/" + topicPattern: "/preview/referral", draftPath + "/issue": "/issue", draftPath + "/drop": "/drop",
+		partPath: "/part/referral", itemPath: "/part/children/children/0", itemPath + "/remove": "/part/children/children/0/remove", partPath + "/warnings": "/part/referral/warnings",
 	} {
 		out["GET "+pattern] = walk{want: read, path: own + rest, foreign: foreign + rest, wantFor: refused}
-		if pattern != draftPath && !strings.HasSuffix(pattern, "/answers") && !strings.HasSuffix(pattern, "/preview") {
+		if pattern != draftPath && !strings.HasSuffix(pattern, "/answers") && !strings.Contains(pattern, "/preview") {
 			out["POST "+pattern] = walk{want: sent, path: own + rest, foreign: foreign + rest, foreignForm: []string{"base", "1", "was.person.given_names", "x", "person.given_names", "Changed"}, wantFor: refused}
 		}
+	}
+	goesOn := [6]int{in, in, in, 403, 403, 403} // there is nothing odd; to the page of the part
+	for _, route := range []string{"GET " + partPath + "/warnings", "POST " + partPath + "/warnings", "GET " + draftPath + "/preview/" + topicPattern} {
+		w := out[route]
+		w.want = goesOn
+		out[route] = w
 	}
 	return out
 }
@@ -97,7 +103,13 @@ func TestFormsBar(t *testing.T) {
 	h.must(err)
 	path := "/drafts/" + string(d.ID)
 	for _, p := range []string{path, path + "/answers", path + "/issue", path + "/drop", path + "/part/referral", path + "/part/children/children/0", path + "/part/children/children/new"} {
-		sue.get(p).expect(t, 200, "app-identity", h.foreignName, "Date of birth:", "CRN: ", "Restricted case")
+		sue.get(p).expect(t, 200, "app-identity", h.foreignName, "Date of birth:", "CRN: ", "Restricted case", "MAPPA category 2", "MAPPA level 2", "Risk of serious harm: children", "Child protection plan")
+	}
+	// A document of the case bears it too.
+	sue.get("/documents/"+string(h.foreign)).expect(t, 200, "app-identity", h.foreignName, "Restricted case", "MAPPA level 2", "Child protection plan")
+	aud := h.signedIn("aud").get("/documents/"+string(h.foreign)).expect(t, 200)
+	if strings.Contains(aud.body, "app-identity") || strings.Contains(aud.body, "MAPPA level") {
+		t.Error("an auditor reads whose it is")
 	}
 	urgent := h.draft("petra", "cp1", sampleCases(t)["03-urgent"])
 	h.signedIn("petra").get("/drafts/"+string(urgent.ID)).expect(t, 200, "Urgent")

@@ -121,7 +121,7 @@ func (h *house) recordForm(login, form, sample string) caseforms.Ref {
 	h.t.Helper()
 	b, err := os.ReadFile("../../samples/cases/" + sample + ".json")
 	h.must(err)
-	out, _, err := h.desk.Record(context.Background(), h.as(login), casework.Record{Form: form, Case: b, Outputs: []casework.Output{{Format: render.FormatPDF}}})
+	out, _, err := h.desk.Record(context.Background(), h.as(login), casework.Record{Form: form, Case: b, Unasked: true, Outputs: []casework.Output{{Format: render.FormatPDF}}})
 	h.must(err)
 	return out.Ref
 }

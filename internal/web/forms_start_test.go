@@ -1,0 +1,70 @@
+package web
+
+import (
+	"strings"
+	"testing"
+)
+
+// A form for a new person begins with a number and a name. Where there may be a case already it is said, and nobody gets a second one unnoticed.
+func TestFormsStart(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	v := h.signedIn("petra")
+	v.open("/").reply.expect(t, 200, `href="/forms"`)
+	count := func() int {
+		t.Helper()
+		all, err := h.desk.Drafts(t.Context(), h.as("petra"))
+		h.must(err)
+		return len(all)
+	}
+	start := func(pairs ...string) reply {
+		t.Helper()
+		return v.send(v.open("/forms"), append([]string{"form", "pp1", "area", "general"}, pairs...)...)
+	}
+	// of nobody there is
+	s := v.follow(start("case", "x654321", "given", "Nova", "family", "Unheard").expect(t, 303, "/drafts/DR-"))
+	if !strings.Contains(s.text, "Nova Unheard") || !strings.Contains(s.text, "CRN: X654321") || strings.Contains(s.text, ", case CS-") {
+		t.Errorf("%.500s", s.text)
+	}
+	s = v.follow(start("case", "A9876ZZ").expect(t, 303, "/drafts/DR-"))
+	if !strings.Contains(s.text, "Prison number: A9876ZZ") {
+		t.Errorf("%.500s", s.text)
+	}
+	start().expect(t, 303, "/drafts/DR-")
+	start("case", "Sampleson").expect(t, 422, "Enter a case")
+
+	// a number that a case has: nothing is begun before it is said
+	n := count()
+	asked := start("case", "X000001", "given", "Alex").expect(t, 422, "There is a case with this number already", `href="#existing"`, string(h.of), "Alex Sampleson").sheet(t)
+	if asked.fields.Get("case") != "X000001" || asked.fields.Get("given") != "Alex" || asked.fields.Get("form") != "pp1" || strings.Contains(asked.text, "another person") {
+		t.Error(asked.fields)
+	}
+	if count() != n {
+		t.Error("a draft was made before it was said whose it is")
+	}
+	v.send(asked).expect(t, 422, "There is a case with this number already")
+	v.send(asked, "existing", "CS-0000-0000").expect(t, 422, "There is a case with this number already")
+	s = v.follow(v.send(asked, "existing", string(h.of)).expect(t, 303, "/drafts/DR-"))
+	if !strings.Contains(s.text, "Alex Sampleson") || !strings.Contains(s.text, "case "+string(h.of)) {
+		t.Errorf("%.500s", s.text)
+	}
+	// a name that somebody has
+	asked = start("given", "Alex", "family", "Sampleson").expect(t, 422, "somebody of this name already", "born 27/03/1988", "No, it is another person").sheet(t)
+	s = v.follow(v.send(asked, "existing", "new").expect(t, 303, "/drafts/DR-"))
+	if !strings.Contains(s.text, "Alex Sampleson") || strings.Contains(s.text, ", case CS-") {
+		t.Errorf("%.500s", s.text)
+	}
+	// a restricted one is told to whoever has its number, in words, and to nobody else
+	shown, err := h.desk.CaseRecord(t.Context(), h.as("sue"), h.foreignCase)
+	h.must(err)
+	defs, err := h.desk.Definitions("")
+	h.must(err)
+	ed, err := defs.Edit(shown)
+	h.must(err)
+	if r := start("case", ed.Get("person.crn").Text()).expect(t, 403, "restricted"); strings.Contains(r.body, h.foreignName) {
+		t.Error("it tells whose it is")
+	}
+	if r := start("given", ed.Get("person.given_names").Text(), "family", ed.Get("person.family_name").Text()).expect(t, 303); r.StatusCode != 303 {
+		t.Error("the name of a restricted case is told")
+	}
+}
