@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -89,8 +90,14 @@ func loopback(listen string) bool {
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
+// gcPercent lets more garbage lie than Go does by itself: a tenth of the processor for some 50 MB.
+const gcPercent = 300
+
 func (inv *invocation) serve(ctx context.Context) (err error) {
 	o := &inv.opt
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if (o.tlsCert == "") != (o.tlsKey == "") {
 		return errUsage{"--tls-cert and --tls-key go together"}
 	}
@@ -132,6 +139,7 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		if certs, err = newCertificates(o.tlsCert, o.tlsKey); err != nil {
 			return err
 		}
+		certs.log = opts.Log
 	}
 	// The addresses are taken before the store is opened: a second program on the same one is told so at once.
 	listener, err := listen(o.listen)
@@ -146,6 +154,12 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		}
 		defer figures.Close()
 	}
+	begun := false
+	defer func() {
+		if !begun && ctx.Err() != nil { // it was told to end before it had begun, and does
+			err = nil
+		}
+	}()
 	var done func() error
 	if o.demo {
 		opts.Desk, opts.Demo, done, err = inv.demo(ctx)
@@ -189,6 +203,7 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 		at = append(at, "metrics", figures.Addr().String())
 	}
 	opts.Log.Info("listening", at...)
+	begun = true
 	return inv.answer(ctx, s, listener, figures, work)
 }
 
@@ -200,22 +215,28 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// welcome tells where the pages are and, as long as nobody can sign in, how to begin.
+// welcome tells where the pages are and, as long as nobody can sign in, how to begin. It goes to standard output: standard error is the log.
 func (inv *invocation) welcome(ctx context.Context, opts web.Options, base string) error {
-	if inv.json {
-		inv.object(inv.stdout, "type", "listening", "url", base)
-	} else {
-		fmt.Fprintln(inv.stdout, base)
+	say := func(kind, url, words string) {
+		if inv.json {
+			inv.object(inv.stdout, "type", kind, "url", url)
+			return
+		}
+		fmt.Fprintln(inv.stdout, words)
 	}
+	say("listening", base, base)
 	if len(opts.Demo) > 0 {
-		fmt.Fprintln(inv.stderr, "a demonstration: everybody is invented, and everything is deleted when the program ends")
+		if !inv.json {
+			fmt.Fprintln(inv.stdout, "a demonstration: everybody is invented, and everything is deleted when the program ends")
+		}
 		return nil
 	}
 	token, err := opts.Desk.FirstLink(ctx, opts.OpenID != nil)
 	if err != nil || token == "" {
 		return err
 	}
-	fmt.Fprintf(inv.stderr, "nobody can sign in yet. The admin sets a password here, once, within two days:\n  %s/first/%s\n", base, token)
+	link := base + "/first/" + token
+	say("first link", link, "nobody can sign in yet. The admin sets a password here, once, within two days:\n  "+link)
 	return nil
 }
 
@@ -417,11 +438,13 @@ func (c *config) checkServe(say func(string, string), wrong func(error)) {
 // certificates reads a certificate again when its file has changed, so that a renewed one needs no restart.
 type certificates struct {
 	cert, key string
+	log       *slog.Logger
 
 	mu      sync.Mutex
 	now     *tls.Certificate
 	changed time.Time
 	looked  time.Time
+	told    time.Time // that a new one cannot be used
 }
 
 func newCertificates(cert, key string) (*certificates, error) {
@@ -452,9 +475,13 @@ func (c *certificates) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if time.Since(c.looked) > time.Minute {
+		if time.Since(c.looked) > time.Second {
 			c.looked = time.Now()
-			_ = c.read() // the one there was goes on until the new one is whole
+			// The one there was goes on until the new one and its key are both there and whole.
+			if err := c.read(); err != nil && time.Since(c.told) > time.Minute {
+				c.told = time.Now()
+				c.log.Warn("certificate", "what", "the renewed one or its key cannot be used, and the one before goes on")
+			}
 		}
 		return c.now, nil
 	}}

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"os/exec"
@@ -37,6 +38,7 @@ type served struct {
 	cmd  *exec.Cmd
 	url  string
 	home string
+	out  *lockedBuffer // but for the first line
 	err  *lockedBuffer
 }
 
@@ -56,7 +58,7 @@ func (l *lockedBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); retur
 func serve(t *testing.T, home string, args ...string) *served {
 	t.Helper()
 	cmd := exec.Command("caseforms", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
-	s := &served{t: t, cmd: cmd, home: home, err: &lockedBuffer{}}
+	s := &served{t: t, cmd: cmd, home: home, out: &lockedBuffer{}, err: &lockedBuffer{}}
 	cmd.Dir = home
 	cmd.Env = append(os.Environ(), "HOME="+home, "TMPDIR="+home, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=")
 	cmd.Stderr = s.err
@@ -68,13 +70,30 @@ func serve(t *testing.T, home string, args ...string) *served {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	line, err := bufio.NewReader(out).ReadString('\n')
+	said := bufio.NewReader(out)
+	line, err := said.ReadString('\n')
 	if err != nil {
 		cmd.Wait()
 		t.Fatal("it did not begin: ", s.err)
 	}
 	s.url = strings.TrimSpace(line)
+	go io.Copy(s.out, said)
 	return s
+}
+
+var firstLink = regexp.MustCompile(`https?://\S+/first/[A-Za-z0-9_-]{43}`)
+
+// first is the link by which the first comes in.
+func (s *served) first() string {
+	s.t.Helper()
+	for range 1000 {
+		if link := firstLink.FindString(s.out.String()); link != "" {
+			return link
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Fatal("no link: ", s.out, s.err)
+	return ""
 }
 
 // end tells the program to end, and waits for it.
@@ -85,6 +104,16 @@ func (s *served) end() {
 	}
 	if err := s.cmd.Wait(); err != nil {
 		s.t.Error(err, s.err)
+	}
+}
+
+// says waits until the log has something.
+func (s *served) says(what string) {
+	s.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(s.err.String(), what); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("the log does not say %q: %s", what, s.err)
+		}
 	}
 }
 
@@ -111,9 +140,9 @@ func TestServe(t *testing.T) {
 			t.Errorf("%s: %d %s", path, code, body)
 		}
 	}
-	link := regexp.MustCompile(`http://\S+/first/[A-Za-z0-9_-]{43}`).FindString(s.err.String())
-	if link == "" || !strings.HasPrefix(link, s.url) {
-		t.Fatal(s.err)
+	link := s.first()
+	if !strings.HasPrefix(link, s.url) {
+		t.Fatal(s.out)
 	}
 	r, err := c.PostForm(link, url.Values{"login": {"betty"}, "name": {"Betty Boss"}, "password": {"four horses read slowly"}, "again": {"four horses read slowly"}})
 	if err != nil {
@@ -139,9 +168,6 @@ func TestServe(t *testing.T) {
 	}
 	s.end()
 	again := serve(t, home, "--metrics", "127.0.0.1:0")
-	if strings.Contains(again.err.String(), "/first/") {
-		t.Error(again.err)
-	}
 	// Who was signed in still is: sessions outlive the program.
 	u, _ := url.Parse(again.url)
 	old, _ := url.Parse(s.url)
@@ -150,6 +176,9 @@ func TestServe(t *testing.T) {
 		t.Error(code, body)
 	}
 	again.end()
+	if all := again.out.String() + again.err.String() + s.err.String(); firstLink.MatchString(all) {
+		t.Error(all)
+	}
 }
 
 func TestServeDemo(t *testing.T) {
@@ -193,13 +222,14 @@ func TestServeTLS(t *testing.T) {
 	if !strings.HasPrefix(s.url, "https://") {
 		t.Fatal(s.url)
 	}
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
 	r, err := c.Get(s.url + "/sign-in")
 	if err != nil {
 		t.Fatal(err)
 	}
+	io.Copy(io.Discard, r.Body)
 	r.Body.Close()
-	if r.StatusCode != 200 || r.Header.Get("Strict-Transport-Security") == "" {
+	if r.ProtoMajor != 2 || r.StatusCode != 200 || r.Header.Get("Strict-Transport-Security") == "" {
 		t.Error(r)
 	}
 	if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
@@ -215,6 +245,34 @@ func TestServeTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
+	// A renewed certificate is used as soon as it is whole. Who is connected stays so, and nobody is refused meanwhile.
+	shows := func(pool *x509.CertPool) error {
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool})
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	}
+	if err := os.WriteFile(cert, []byte("-----BEGIN CERTIFICATE-----\nMIIB"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1100 * time.Millisecond)
+	if err := shows(pool); err != nil {
+		t.Error("half a certificate is used: ", err)
+	}
+	s.says("the renewed one or its key cannot be used")
+	renewed := certify(t, cert, key)
+	for end := time.Now().Add(10 * time.Second); shows(renewed) != nil; time.Sleep(50 * time.Millisecond) {
+		if err := shows(pool); err != nil && shows(renewed) != nil || time.Now().After(end) {
+			t.Fatal("neither the one before nor the renewed one: ", err)
+		}
+	}
+	stays := false
+	req, _ := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { stays = i.Reused }}), "GET", s.url+"/sign-in", nil)
+	if r, err = c.Do(req); err != nil || !stays {
+		t.Fatal("who was connected is not any more: ", err)
+	}
+	r.Body.Close()
 	s.end()
 }
 

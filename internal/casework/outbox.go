@@ -128,7 +128,11 @@ func (k *Desk) carry(ctx context.Context, c Carrier, it *store.Item) error {
 	if it.Attempt >= mostAttempts {
 		return k.failed(done, it, said)
 	}
-	_, err = k.store.Retry(done, it, k.store.Now().Add(delay(it.Attempt)), said)
+	pause := delay(it.Attempt)
+	if ctx.Err() != nil { // we stopped it; nothing is wrong with the other side
+		pause = 0
+	}
+	_, err = k.store.Retry(done, it, k.store.Now().Add(pause), said)
 	return err
 }
 

@@ -83,6 +83,18 @@ func (s *Store) Users(ctx context.Context) (out []User, err error) {
 	return out, err
 }
 
+// Names are the names of everybody, by id.
+func (s *Store) Names(ctx context.Context) (map[string]string, error) {
+	out := map[string]string{}
+	err := s.all(ctx, `SELECT id, name FROM users`, nil, func(scan func(...any) error) error {
+		var id, name string
+		err := scan(&id, &name)
+		out[id] = name
+		return err
+	})
+	return out, err
+}
+
 func joinRoles(rs []caseforms.Role) string {
 	var names []string
 	for _, r := range rs {

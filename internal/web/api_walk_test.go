@@ -68,7 +68,9 @@ func apiWalks(h *house) map[string]apiWalk {
 // Every route is asked for with every kind of key, as everybody, and with a case that is not theirs to see.
 func TestAPIEveryRoute(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	var log keptLog
+	h := newHouse(t, log.keep)
+	defer log.tellsNobody(t, h)
 	table := apiWalks(h)
 	keys := map[string]*program{"nobody": {h: h, header: http.Header{}}}
 	for _, who := range apiPeople {

@@ -282,7 +282,7 @@ type batchRunData struct {
 	Rejected   Table
 }
 
-var errNoBatch = &caseforms.Error{Kind: caseforms.NotFound, Msg: "you have no batch here", Hint: "it goes an hour after it is done; begin another"}
+var errNoBatch = &caseforms.Error{Kind: caseforms.NotFound, Msg: "you have no batch here", Hint: "it goes an hour after it is done, and when the service is started anew; begin another"}
 
 // batchRun tells how a batch goes, and what came of it. While it runs the page asks for itself again.
 func (s *Service) batchRun(w http.ResponseWriter, r *Request) error {

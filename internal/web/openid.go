@@ -39,8 +39,15 @@ type openID struct {
 
 	seal cipher.AEAD // of the cookie; the key is drawn at the start and kept nowhere
 
-	mu       sync.Mutex
-	provider *oidc.Provider // once it answered
+	mu    sync.Mutex
+	known *known // once it answered
+}
+
+// known is what the provider said of itself.
+type known struct {
+	*oidc.Provider
+	conf *oauth2.Config // it remembers how the provider takes the secret, so that this is tried once and not at every sign-in
+	iss  bool           // it names itself in what it sends back (RFC 9207), so that an answer without that is another's
 }
 
 // pending is a sign-in that has been sent to the provider. It is in a sealed cookie, so that those who begin and never come back take no room.
@@ -99,25 +106,40 @@ func (s *Service) openIDRoutes() []Route {
 }
 
 // discover asks the provider for its addresses and keys, when somebody first needs them: the service starts without it.
-func (p *openID) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
+func (p *openID) discover(ctx context.Context) (*known, error) {
 	p.mu.Lock()
-	known := p.provider
+	k := p.known
 	p.mu.Unlock()
-	if known == nil {
-		// The keys are fetched later with the context given here, so it must not end with this request.
-		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.o.HTTP), p.o.Issuer)
-		if err != nil {
-			return nil, nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the system that signs people in does not answer", Hint: "try again in a few minutes"}
-		}
-		p.mu.Lock()
-		p.provider, known = found, found
-		p.mu.Unlock()
+	if k != nil {
+		return k, nil
+	}
+	// The keys are fetched later with the context given here, so it must not end with this request.
+	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.o.HTTP), p.o.Issuer)
+	if _, ok := errors.AsType[*oidc.IssuerMismatchError](err); ok {
+		return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the system that signs people in is not called what the configuration says", Hint: "tell an admin: the issuer has to be written as the provider writes it, to the last slash"}
+	}
+	if err != nil {
+		return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the system that signs people in does not answer", Hint: "try again in a few minutes"}
 	}
 	scopes := []string{oidc.ScopeOpenID}
 	if p.o.Claim != "sub" {
 		scopes = append(scopes, map[string]string{"email": "email", "preferred_username": "profile"}[p.o.Claim])
 	}
-	return known, &oauth2.Config{ClientID: p.o.Client, ClientSecret: p.o.Secret, Endpoint: known.Endpoint(), RedirectURL: p.back, Scopes: scopes}, nil
+	k = &known{Provider: found, conf: &oauth2.Config{ClientID: p.o.Client, ClientSecret: p.o.Secret, Endpoint: found.Endpoint(), RedirectURL: p.back, Scopes: scopes}}
+	if p.o.Secret == "" { // a public client says who it is and proves nothing
+		k.conf.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
+	var says struct {
+		Iss bool `json:"authorization_response_iss_parameter_supported"`
+	}
+	if err := found.Claims(&says); err != nil {
+		return nil, err
+	}
+	k.iss = says.Iss
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = k
+	return k, nil
 }
 
 func secret() string {
@@ -130,7 +152,7 @@ func (s *Service) openIDBegin(w http.ResponseWriter, r *Request) error {
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" { // a page of somebody else's signs nobody in
 		return seeOther(w, r, "/sign-in?"+url.Values{"next": {s.inside(r.URL.Query().Get("next"))}}.Encode())
 	}
-	_, conf, err := s.openID.discover(r.Context())
+	known, err := s.openID.discover(r.Context())
 	if err != nil {
 		return err
 	}
@@ -144,7 +166,7 @@ func (s *Service) openIDBegin(w http.ResponseWriter, r *Request) error {
 	if p.Again {
 		ask = append(ask, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}
-	http.Redirect(w, r.Request, conf.AuthCodeURL(p.State, ask...), http.StatusSeeOther)
+	http.Redirect(w, r.Request, known.conf.AuthCodeURL(p.State, ask...), http.StatusSeeOther)
 	return nil
 }
 
@@ -168,30 +190,38 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 		return s.openIDWrong(r, "openid: not begun here, or too long ago")
 	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(p.State)) != 1:
 		return s.openIDWrong(r, "openid: state")
-	case q.Get("error") != "":
-		return s.openIDWrong(r, "openid: the provider refused")
-	case q.Has("iss") && q.Get("iss") != s.openID.o.Issuer: // RFC 9207
-		return s.openIDWrong(r, "openid: issuer")
 	}
-	provider, conf, err := s.openID.discover(r.Context())
+	known, err := s.openID.discover(r.Context())
 	if err != nil {
 		return err
 	}
+	switch {
+	case (known.iss || q.Has("iss")) && q.Get("iss") != s.openID.o.Issuer:
+		return s.openIDWrong(r, "openid: issuer")
+	case q.Get("error") == "access_denied":
+		s.log.Info("sign-in refused", "request", stateOf(r.Request).number, "what", "openid: cancelled")
+		return &caseforms.Error{Kind: caseforms.Forbidden, Msg: "you were not signed in, because it was cancelled or refused where you sign in", Hint: "begin again from the page to sign in"}
+	case q.Get("error") != "":
+		return s.openIDWrong(r, "openid: the provider refused")
+	}
 	ctx := oidc.ClientContext(r.Context(), s.openID.o.HTTP)
-	tokens, err := conf.Exchange(ctx, q.Get("code"), oauth2.VerifierOption(p.Verifier))
+	tokens, err := known.conf.Exchange(ctx, q.Get("code"), oauth2.VerifierOption(p.Verifier))
 	if err != nil {
 		return s.openIDWrong(r, "openid: code")
 	}
 	raw, _ := tokens.Extra("id_token").(string)
 	// Its times are compared with the real time, whatever clock the store goes by.
-	id, err := provider.Verifier(&oidc.Config{ClientID: s.openID.o.Client}).Verify(ctx, raw)
+	id, err := known.Verifier(&oidc.Config{ClientID: s.openID.o.Client}).Verify(ctx, raw)
+	if _, ok := errors.AsType[*oidc.TokenExpiredError](err); ok {
+		return s.openIDWrong(r, "openid: token expired: compare the clock of this machine with the provider's")
+	}
 	if err != nil {
 		return s.openIDWrong(r, "openid: token")
 	}
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(p.Nonce)) != 1 {
 		return s.openIDWrong(r, "openid: nonce")
 	}
-	login, err := s.openID.login(id)
+	login, err := s.openID.login(ctx, known, id, tokens)
 	if err != nil {
 		return s.openIDWrong(r, "openid: claim")
 	}
@@ -228,25 +258,40 @@ func (s *Service) proven(id *oidc.IDToken, again bool) time.Time {
 	return time.Time{}
 }
 
-// login is the login of whom a token is about.
-func (p *openID) login(id *oidc.IDToken) (string, error) {
+// login is the login of whom a token is about. A provider may tell the claims of a scope only when it is asked for them with the access token
+// (OpenID Connect Core 5.4).
+func (p *openID) login(ctx context.Context, k *known, id *oidc.IDToken, tokens *oauth2.Token) (string, error) {
 	if p.o.Claim == "sub" {
 		return id.Subject, nil
 	}
-	var claims struct {
+	var c struct {
+		Subject  string `json:"sub"`
 		Email    string `json:"email"`
 		Verified any    `json:"email_verified"` // some providers write it as text
 		Name     string `json:"preferred_username"`
 	}
-	if err := id.Claims(&claims); err != nil {
+	if err := id.Claims(&c); err != nil {
 		return "", err
 	}
-	login := claims.Name
+	if k.UserInfoEndpoint() != "" && (p.o.Claim == "email" && c.Email == "" || p.o.Claim == "preferred_username" && c.Name == "") {
+		info, err := k.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
+		if err != nil {
+			return "", errors.New("the provider tells nothing about its user")
+		}
+		c.Subject, c.Verified = "", nil
+		if err := info.Claims(&c); err != nil {
+			return "", err
+		}
+		if c.Subject != id.Subject { // OpenID Connect Core 5.3.2: it could be about another
+			return "", errors.New("the provider tells about another")
+		}
+	}
+	login := c.Name
 	if p.o.Claim == "email" {
-		if claims.Verified != true && claims.Verified != "true" {
+		if c.Verified != true && c.Verified != "true" {
 			return "", errors.New("the address was not verified")
 		}
-		login = claims.Email
+		login = c.Email
 	}
 	if login == "" {
 		return "", errors.New("the claim is empty")

@@ -49,6 +49,8 @@ func foundationWalks(h *house) map[string]walk {
 		"POST /cases":                  {want: [6]int{in, 200, 200, 200, 200, 403}, form: []string{"q", "Sampleson"}, foreignForm: []string{"q", string(h.foreign)}, foreign: "/cases", wantFor: [6]int{in, 200, 200, 200, 200, 403}},
 		"GET /documents/" + refPattern: {want: [6]int{in, 200, 200, 403, 200, 403}, path: "/documents/" + string(h.ref), foreign: "/documents/" + string(h.foreign), wantFor: [6]int{in, 403, 403, 403, 200, 403}},
 
+		"GET /documents/" + refPattern + "/looks": {want: [6]int{in, 200, 200, 403, 200, 403}, path: "/documents/" + string(h.ref) + "/looks?page=2", foreign: "/documents/" + string(h.foreign) + "/looks", wantFor: [6]int{in, 403, 403, 403, 200, 403}},
+
 		"GET /people":  {want: [6]int{in, 403, 403, 200, 403, 403}},
 		"POST /people": {want: [6]int{in, 403, 403, 422, 403, 403}},
 		"POST /people/{user:u-[0-9a-f]{10}}/link":     {want: [6]int{in, 403, 403, 200, 403, 403}, path: "/people/" + petra + "/link", foreign: "/people/u-0000000000/link", wantFor: [6]int{in, 403, 403, 404, 403, 403}},
@@ -106,7 +108,9 @@ func everything(o *Options) {
 // Every route is asked for as everybody, and each gets what stands in the table: a route without a line in it fails.
 func TestEveryRoute(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, everything)
+	var log keptLog
+	h := newHouse(t, everything, log.keep)
+	defer log.tellsNobody(t, h)
 	table := walks(h)
 	for _, rt := range h.routes {
 		if rt.API { // see TestAPIEveryRoute

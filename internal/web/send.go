@@ -361,7 +361,7 @@ func (s *Service) oneOf(r *Request) (*casework.Timeline, *casework.Outgoing, err
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+	t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
 	if err != nil {
 		return nil, nil, err
 	}
