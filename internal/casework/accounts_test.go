@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -161,4 +162,26 @@ func TestAccounts(t *testing.T) {
 	_, err = o.SignInBy(o.ctx, "petra", MeansOpenID, "", "")
 	refused(t, err, caseforms.Forbidden, "no open account")
 	o.intact()
+}
+
+// A password is hashed whoever signs in, so that it takes as long for a name that nobody has as for one that somebody has: while nobody gets a turn to hash,
+// nobody is answered.
+func TestSignInHashesForEverybody(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	link, _, err := o.MakeLink(o.ctx, o.as("boss"), "petra")
+	o.must(err)
+	_, err = o.UseLink(o.ctx, link, "", "", "four horses read slowly")
+	o.must(err)
+	no := false
+	o.must(o.ChangeUser(o.ctx, o.as("boss"), "aud", "", nil, nil, &no))
+	for range cap(o.door.hashes) {
+		o.door.hashes <- struct{}{}
+	}
+	for _, login := range []string{"petra", "mary", "aud", "nobody"} { // with a password, without one, closed, not there
+		ctx, cancel := context.WithTimeout(o.ctx, 50*time.Millisecond)
+		_, err := o.SignIn(ctx, SignIn{Login: login, Password: "wrong wrong wrong", Address: "192.0.2.1"})
+		cancel()
+		refused(t, err, caseforms.Unavailable, "too many people sign in")
+	}
 }

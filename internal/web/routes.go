@@ -159,6 +159,9 @@ func (s *Service) do(w http.ResponseWriter, r *Request) error {
 	if err := read(r); err != nil {
 		return err
 	}
+	if !r.route.API && r.ContentLength != 0 && r.PostForm == nil || isMultipart(r) {
+		w.Header().Set("Connection", "close") // else net/http waits for what nobody reads before it answers, and this for its turn to end
+	}
 	done, err := s.turn()
 	if err != nil {
 		return err
@@ -168,10 +171,10 @@ func (s *Service) do(w http.ResponseWriter, r *Request) error {
 }
 
 // form reads a form that was sent, so that one that is too large or cut off is told and not taken for an empty one. One with files is read by the routes that
-// ask for files, a few at a time; elsewhere it would be read by whoever first looks for a field, while others wait for a turn.
+// ask for files, a few at a time ([Service.multipart]). Elsewhere it is empty: else it would be read by whoever first looks for a field, while others wait for a turn.
 func form(r *Request) error {
-	if strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "multipart/") && r.route.Body < uploadMost {
-		return &status{http.StatusUnsupportedMediaType, "Files are not taken here", "Send the form as the page does."}
+	if isMultipart(r) {
+		return r.ParseForm() // reads nothing, and nothing is read by PostFormValue after it
 	}
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return nil
@@ -182,6 +185,10 @@ func form(r *Request) error {
 		return err
 	}
 	return &caseforms.Error{Kind: caseforms.Invalid, Msg: "what was sent did not arrive as it should", Hint: "send it again"}
+}
+
+func isMultipart(r *Request) bool {
+	return strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "multipart/")
 }
 
 // errSignIn says that somebody has to sign in first.
