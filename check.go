@@ -163,23 +163,23 @@ func (k *checker) list(at spot) {
 
 // question judges one answer: is it there, does it give its reason, does it look right.
 func (k *checker) question(at spot, item any) {
-	a := k.answer(at.q, item, "")
+	st, why := k.said(at.q, item)
 	switch {
-	case a.State == NotAnswered:
+	case st == NotAnswered:
 		k.missing(at, item)
 		if at.q.As == "" {
 			return
 		}
-	case k.urgent && item == nil && a.State != Answered && slices.Contains(k.form.Urgent.Needs, at.q.Key):
+	case k.urgent && item == nil && st != Answered && slices.Contains(k.form.Urgent.Needs, at.q.Key):
 		k.problems = append(k.problems, Problem{Severity: Blocking, Key: at.key(), Label: at.label(), Section: k.section,
 			Msg: "must be given even when the referral is urgent", Hint: "say as much as is known, such as \"man at flat 3\""})
-	case at.q.Definite && a.State != Answered && k.needed(at.q.Required, item):
+	case at.q.Definite && st != Answered && k.needed(at.q.Required, item):
 		k.indefinite(at)
-	case at.q.When != nil && a.State == Answered && at.q.Fixed.IsZero() && !k.asked(at.q.When, item):
+	case at.q.When != nil && st == Answered && at.q.Fixed.IsZero() && !k.asked(at.q.When, item):
 		k.problems = append(k.problems, Problem{Severity: Warning, Key: at.key(), Label: at.label(), Section: k.section,
 			Msg: "is answered, although other answers say that the question does not arise; it is printed all the same", Hint: "take it out, or correct the other answer"})
-	case at.q.Reasons && a.State != Answered && a.Why == "":
-		k.unreasoned(at, a.State)
+	case at.q.Reasons && st != Answered && why == "":
+		k.unreasoned(at, st)
 	}
 	k.doubts(at, item)
 }
@@ -239,6 +239,8 @@ func doubtful(v any) bool {
 	return v != nil && (!ok || l.doubt() != "")
 }
 
+var noField = &Field{} // selects nothing
+
 func (k *checker) doubt(at spot, v any, q *Field, key func() string) {
 	switch v := v.(type) {
 	case nil:
@@ -250,11 +252,13 @@ func (k *checker) doubt(at spot, v any, q *Field, key func() string) {
 		}
 	case list:
 		for _, i := range k.items(q, v) {
-			k.doubt(at, v.item(i), &Field{}, func() string { return fmt.Sprintf("%s[%d]", key(), i) })
+			k.doubt(at, v.item(i), noField, func() string { return fmt.Sprintf("%s[%d]", key(), i) })
 		}
 	case interface{ printed() []string }:
 		for _, name := range v.printed() {
-			k.doubt(at, member(v, name), &Field{}, func() string { return key() + "." + name })
+			if m := member(v, name); doubtful(m) {
+				k.doubt(at, m, noField, func() string { return key() + "." + name })
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -14,13 +15,16 @@ type Date struct {
 	Year, Month, Day int
 }
 
-// London is a time as the clocks of the people show it.
-func London(t time.Time) time.Time {
+// london is read once: a page tells many times.
+var london = sync.OnceValue(func() *time.Location {
 	if loc, err := time.LoadLocation("Europe/London"); err == nil {
-		return t.In(loc)
+		return loc
 	}
-	return t.UTC()
-}
+	return time.UTC
+})
+
+// London is a time as the clocks of the people show it.
+func London(t time.Time) time.Time { return t.In(london()) }
 
 // DateOf is the day t falls on in its own time zone.
 func DateOf(t time.Time) Date {

@@ -138,6 +138,16 @@ func (d *caseDecoder) parse() *node {
 		d.add(n, "", nil, msg, "")
 		return nil
 	}
+	whole := string(data) // what has no escapes is a part of it
+	var spare []node
+	fresh := func() *node {
+		if len(spare) == 0 {
+			spare = make([]node, 64)
+		}
+		n := &spare[0]
+		spare = spare[1:]
+		return n
+	}
 	var value func(depth int) (*node, error)
 	value = func(depth int) (*node, error) {
 		dec.PeekKind() // moves past white space and commas
@@ -145,16 +155,19 @@ func (d *caseDecoder) parse() *node {
 		if err != nil {
 			return nil, err
 		}
-		n := &node{kind: byte(tok.Kind())}
-		text := tok.String()
-		n.offset = int(dec.InputOffset()) + skipped
+		n := fresh()
+		n.kind = byte(tok.Kind())
+		end := int(dec.InputOffset())
+		n.offset = end + skipped
 		switch n.kind {
 		case '"':
-			n.text = text
 			n.offset = d.stringStart(n.offset)
+			if n.text = whole[n.offset-skipped+1 : end-1]; strings.IndexByte(n.text, '\\') >= 0 {
+				n.text = tok.String()
+			}
 		case '0', 't', 'f', 'n':
-			n.text = text
-			n.offset -= len(text)
+			n.text = tok.String()
+			n.offset -= len(n.text)
 		case '{', '[':
 			n.offset--
 			if depth >= maxDepth {
@@ -208,7 +221,7 @@ func (d *caseDecoder) stringStart(end int) int {
 }
 
 func (d *caseDecoder) record(n *node, s *Shape, dst any, path string) {
-	seen := map[string]bool{}
+	seen := make(map[string]bool, len(n.names))
 	for i, name := range n.names {
 		at := join(path, name.text)
 		if seen[name.text] {

@@ -61,6 +61,7 @@ type fact struct {
 type leaf interface {
 	fact() fact
 	doubt() string // of the fact
+	state() (State, string)
 	put(text string) error
 	putState(s State, why string)
 	at(line int)
@@ -73,6 +74,8 @@ func (o *Of[T]) fact() fact {
 	}
 	return f
 }
+
+func (o *Of[T]) state() (State, string) { return o.State, o.Why }
 
 func (o *Of[T]) doubt() string { return o.Doubt }
 
@@ -115,16 +118,16 @@ type list interface {
 func (l *List[T]) Len() int { return len(l.Items) }
 
 func (l *List[T]) item(i int) any {
-	if g, ok := any(l.Items[i]).(Group); ok {
-		return g
+	if g, ok := any(&l.Items[i]).(*Group); ok {
+		return *g
 	}
 	return &l.Items[i]
 }
 
 func (l *List[T]) grow() any {
 	var v T
-	if _, ok := any(v).(Group); ok {
-		v = any(Group{}).(T)
+	if g, ok := any(&v).(*Group); ok {
+		*g = Group{}
 	}
 	l.Items = append(l.Items, v)
 	l.State = Answered

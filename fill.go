@@ -292,12 +292,15 @@ func (x *filler) asked(c *Cond, item any) bool {
 	if c == nil {
 		return true
 	}
-	for _, v := range x.values(c.Field, item) {
-		if slices.Contains(c.Is, v) {
-			return true
+	if l, ok := x.find(c.Field, item).(leaf); ok { // nearly always; nothing is made for it
+		for v := range strings.SplitSeq(valueOf(l), "\n") {
+			if slices.Contains(c.Is, v) {
+				return true
+			}
 		}
+		return false
 	}
-	return false
+	return slices.ContainsFunc(x.values(c.Field, item), func(v string) bool { return slices.Contains(c.Is, v) })
 }
 
 func (x *filler) anyAnswered(s *Section) bool {
@@ -317,7 +320,8 @@ func (x *filler) section(s *Section) DocSection {
 		return out
 	}
 	out.Parts = make([]Part, 0, len(s.Fields))
-	for _, q := range s.Fields {
+	answers := make([]Answer, len(s.Fields)) // at once, because there are many
+	for i, q := range s.Fields {
 		if q.Internal {
 			continue
 		}
@@ -331,18 +335,19 @@ func (x *filler) section(s *Section) DocSection {
 			}
 			continue
 		}
-		a := x.answer(q, nil, "")
-		if !x.blank && a.State == NotAnswered && !x.asked(q.When, nil) || x.untold(q, &a) {
+		a := &answers[i]
+		*a = x.answer(q, nil, "")
+		if !x.blank && a.State == NotAnswered && !x.asked(q.When, nil) || x.untold(q, a) {
 			continue
 		}
 		if s.Layout == LayoutReply && a.State == NotAnswered {
 			a.Text, a.Reply = "", true
 		}
-		if x.folds(q, nil, &a, s.Layout) {
-			out.Folded = append(out.Folded, a)
+		if x.folds(q, nil, a, s.Layout) {
+			out.Folded = append(out.Folded, *a)
 			continue
 		}
-		out.Parts = append(out.Parts, Part{Answer: &a})
+		out.Parts = append(out.Parts, Part{Answer: a})
 	}
 	return out
 }
@@ -464,7 +469,7 @@ func (x *filler) table(q *Field) *Table {
 	t := &Table{Key: q.Key, Label: x.d.say(q.Label), Hint: x.d.say(q.Hint), Layout: q.Layout}
 	for _, c := range q.Fields {
 		if !c.Internal {
-			t.Columns = append(t.Columns, Column{Key: c.Key, Label: x.d.say(c.Label), Kind: c.shapeKind, Boxes: x.boxes(c, nil), Width: max(1, c.Width)})
+			t.Columns = append(t.Columns, Column{Key: c.Key, Label: x.d.say(c.Label), Kind: c.shapeKind, Boxes: x.boxes(c, ""), Width: max(1, c.Width)})
 		}
 	}
 	if x.blank {
@@ -539,15 +544,16 @@ func (x *filler) cardTitle(q *Field, n int, item any) string {
 	return title
 }
 
-// boxes are the options of a question as boxes, ticked where ticked says so.
-func (x *filler) boxes(q *Field, ticked []string) []Box {
+// boxes are the options of a question as boxes, ticked where the value, a line for each, says so.
+func (x *filler) boxes(q *Field, value string) []Box {
 	opts := x.d.Options(q)
 	if opts == nil {
 		return nil
 	}
+	ticked := strings.Split(value, "\n")
 	out := make([]Box, len(opts))
-	for i, o := range opts {
-		out[i] = Box{Value: o.Value, Label: x.d.say(o.Label), Ticked: slices.Contains(ticked, o.Value)}
+	for i := range opts {
+		out[i] = Box{Value: opts[i].Value, Label: x.d.say(opts[i].Label), Ticked: slices.Contains(ticked, opts[i].Value)}
 	}
 	return out
 }
@@ -562,7 +568,7 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 		return a
 	}
 	if x.blank {
-		a.Boxes = x.boxes(q, nil)
+		a.Boxes = x.boxes(q, "")
 		return a
 	}
 	if why := x.withheldHere(q, item); why != "" {
@@ -571,10 +577,10 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 		if x.silent {
 			a.State = NotAnswered
 		}
-		a.Text, a.Boxes = x.stateText(q, a.State, ""), x.boxes(q, nil)
+		a.Text, a.Boxes = x.stateText(q, a.State, ""), x.boxes(q, "")
 		return a
 	}
-	var values []string
+	ticked := ""
 	switch {
 	case q.Computed != "":
 		a.State, a.Text = computations[q.Computed](x)
@@ -596,9 +602,9 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 		}
 		if lf, ok := v.(leaf); ok && a.State == Answered {
 			a.Value = lf.fact().Value
-			values = strings.Split(a.Value, "\n")
+			ticked = a.Value
 		} else if a.State == NotKnown {
-			values = []string{"not_known"}
+			ticked = NotKnown.String()
 		}
 		if a.State != Answered {
 			a.Text = x.stateText(q, a.State, why)
@@ -610,8 +616,30 @@ func (x *filler) answer(q *Field, item any, prefix string) Answer {
 	if a.State == NotAnswered && a.Text == "" {
 		a.Text = x.stateText(q, NotAnswered, "")
 	}
-	a.Boxes = x.boxes(q, values)
+	a.Boxes = x.boxes(q, ticked)
 	return a
+}
+
+// said is the state of an answer and its reason, as [filler.answer] finds them; of a single fact without making what is printed.
+func (x *filler) said(q *Field, item any) (State, string) {
+	if q.Fixed.IsZero() && q.Computed == "" && q.As == "" && len(q.From) <= 1 && x.withheldHere(q, item) == "" {
+		path := q.Key
+		if len(q.From) == 1 {
+			path = q.From[0]
+		}
+		if l, ok := x.find(path, item).(leaf); ok {
+			switch st, why := l.state(); {
+			case st == Withheld && x.silent:
+				return NotAnswered, ""
+			case st == Answered || x.reticent(st):
+				return st, ""
+			default:
+				return st, why
+			}
+		}
+	}
+	a := x.answer(q, item, "")
+	return a.State, a.Why
 }
 
 // stateText is what is printed where there is no value.
@@ -867,8 +895,9 @@ func (x *filler) printLeaf(l leaf, value string, opts []Option) string {
 		return x.d.Word(value)
 	case *Of[Choice], *Of[Choices]:
 		var labels []string
+		chosen := strings.Split(value, "\n")
 		for _, o := range opts {
-			if slices.Contains(strings.Split(value, "\n"), o.Value) {
+			if slices.Contains(chosen, o.Value) {
 				labels = append(labels, x.d.say(o.Label))
 			}
 		}

@@ -127,9 +127,11 @@ func (v *CRO) String() string { return string(*v) }
 // NHSNumber is ten digits of which the last is a modulus-11 check, kept as "943 476 5919".
 type NHSNumber string
 
+var digitGroups = strings.NewReplacer(" ", "", "-", "")
+
 func (v *NHSNumber) parse(s string) (string, error) {
 	*v = NHSNumber(s)
-	n := strings.NewReplacer(" ", "", "-", "").Replace(s)
+	n := digitGroups.Replace(s)
 	if len(n) != 10 || strings.Trim(n, "0123456789") != "" {
 		return "an NHS number has ten digits", nil
 	}

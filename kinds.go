@@ -162,8 +162,11 @@ type Email string
 // The rule is GOV.UK Notify's, see docs/sources.md: ASCII local part, a dotted host, no doubled dots, at most 254 characters.
 var emailRule = regexp.MustCompile(`^[a-zA-Z0-9.!#$%&'*+/=?^_` + "`" + `{|}~-]+@([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+([a-zA-Z]{2,63}|xn--[a-zA-Z0-9-]+)$`)
 
+// unseen is what is pasted in with an address.
+var unseen = strings.NewReplacer("\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00a0", "")
+
 func (v *Email) parse(s string) (string, error) {
-	s = strings.NewReplacer("\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00a0", "").Replace(s) // pasted in unseen
+	s = unseen.Replace(s)
 	*v = Email(s)
 	if _, err := mail.ParseAddress(s); err != nil || !emailRule.MatchString(s) || strings.Contains(s, "..") || len(s) > 254 {
 		return "this does not look like an e-mail address", nil
@@ -177,10 +180,12 @@ type Phone string
 
 var phoneExtension = regexp.MustCompile(`(?i)\s*(ext\.?|extension|x)\s*\d+$`)
 
+var aroundDigits = strings.NewReplacer(" ", "", "(", "", ")", "", "-", "", ".", "", "\u00a0", "")
+
 func (v *Phone) parse(s string) (string, error) {
 	*v = Phone(s)
 	digits := phoneExtension.ReplaceAllString(s, "")
-	digits = strings.NewReplacer(" ", "", "(", "", ")", "", "-", "", ".", "", "\u00a0", "").Replace(digits)
+	digits = aroundDigits.Replace(digits)
 	digits = strings.TrimPrefix(strings.Replace(digits, "+440", "+44", 1), "+")
 	for _, r := range digits {
 		if r < '0' || r > '9' {

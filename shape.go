@@ -2,6 +2,7 @@ package caseforms
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -109,7 +110,38 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-var structKeys sync.Map // reflect.Type -> map[string]int
+// structPaths has for the type of a record, as a map, where each of its values stands: of "name", and through the records in it of "name.first".
+var structPaths sync.Map // reflect.Type -> map[string][]int
+
+func pathsOf(t reflect.Type) map[string][]int {
+	if m, ok := structPaths.Load(t); ok {
+		return m.(map[string][]int)
+	}
+	m := map[string][]int{}
+	notePaths(m, t, "", nil)
+	all, _ := structPaths.LoadOrStore(t, m)
+	return all.(map[string][]int)
+}
+
+func notePaths(m map[string][]int, t reflect.Type, at string, index []int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := f.Tag.Get("json")
+		if name == "" {
+			continue // not of the case record
+		}
+		path, place := join(at, name), append(slices.Clone(index), i)
+		m[path] = place
+		if p := reflect.PointerTo(f.Type); f.Type.Kind() == reflect.Struct && !p.Implements(leafType) && !p.Implements(listType) {
+			notePaths(m, f.Type, path, place)
+		}
+	}
+}
+
+var (
+	leafType = reflect.TypeFor[leaf]()
+	listType = reflect.TypeFor[list]()
+)
 
 // member is a pointer to what a record holds under a key, nil when it has no such key.
 func member(record any, name string) any {
@@ -121,29 +153,32 @@ func member(record any, name string) any {
 	case map[string]Group:
 		return r[name]
 	}
-	v := reflect.ValueOf(record).Elem()
-	keys, ok := structKeys.Load(v.Type())
-	if !ok {
-		m := map[string]int{}
-		for i := range v.NumField() {
-			m[v.Type().Field(i).Tag.Get("json")] = i
-		}
-		keys, _ = structKeys.LoadOrStore(v.Type(), m)
-	}
-	i, ok := keys.(map[string]int)[name]
-	if !ok {
+	return valueIn(reflect.ValueOf(record).Elem(), name)
+}
+
+// valueIn is a pointer to what a record holds under a path of records, nil when there is no such path.
+func valueIn(v reflect.Value, path string) any {
+	index := pathsOf(v.Type())[path]
+	if index == nil {
 		return nil
 	}
-	f := v.Field(i)
-	if f.Kind() == reflect.Map {
-		return f.Interface()
+	for _, i := range index {
+		v = v.Field(i)
 	}
-	return f.Addr().Interface()
+	if v.Kind() == reflect.Map {
+		return v.Interface()
+	}
+	return v.Addr().Interface()
 }
 
 // walk follows a dotted path through records; it stops at lists.
 func walk(record any, path string) any {
 	for path != "" && record != nil {
+		if v := reflect.ValueOf(record); v.Kind() == reflect.Pointer {
+			if found := valueIn(v.Elem(), path); found != nil {
+				return found
+			}
+		}
 		name, rest, _ := strings.Cut(path, ".")
 		record, path = member(record, name), rest
 	}

@@ -282,17 +282,30 @@ func (c *canvas) useWide(f int, r rune) {
 
 // clean is text as it is drawn. Cases are decoded into this form already; labels and words of definitions may not be.
 func clean(s string) string {
-	ascii := true
-	for i := range len(s) {
-		ascii = ascii && s[i] < 0x80
-	}
-	if ascii {
+	if isASCII(s) {
 		return s
 	}
 	if norm.NFC.IsNormalString(s) && utf8.ValidString(s) {
 		return s
 	}
 	return norm.NFC.String(string([]rune(s)))
+}
+
+// isASCII looks at eight bytes at a time: most text is.
+func isASCII(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		first := uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24 // one load each
+		second := uint32(s[4]) | uint32(s[5])<<8 | uint32(s[6])<<16 | uint32(s[7])<<24
+		if (first|second)&0x80808080 != 0 {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 func width(g []glyph, size float64) float64 {

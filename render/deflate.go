@@ -214,14 +214,14 @@ func (w *bitWriter) put(v uint64, n uint) {
 
 // zlib appends src, compressed, to dst.
 func (c *code) zlib(dst []byte, m *matcher, src []byte) []byte {
-	dst = append(dst, 0x78, 0x01)
+	dst = append(append(dst, 0x78, 0x01), c.head[:c.headBits/8]...)
 	m.begin()
-	if need := len(dst) + 2*len(src) + len(c.head) + 64; cap(dst) < need { // no code is longer than two bytes
+	if need := len(dst) + 2*len(src) + 64; cap(dst) < need { // no code is longer than two bytes
 		dst = append(make([]byte, 0, need), dst...)
 	}
 	w := bitWriter{out: dst[:cap(dst)], n: len(dst)}
-	for i, b := range c.head {
-		w.put(uint64(b), min(8, c.headBits-8*uint(i)))
+	if rest := c.headBits % 8; rest > 0 {
+		w.put(uint64(c.head[len(c.head)-1]), rest)
 	}
 	i := 0
 	for i+8 <= len(src) {

@@ -35,14 +35,10 @@ func (s *sheet) finish(w io.Writer) error {
 	if s.options.Profile == ProfileSecure {
 		f.seal, extensions = newSeal(s.options.Password, nobodysPassword()), sealExtensions
 	}
-	if err := s.writePages(&f.base); err != nil {
-		return err
-	}
-	streams, err := pageStreams(f.base.Bytes(), f.streams[:0])
+	streams, err := f.writePages(s)
 	if err != nil {
 		return err
 	}
-	f.streams = streams
 	answers, err := s.answers()
 	if err != nil {
 		return err
@@ -96,7 +92,7 @@ func (f *finisher) pages(s *sheet, streams [][]byte, parent, resources, base int
 		f.annotations(s, i, first+2*len(streams))
 		f.str(">>")
 		f.end()
-		f.deflateAs(kindPage, first+2*i+1, "", data)
+		f.stream(first+2*i+1, f.pageFilter(), data)
 	}
 	return first
 }
@@ -106,22 +102,75 @@ func (s *sheet) mediaSize() string {
 	return string(number(append(number(nil, s.pageWidth), ' '), s.pageHeight))
 }
 
-// writePages lets fpdf write the pages. Everything that could differ from one run to the next is fixed.
-func (s *sheet) writePages(w io.Writer) error {
+// writePages lets fpdf write the pages and gives what stands on each, as it is in the file. fpdf copies a page several times over, so it gets
+// it compressed.
+func (f *finisher) writePages(s *sheet) ([][]byte, error) {
+	begins, err := pageBegins()
+	if err != nil {
+		return nil, err
+	}
+	p := newFpdf()
+	for i, c := range s.pages {
+		p.AddPage()
+		raw := append(append(f.raw[:0], begins...), s.heads[i]...)
+		raw = append(append(append(raw, '\n'), c...), '\n')
+		f.raw = raw
+		if f.seen != nil {
+			f.seen(kindPage, raw)
+		} else {
+			f.packed = codes()[kindPage].zlib(f.packed[:0], &f.matches, raw)
+			raw = f.packed
+		}
+		p.RawWriteStr(unsafe.String(unsafe.SliceData(raw), len(raw))) // fpdf copies it at once
+	}
+	f.base.Reset()
+	if err := p.Output(&f.base); err != nil {
+		return nil, err
+	}
+	f.streams, err = pageStreams(f.base.Bytes(), f.streams[:0])
+	for i, b := range f.streams {
+		content, ours := bytes.CutPrefix(b, begins)
+		if !ours {
+			return nil, errFpdf
+		}
+		f.streams[i] = bytes.TrimSuffix(content, []byte("\n"))
+	}
+	return f.streams, err
+}
+
+// pageFilter says how writePages compressed the pages.
+func (f *finisher) pageFilter() string {
+	if f.seen != nil {
+		return ""
+	}
+	return "/Filter/FlateDecode"
+}
+
+// newFpdf begins a file. Everything that could differ from one run to the next is fixed.
+func newFpdf() *fpdf.Fpdf {
 	p := fpdf.New("P", "pt", "A4", "")
 	p.SetCompression(false)
 	p.SetAutoPageBreak(false, 0)
 	p.SetCatalogSort(true)
 	p.SetCreationDate(time.Unix(0, 0).UTC())
 	p.SetModificationDate(time.Unix(0, 0).UTC())
-	for i, c := range s.pages {
-		p.AddPage()
-		for _, part := range [][]byte{s.heads[i], c} {
-			p.RawWriteStr(unsafe.String(unsafe.SliceData(part), len(part))) // fpdf copies it at once
-		}
-	}
-	return p.Output(w)
+	return p
 }
+
+// pageBegins is what fpdf writes at the beginning of every page: it belongs to what is drawn, and so stands compressed before it.
+var pageBegins = sync.OnceValues(func() ([]byte, error) {
+	p := newFpdf()
+	p.AddPage()
+	var b bytes.Buffer
+	if err := p.Output(&b); err != nil {
+		return nil, err
+	}
+	pages, err := pageStreams(b.Bytes(), nil)
+	if err != nil || len(pages) != 1 {
+		return nil, errFpdf
+	}
+	return pages[0], nil
+})
 
 // digest identifies the contents; the file's /ID follows from it.
 func (s *sheet) digest(streams [][]byte, answers []byte) [32]byte {
@@ -199,6 +248,7 @@ type finisher struct {
 	boxes   int    // the font of tick boxes, once it is written
 	scratch []byte
 	z       bytes.Buffer
+	raw     []byte // a page
 	packed  []byte
 	matches matcher
 	seen    func(kind, []byte)

@@ -120,15 +120,10 @@ func (m *Merge) begin(s *sheet) {
 
 func (m *Merge) add(s *sheet, label string) error {
 	f := m.f
-	f.base.Reset()
-	if err := s.writePages(&f.base); err != nil {
-		return err
-	}
-	streams, err := pageStreams(f.base.Bytes(), f.streams[:0])
+	streams, err := f.writePages(s)
 	if err != nil {
 		return err
 	}
-	f.streams = streams
 	for _, b := range streams {
 		m.digest.Write(b)
 	}

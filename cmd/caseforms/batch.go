@@ -132,9 +132,9 @@ func runBatch(ctx context.Context, inv *invocation) error {
 	if !slices.Contains(f.Copies, o.copy) {
 		return &caseforms.Error{Kind: caseforms.Invalid, Msg: f.ID + " has no copy called " + quoted(o.copy), Hint: "it has: " + strings.Join(f.Copies, ", ")}
 	}
-	// Documents are made by the thousand from little that stays: collecting late is faster, and the limit keeps it small.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(112 << 20))
+	// Documents are made by the thousand from little that stays: so it is the limit that says when to collect, and memory is the same for any number of rows.
+	defer debug.SetGCPercent(debug.SetGCPercent(2000))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(80 << 20))
 	options := batch.Options{
 		Definitions: d, Form: f, Input: inv.args[1], Dir: o.output, Format: format, Jobs: o.jobs, Force: o.force,
 		Fill: caseforms.FillOptions{Today: inv.today(), Copy: o.copy, Draft: o.draft, For: o.addressee},
@@ -157,6 +157,7 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 		return err
 	}
 	defer out.drop()
+	options.Contents = out.wants()
 	talk := &batchTalk{inv: inv, start: time.Now()}
 	options.Opened = talk.opened
 	options.Each = func(r batch.Result) error {

@@ -89,6 +89,9 @@ func (c *collection) begin(name string) (io.Writer, error) {
 	return f, nil
 }
 
+// wants tells whether what the documents say is wanted, and not only their files.
+func (c *collection) wants() bool { return c.register != nil || c.merge != nil }
+
 // add takes the document of a row. One that was there already is filled in again for it.
 func (c *collection) add(r batch.Result) error {
 	if r.State != batch.Done && r.State != batch.Kept {
@@ -97,7 +100,7 @@ func (c *collection) add(r batch.Result) error {
 	if c.count++; c.inv.opt.zip != "" {
 		c.files = append(c.files, r.File)
 	}
-	if c.register == nil && c.merge == nil {
+	if !c.wants() {
 		return nil
 	}
 	doc := r.Doc

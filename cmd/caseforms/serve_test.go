@@ -28,6 +28,8 @@ import (
 	"time"
 
 	"caseforms/internal/postoffice"
+
+	"github.com/pquerna/otp/totp"
 )
 
 // served is a running service.
@@ -105,6 +107,20 @@ func (s *served) end() {
 	}
 }
 
+// appCode is what an app shows now that was given the key on a page.
+func appCode(t *testing.T, page string) string {
+	t.Helper()
+	key := regexp.MustCompile(`Key: <strong class="app-token">([A-Z2-7 ]+)<`).FindStringSubmatch(page)
+	if key == nil {
+		t.Fatalf("no key for an app: %s", page)
+	}
+	code, err := totp.GenerateCode(strings.ReplaceAll(key[1], " ", ""), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
 // says waits until the log has something.
 func (s *served) says(what string) {
 	s.t.Helper()
@@ -144,6 +160,12 @@ func TestServe(t *testing.T) {
 	}
 	r, err := c.PostForm(link, url.Values{"login": {"betty"}, "name": {"Betty Boss"}, "password": {"four horses read slowly"}, "again": {"four horses read slowly"}})
 	if err != nil {
+		t.Fatal(err)
+	}
+	page, _ := io.ReadAll(r.Body)
+	r.Body.Close()
+	// A password alone is not enough: the admin sets up an app.
+	if r, err = c.PostForm(s.url+"/sign-in/second", url.Values{"code": {appCode(t, string(page))}}); err != nil {
 		t.Fatal(err)
 	}
 	r.Body.Close()
@@ -219,6 +241,16 @@ func TestServeTLS(t *testing.T) {
 	if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
+	for _, weak := range []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_GCM_SHA256} {
+		if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{weak}}); err == nil {
+			t.Errorf("%s is spoken", tls.CipherSuiteName(weak))
+		}
+	}
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 	// A renewed certificate is used as soon as it is whole. Who is connected stays so, and nobody is refused meanwhile.
 	shows := func(pool *x509.CertPool) error {
 		conn, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool})

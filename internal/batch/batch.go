@@ -47,6 +47,8 @@ type Options struct {
 	Makes string
 	// Opened is told of the file once it was read: how many cases there are, and what is to be said of it.
 	Opened func(cases int, notes []caseforms.Problem)
+	// Contents has results come with their case and document; without it neither outlives the making.
+	Contents bool
 	// Each is told of every row in the order of the file, when what was made of it is in its place. An error ends the run.
 	Each func(Result) error
 }
@@ -90,7 +92,7 @@ type Result struct {
 	Like     int // an earlier row about the same person, 0 when there is none
 	Problems []caseforms.Problem
 	Pages    int
-	// Case and Doc are what it was made of; nil of a row that was kept, or was not understood.
+	// Case and Doc are what it was made of, when they are wanted; nil of a row that was not understood, and Doc of one that was kept.
 	Case *caseforms.Case
 	Doc  *caseforms.Document
 }
@@ -334,10 +336,9 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	if len(rec.Problems) == 0 {
 		if e, ok := r.m.whole(j.key); ok {
 			j.result.State, j.result.File, j.result.Ref = Kept, e.file, e.Ref
-			if r.Each == nil {
-				return
+			if r.Contents {
+				j.result.Case, _ = r.Definitions.Decode(rec.JSON, r.Form)
 			}
-			j.result.Case, _ = r.Definitions.Decode(rec.JSON, r.Form) // for whoever wants to list it
 			return
 		}
 	}
@@ -347,13 +348,11 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 		j.reject(r, rec, ps)
 		return
 	}
-	j.result.Case = c
 	j.who = identity(c)
 	made, err := r.Make(context.WithValue(ctx, bufferKey{}, buf), Row{j.key, rec.JSON, c})
 	if err != nil {
 		var ours *caseforms.Error
 		if errors.As(err, &ours) && slices.Contains([]caseforms.ErrorKind{caseforms.Invalid, caseforms.Conflict, caseforms.Forbidden, caseforms.Held, caseforms.NotFound}, ours.Kind) {
-			j.result.Case = nil
 			j.result.Problems = append(ps, caseforms.Problem{Severity: caseforms.Blocking, Msg: ours.Msg, Hint: ours.Hint})
 			j.reject(r, rec, j.result.Problems)
 			return
@@ -368,7 +367,10 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 			j.result.Problems = append(j.result.Problems, caseforms.Problem{Severity: caseforms.Warning, Key: g.Key, Msg: fmt.Sprintf("has the letter U+%04X, which no embedded font has; it is printed as a question mark", g.Rune)})
 		}
 	}
-	j.result.State, j.result.Doc, j.result.Ref, j.result.Pages = Done, made.Doc, made.Ref, made.Report.Pages
+	j.result.State, j.result.Ref, j.result.Pages = Done, made.Ref, made.Report.Pages
+	if r.Contents {
+		j.result.Case, j.result.Doc = c, made.Doc
+	}
 	sum := sha256.Sum256(made.Bytes)
 	j.sum, j.size = hex.EncodeToString(sum[:]), int64(len(made.Bytes))
 	j.temp = filepath.Join(r.work, fmt.Sprintf("%d.part", j.row.Number))

@@ -45,19 +45,9 @@ func (k *Desk) Due(ctx context.Context, a caseforms.Actor, filter DueFilter) ([]
 	if err := a.Need("see what is due", caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAdmin, caseforms.RoleAuditor); err != nil {
 		return nil, err
 	}
-	_ = k.watch(ctx) // what fails there is told by whoever sends; the list is of use without it
-	if _, err := k.Tick(ctx); err != nil {
+	q, err := k.dueQuery(ctx, a, filter)
+	if err != nil {
 		return nil, err
-	}
-	q := store.DueQuery{By: k.today().AddDays(filter.Days), Area: filter.Area, Most: MostDue}
-	if filter.Team != "" {
-		var err error
-		if q.Teams, err = k.teams(ctx, filter.Team); err != nil {
-			return nil, err
-		}
-	}
-	if filter.Mine {
-		q.Owner = a.ID
 	}
 	open, err := k.store.DueBy(ctx, q)
 	if err != nil {
@@ -67,10 +57,102 @@ func (k *Desk) Due(ctx context.Context, a caseforms.Actor, filter DueFilter) ([]
 	if filter.Told {
 		out = slices.DeleteFunc(out, func(d Due) bool { return !d.ToManager })
 	}
-	if err == nil && len(out) > 0 {
-		err = k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "list of what is due read", Actor: a.ID, Detail: map[string]string{"lines": fmt.Sprint(len(out))}})
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	return out, k.dueRead(ctx, a, len(out))
+}
+
+// dueQuery climbs the ladder, and says which follow-ups somebody wants to see.
+func (k *Desk) dueQuery(ctx context.Context, a caseforms.Actor, filter DueFilter) (store.DueQuery, error) {
+	q := store.DueQuery{By: k.today().AddDays(filter.Days), Area: filter.Area, Most: MostDue}
+	_ = k.watch(ctx) // what fails there is told by whoever sends; the list is of use without it
+	if _, err := k.Tick(ctx); err != nil {
+		return q, err
+	}
+	if filter.Team != "" {
+		var err error
+		if q.Teams, err = k.teams(ctx, filter.Team); err != nil {
+			return q, err
+		}
+	}
+	if filter.Mine {
+		q.Owner = a.ID
+	}
+	return q, nil
+}
+
+func (k *Desk) dueRead(ctx context.Context, a caseforms.Actor, lines int) error {
+	if lines == 0 {
+		return nil
+	}
+	return k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "list of what is due read", Actor: a.ID, Detail: map[string]string{"lines": fmt.Sprint(lines)}})
+}
+
+// DueHead is the beginning of what is due: what is overdue and what is not yet, a few lines of each, and how many there are.
+type DueHead struct {
+	Over, Soon   []Due
+	Overs, Soons int
+}
+
+// DueHead is the beginning of [Desk.Due], for a page that is opened all day: of somebody's four hundred duties it reads no more than it shows. What
+// belongs to cases that the actor may not see is neither shown nor counted.
+func (k *Desk) DueHead(ctx context.Context, a caseforms.Actor, filter DueFilter, most int) (*DueHead, error) {
+	if filter.Told { // which reached a manager, only the words of each tell
+		all, err := k.Due(ctx, a, filter)
+		if err != nil {
+			return nil, err
+		}
+		h := &DueHead{}
+		for h.Overs < len(all) && all[h.Overs].Over > 0 {
+			h.Overs++
+		}
+		h.Soons = len(all) - h.Overs
+		h.Over, h.Soon = all[:min(h.Overs, most)], all[h.Overs:h.Overs+min(h.Soons, most)]
+		return h, nil
+	}
+	if err := a.Need("see what is due", caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAdmin, caseforms.RoleAuditor); err != nil {
+		return nil, err
+	}
+	soon, err := k.dueQuery(ctx, a, filter)
+	if err != nil {
+		return nil, err
+	}
+	restricted, err := k.store.Restricted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range restricted {
+		c, err := k.store.FindCase(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !allowed(a, c.Access) {
+			soon.Not = append(soon.Not, id)
+		}
+	}
+	over := soon
+	over.By, soon.From, over.Most, soon.Most = k.today().AddDays(-1), k.today(), most, most
+	h := &DueHead{}
+	for _, part := range []struct {
+		q    *store.DueQuery
+		list *[]Due
+		n    *int
+	}{{&over, &h.Over, &h.Overs}, {&soon, &h.Soon, &h.Soons}} {
+		open, err := k.store.DueBy(ctx, *part.q)
+		if err != nil {
+			return nil, err
+		}
+		if *part.list, err = k.tell(ctx, a, open); err != nil {
+			return nil, err
+		}
+		if *part.n = len(open); len(open) == most {
+			if *part.n, err = k.store.CountDue(ctx, *part.q); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return h, k.dueRead(ctx, a, len(h.Over)+len(h.Soon))
 }
 
 // teams are the teams of a name, however it is written. A name that no team has is refused: nothing would be found, which looks as if all was well.

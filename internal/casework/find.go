@@ -217,7 +217,7 @@ func (k *Desk) Find(ctx context.Context, a caseforms.Actor, query string) (out [
 			return nil, false, err
 		}
 		f := Found{Case: h.Case, Named: h.Part == store.Named}
-		e := store.Entry{Acts: []store.Act{store.Consultation}, What: "case found", Actor: a.ID, Case: c.ID}
+		e := store.Entry{Acts: []store.Act{store.Consultation}, What: store.CaseFound, Actor: a.ID, Case: c.ID}
 		switch {
 		case !c.Erased.IsZero():
 		case c.Restricted && !allowed(a, c.Access) || !a.Is(caseforms.RolePractitioner, caseforms.RoleManager):

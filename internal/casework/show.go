@@ -1,10 +1,8 @@
 package casework
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"caseforms"
@@ -27,6 +25,8 @@ type Timeline struct {
 	Events   []Event
 
 	Countersigning Countersigning // of the latest issue
+
+	Looked int // how often somebody looked; an overview has the last few of them among its events
 }
 
 // TimelineHandOff is one hand-off of it, and what was answered.
@@ -53,8 +53,12 @@ type Event struct {
 	Looked bool  // somebody only looked
 }
 
-// Show is the timeline of a document. Whoever looks is in the ledger. An auditor sees what was done and not of whom.
+// Show is the timeline of a document, with everybody who looked. Whoever looks is in the ledger. An auditor sees what was done and not of whom.
 func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (*Timeline, error) {
+	return k.show(ctx, a, ref, store.AllLooks)
+}
+
+func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, looks int) (*Timeline, error) {
 	d, err := k.store.Document(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -104,23 +108,23 @@ func (k *Desk) Show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (
 			return nil, err
 		}
 	}
-	if t.Events, err = k.events(ctx, ref, who); err != nil {
+	// What concerns the case as a whole, such as who may see it, concerns the document too.
+	records, err := k.store.HistoryOf(ctx, ref, d.Case, looks)
+	if err != nil {
 		return nil, err
 	}
-	// What concerns the case as a whole, such as who may see it, concerns the document too.
-	whole, err := k.store.HistoryOfCaseAlone(ctx, d.Case)
-	for _, r := range whole {
-		if r.What != "case found" { // everybody who looked for the case; the ledger has it
-			t.Events = append(t.Events, told(r, who))
-		}
+	for _, r := range records {
+		t.Events = append(t.Events, told(r, who))
+	}
+	if t.Looked, err = k.store.CountLooks(ctx, ref, d.Case); err != nil {
+		return nil, err
 	}
 	if audits { // what was done, and not of whom
 		for i := range t.Events {
 			t.Events[i].Detail = nil
 		}
 	}
-	slices.SortFunc(t.Events, func(a, b Event) int { return cmp.Compare(a.Record, b.Record) })
-	return t, err
+	return t, nil
 }
 
 // mailbox puts what was sent and what came on the timeline of a document. An auditor sees that it was, and not to whom or in which words.
@@ -182,7 +186,7 @@ func (k *Desk) events(ctx context.Context, of any, who names) (out []Event, err 
 }
 
 func told(r store.Record, who names) Event {
-	return Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, Looked: len(r.Acts) == 1 && r.Acts[0] == store.Consultation && r.What != "refused"}
+	return Event{At: r.At, By: who.of(r.Actor), What: r.What, Detail: r.Detail, Erased: r.Erased, Record: r.N, Looked: r.Looked()}
 }
 
 // Opened is a file of an issued document, as it was issued.

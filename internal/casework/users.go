@@ -28,17 +28,19 @@ func (n names) of(id string) string {
 }
 
 func (k *Desk) names(ctx context.Context) (names, error) {
-	users, err := k.store.Users(ctx)
-	out := names{caseforms.Scheduler().ID: caseforms.Scheduler().Name}
-	for _, u := range users {
-		out[u.ID] = u.Name
+	out, err := k.store.Names(ctx)
+	if err == nil {
+		out[caseforms.Scheduler().ID] = caseforms.Scheduler().Name
 	}
 	return out, err
 }
 
 func (k *Desk) nameOf(ctx context.Context, id string) (string, error) {
-	n, err := k.names(ctx)
-	return n.of(id), err
+	if id == caseforms.Scheduler().ID {
+		return caseforms.Scheduler().Name, nil
+	}
+	u, _, err := k.store.UserByID(ctx, id)
+	return names{u.ID: u.Name}.of(id), err
 }
 
 func noUser(login string) error {

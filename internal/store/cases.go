@@ -395,12 +395,38 @@ func (s *Store) FindCase(ctx context.Context, id caseforms.CaseID) (*Case, error
 
 // Record is the case's record as it is now.
 func (s *Store) Record(ctx context.Context, c *Case) ([]byte, error) {
-	return s.object(ctx, c.record, kindRecord)
+	return s.ofCase(ctx, c, kindRecord, func(c *Case) int64 { return c.record })
 }
 
 // Card is what a list shows of a case.
 func (s *Store) Card(ctx context.Context, c *Case) ([]byte, error) {
-	return s.object(ctx, c.card, kindCard)
+	return s.ofCase(ctx, c, kindCard, func(c *Case) int64 { return c.card })
+}
+
+// ofCase reads a content of a case. What was there when the case was read may have been replaced since; then the one that is there now is read.
+func (s *Store) ofCase(ctx context.Context, c *Case, kind string, which func(*Case) int64) ([]byte, error) {
+	for {
+		data, err := s.object(ctx, which(c), kind)
+		if !missing(err) {
+			return data, err
+		}
+		now, again := s.FindCase(ctx, c.ID)
+		if again != nil || which(now) == which(c) {
+			return nil, err
+		}
+		c = now
+	}
+}
+
+// Restricted are the cases that only some may see.
+func (s *Store) Restricted(ctx context.Context) (ids []caseforms.CaseID, err error) {
+	err = s.all(ctx, `SELECT id FROM cases WHERE restricted = 1`, nil, func(scan func(...any) error) error {
+		var id caseforms.CaseID
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
 }
 
 // Document reads an issued document.

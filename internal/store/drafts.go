@@ -102,22 +102,28 @@ func scanDraft(scan func(...any) error) (Draft, error) {
 	return d, err
 }
 
-// Draft reads a draft and its content.
+// Draft reads a draft and its content. When somebody saves it in between, it is read anew.
 func (s *Store) Draft(ctx context.Context, id caseforms.DraftID) (*Draft, []byte, error) {
-	var d *Draft
-	err := s.all(ctx, `SELECT `+draftColumns+` FROM drafts WHERE id = $1`, []any{string(id)}, func(scan func(...any) error) error {
-		v, err := scanDraft(scan)
-		d = &v
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
+	var before int64
+	for {
+		var d *Draft
+		err := s.all(ctx, `SELECT `+draftColumns+` FROM drafts WHERE id = $1`, []any{string(id)}, func(scan func(...any) error) error {
+			v, err := scanDraft(scan)
+			d = &v
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		if d == nil {
+			return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no draft " + string(id), Hint: "it may have been issued or thrown away"}
+		}
+		content, err := s.object(ctx, d.content, kindDraft)
+		if !missing(err) || d.content == before {
+			return d, content, err
+		}
+		before = d.content
 	}
-	if d == nil {
-		return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no draft " + string(id), Hint: "it may have been issued or thrown away"}
-	}
-	content, err := s.object(ctx, d.content, kindDraft)
-	return d, content, err
 }
 
 // unerased refuses to put anything into a case that was erased. A draft may have no case.

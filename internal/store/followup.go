@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -314,10 +315,26 @@ type DueQuery struct {
 	Teams []string // nil is every team
 	Area  *string  // nil is every area
 	Most  int
+
+	From caseforms.Date     // due on that day or later; zero is also what was due before
+	Not  []caseforms.CaseID // not those of these cases
 }
 
 // DueBy are the open follow-ups that are due by a day, the most overdue first.
 func (s *Store) DueBy(ctx context.Context, q DueQuery) ([]FollowUp, error) {
+	where, args := q.where()
+	args = append(args, q.Most)
+	return s.followUps(ctx, where+` ORDER BY due_day, id LIMIT $`+itoa(len(args)), args...)
+}
+
+// CountDue is how many there are, however many are wanted.
+func (s *Store) CountDue(ctx context.Context, q DueQuery) (n int, err error) {
+	where, args := q.where()
+	_, err = s.one(ctx, `SELECT count(*) FROM followups WHERE `+where, args, &n)
+	return n, err
+}
+
+func (q *DueQuery) where() (string, []any) {
 	where, args := `state = 'open' AND due_day <= $1`, []any{dayNumber(q.By)}
 	and := func(what string, v any) {
 		args = append(args, v)
@@ -337,8 +354,16 @@ func (s *Store) DueBy(ctx context.Context, q DueQuery) ([]FollowUp, error) {
 	if q.Area != nil {
 		and(`area`, *q.Area)
 	}
-	args = append(args, q.Most)
-	return s.followUps(ctx, where+` ORDER BY due_day, id LIMIT $`+itoa(len(args)), args...)
+	if !q.From.IsZero() {
+		args = append(args, dayNumber(q.From))
+		where += ` AND due_day >= $` + itoa(len(args))
+	}
+	if len(q.Not) > 0 {
+		ids, _ := json.Marshal(q.Not) // of strings, which cannot fail
+		args = append(args, string(ids))
+		where += ` AND case_id NOT IN (SELECT value FROM json_each($` + itoa(len(args)) + `))`
+	}
+	return where, args
 }
 
 // StepsDue are the open follow-ups of which a step of the ladder has come.

@@ -2,14 +2,17 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -233,6 +236,7 @@ func (t *tx) storeLedger() error {
 	if err != nil {
 		return err
 	}
+	t.s.own.Store(&ownCheckpoint{string(signed), checkpoint{l.size, root, l.at.Truncate(time.Second)}})
 	edge := make([]byte, 0, 32*len(l.edge))
 	for _, e := range l.edge {
 		edge = append(edge, e.hash[:]...)
@@ -253,6 +257,13 @@ type checkpoint struct {
 	at   time.Time
 }
 
+// ownCheckpoint is a checkpoint that is known to be signed by this store, to the letter. Only the signature is not computed again: the ledger is
+// compared with it as with any other.
+type ownCheckpoint struct {
+	signed string
+	checkpoint
+}
+
 func tampered(msg string) error {
 	return &caseforms.Error{Kind: caseforms.Internal, Op: "ledger", Msg: msg, Hint: "copy the data folder as it is and tell whoever is responsible for data protection; caseforms verify ledger says more"}
 }
@@ -260,6 +271,9 @@ func tampered(msg string) error {
 // readCheckpoint checks the signature of a checkpoint and reads it.
 func (s *Store) readCheckpoint(signed string) (checkpoint, error) {
 	var c checkpoint
+	if own := s.own.Load(); own != nil && own.signed == signed {
+		return own.checkpoint, nil
+	}
 	bad := &caseforms.Error{Kind: caseforms.Invalid, Op: "ledger", Msg: "the checkpoint was not signed for this ledger, or was changed"}
 	n, err := note.Open([]byte(signed), note.VerifierList(s.key.verifier))
 	if err != nil {
@@ -285,13 +299,16 @@ func (s *Store) readCheckpoint(signed string) (checkpoint, error) {
 // some bits open, and somebody else's signatures may stand below it; what is kept elsewhere may differ in that.
 func (s *Store) readOwn(signed string) (checkpoint, error) {
 	c, err := s.readCheckpoint(signed)
-	if err != nil {
+	if own := s.own.Load(); err != nil || own != nil && own.signed == signed {
 		return c, err
 	}
 	text, _, _ := strings.Cut(signed, "\n\n")
 	again, err := note.Sign(&note.Note{Text: text + "\n"}, s.key.signer)
 	if err == nil && string(again) != signed {
 		err = tampered("a checkpoint of the ledger was changed")
+	}
+	if err == nil {
+		s.own.Store(&ownCheckpoint{signed, c})
 	}
 	return c, err
 }
@@ -300,16 +317,25 @@ func (s *Store) readOwn(signed string) (checkpoint, error) {
 func (s *Store) hashReader(ctx context.Context) tlog.HashReaderFunc {
 	return func(indexes []int64) ([]tlog.Hash, error) {
 		out := make([]tlog.Hash, len(indexes))
-		for i, idx := range indexes {
+		found := make(map[int64]tlog.Hash, len(indexes))
+		err := chunked(ctx, s, `SELECT idx, hash FROM ledger_hashes WHERE idx`, indexes, func(scan func(...any) error) error {
+			var idx int64
 			var b []byte
-			found, err := s.one(ctx, `SELECT hash FROM ledger_hashes WHERE idx = $1`, []any{idx}, &b)
-			if err != nil {
-				return nil, err
+			err := scan(&idx, &b)
+			if err == nil && len(b) == tlog.HashSize {
+				found[idx] = tlog.Hash(b)
 			}
-			if !found || len(b) != tlog.HashSize {
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i, idx := range indexes {
+			h, ok := found[idx]
+			if !ok {
 				return nil, tampered("a hash of the ledger is missing")
 			}
-			out[i] = tlog.Hash(b)
+			out[i] = h
 		}
 		return out, nil
 	}
@@ -462,45 +488,128 @@ func (s *Store) readRecord(r rawRecord) (Record, error) {
 		Case: caseforms.CaseID(d.Case), Ref: caseforms.Ref(d.Ref), Version: d.Version, Detail: detail}}, nil
 }
 
-// History is what the ledger says about a case or a document, oldest first. Each record is checked as it is read.
+// Looked tells whether a record is only of somebody who looked, as the column of the same name has it.
+func (r *Record) Looked() bool {
+	return len(r.Acts) == 1 && r.Acts[0] == Consultation && r.What != "refused"
+}
+
+// CaseFound is the entry of a case that a search found.
+const CaseFound = "case found"
+
+// History is what the ledger says about a case or a document, oldest first. Each record is proved as it is read, see [Store.proved].
 func (s *Store) History(ctx context.Context, of any) ([]Record, error) {
 	switch of.(type) {
 	case caseforms.Ref:
-		return s.history(ctx, `l.ref = $1`, fmt.Sprint(of))
+		return s.history(ctx, `l.ref = $1 ORDER BY l.n`, fmt.Sprint(of))
 	case caseforms.CaseID:
-		return s.history(ctx, `l.case_id = $1`, fmt.Sprint(of))
+		return s.history(ctx, `l.case_id = $1 ORDER BY l.n`, fmt.Sprint(of))
 	}
 	return nil, fmt.Errorf("history of a %T", of)
 }
 
-// HistoryOfCaseAlone is what the ledger says about a case as a whole and about none of its documents.
-func (s *Store) HistoryOfCaseAlone(ctx context.Context, id caseforms.CaseID) ([]Record, error) {
-	return s.history(ctx, `l.case_id = $1 AND l.ref IS NULL`, string(id))
+// HistoryOf is what the ledger says about a document and about its case as a whole, oldest first: all that was done, and the last so many looks, or
+// all of them when looks is [AllLooks]. The searches that found the case are not among it.
+func (s *Store) HistoryOf(ctx context.Context, ref caseforms.Ref, id caseforms.CaseID, looks int) ([]Record, error) {
+	return s.history(ctx, `l.n IN (SELECT n FROM ledger WHERE ref = $1 AND looked = 0 UNION ALL SELECT n FROM ledger WHERE case_id = $2 AND ref IS NULL AND looked = 0
+		UNION ALL SELECT n FROM (`+looksAt+`)) ORDER BY l.n`, string(ref), string(id), looks, 0)
 }
 
-func (s *Store) history(ctx context.Context, where, of string) ([]Record, error) {
+// AllLooks asks for everybody who looked.
+const AllLooks = 1 << 30
+
+const looksAt = `SELECT n FROM ledger WHERE ref = $1 AND looked = 1 UNION ALL SELECT n FROM ledger WHERE case_id = $2 AND ref IS NULL AND looked = 1 ORDER BY n DESC LIMIT $3 OFFSET $4`
+
+// CountLooks is how often somebody looked at a document or at its case as a whole. It is counted and not proved.
+func (s *Store) CountLooks(ctx context.Context, ref caseforms.Ref, id caseforms.CaseID) (n int, err error) {
+	_, err = s.one(ctx, `SELECT (SELECT count(*) FROM ledger WHERE ref = $1 AND looked = 1) + (SELECT count(*) FROM ledger WHERE case_id = $2 AND ref IS NULL AND looked = 1)`,
+		[]any{string(ref), string(id)}, &n)
+	return n, err
+}
+
+// Looks are those at a document and at its case as a whole, the latest first: most of them after some are left out.
+func (s *Store) Looks(ctx context.Context, ref caseforms.Ref, id caseforms.CaseID, out, most int) ([]Record, error) {
+	rs, err := s.history(ctx, `l.n IN (`+looksAt+`) ORDER BY l.n`, string(ref), string(id), most, out)
+	slices.Reverse(rs)
+	return rs, err
+}
+
+func (s *Store) history(ctx context.Context, where string, args ...any) ([]Record, error) {
 	var raw []rawRecord
-	err := s.all(ctx, rawRecords+where+` ORDER BY l.n`, []any{of}, func(scan func(...any) error) error {
+	err := s.all(ctx, rawRecords+where, args, func(scan func(...any) error) error {
 		r, err := scanRecord(scan)
 		raw = append(raw, r)
 		return err
 	})
-	if err != nil {
+	if err != nil || len(raw) == 0 {
 		return nil, err
 	}
 	head, _, _, err := s.head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var out []Record
-	for _, r := range raw {
-		rec, err := s.prove(ctx, head, r)
-		if err != nil {
+	return s.proved(ctx, head, raw)
+}
+
+// proved reads records, which stand in the order of the ledger, and proves that all of them are in the log that was signed: its root is computed from
+// their bytes and from the stored hashes of everything between them. It is one proof for all, as strong as one for each. That no other record
+// belongs to them, [Store.VerifyLedger] alone can tell.
+func (s *Store) proved(ctx context.Context, head checkpoint, raw []rawRecord) ([]Record, error) {
+	out := make([]Record, len(raw))
+	for i, r := range raw {
+		var err error
+		if out[i], err = s.readRecord(r); err != nil {
 			return nil, err
 		}
-		out = append(out, rec)
 	}
-	return out, nil
+	err := s.proveAll(ctx, head, raw)
+	if err == nil {
+		return out, nil
+	}
+	var ours *caseforms.Error
+	if !errors.As(err, &ours) || ours.Kind != caseforms.Internal {
+		return nil, err
+	}
+	for _, r := range raw { // which of them it is
+		if _, err := s.prove(ctx, head, r); err != nil {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+func (s *Store) proveAll(ctx context.Context, head checkpoint, raw []rawRecord) error {
+	changed := tampered("the ledger does not match its signature")
+	if raw[0].n < 0 || raw[len(raw)-1].n >= head.size {
+		return changed
+	}
+	var between []int64
+	span(0, head.size, raw, func(idx int64) (h tlog.Hash) { between = append(between, idx); return h })
+	hashes, err := s.hashReader(ctx)(between)
+	if err != nil {
+		return err
+	}
+	next := 0
+	if span(0, head.size, raw, func(int64) tlog.Hash { next++; return hashes[next-1] }) != head.root {
+		return changed
+	}
+	return nil
+}
+
+// span is the hash over the records from one place to before another (RFC 6962, 2.1). Those that are at hand are in records; what lies between
+// them is asked for by the index of its hash, from left to right. No record may be from elsewhere: it would be passed over.
+func span(from, to int64, records []rawRecord, stored func(idx int64) tlog.Hash) tlog.Hash {
+	n := to - from
+	switch {
+	case len(records) == 0 && n&(n-1) == 0:
+		level := bits.TrailingZeros64(uint64(n))
+		return stored(tlog.StoredHashIndex(level, from>>level))
+	case n == 1:
+		return tlog.RecordHash(records[0].record)
+	}
+	half := from + 1<<(bits.Len64(uint64(n-1))-1)
+	right, _ := slices.BinarySearchFunc(records, half, func(r rawRecord, n int64) int { return cmp.Compare(r.n, n) })
+	left := span(from, half, records[:right], stored)
+	return tlog.NodeHash(left, span(half, to, records[right:], stored))
 }
 
 // prove reads a record and proves that it is in the log that was signed.

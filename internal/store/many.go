@@ -11,7 +11,7 @@ import (
 const chunk = 100
 
 // chunked runs a query with "IN (…)" at its end for all keys, in chunks.
-func (s *Store) chunked(ctx context.Context, query string, keys []string, each func(scan func(...any) error) error) error {
+func chunked[K any](ctx context.Context, s *Store, query string, keys []K, each func(scan func(...any) error) error) error {
 	marks := make([]string, chunk)
 	for i := range marks {
 		marks[i] = "$" + itoa(i+1)
@@ -38,7 +38,7 @@ func (s *Store) FormsOf(ctx context.Context, refs []caseforms.Ref) (map[caseform
 	for _, r := range refs {
 		keys = append(keys, string(r))
 	}
-	err := s.chunked(ctx, `SELECT ref, form FROM documents WHERE ref`, keys, func(scan func(...any) error) error {
+	err := chunked(ctx, s, `SELECT ref, form FROM documents WHERE ref`, keys, func(scan func(...any) error) error {
 		var ref caseforms.Ref
 		var form string
 		err := scan(&ref, &form)
@@ -61,7 +61,7 @@ func (s *Store) Cards(ctx context.Context, ids []caseforms.CaseID) (map[caseform
 	for _, id := range ids {
 		keys = append(keys, string(id))
 	}
-	err := s.chunked(ctx, `SELECT c.id, c.restricted, c.owner, c.team, c.card, o.sealed, k.wrapped FROM cases c JOIN objects o ON o.id = c.card JOIN object_keys k ON k.object = o.id WHERE c.id`, keys,
+	err := chunked(ctx, s, `SELECT c.id, c.restricted, c.owner, c.team, c.card, o.sealed, k.wrapped FROM cases c JOIN objects o ON o.id = c.card JOIN object_keys k ON k.object = o.id WHERE c.id`, keys,
 		func(scan func(...any) error) error {
 			var c CaseCard
 			var card int64

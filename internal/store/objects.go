@@ -119,6 +119,12 @@ func (s *Store) object(ctx context.Context, id int64, kind string) ([]byte, erro
 	return s.unseal(id, kind, sealed, wrapped)
 }
 
+// missing tells that a content was not there.
+func missing(err error) bool {
+	var e *caseforms.Error
+	return errors.As(err, &e) && e.Kind == caseforms.NotFound
+}
+
 func (s *Store) unseal(id int64, kind string, sealed, wrapped []byte) ([]byte, error) {
 	data, err := s.openObject(id, kind, sealed, wrapped)
 	if err == nil && squeezed[kind] {

@@ -73,7 +73,8 @@ type Store struct {
 	stmts map[string]*sql.Stmt // of conn; used by whoever leads the queue
 	queue queue
 
-	untidy atomic.Bool // the database's log still holds what was erased
+	own    atomic.Pointer[ownCheckpoint] // the last one of ours whose signature was made or checked
+	untidy atomic.Bool                   // the database's log still holds what was erased
 
 	read   *sql.DB // several connections that cannot write
 	reads  map[string]*sql.Stmt

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"caseforms"
 	"caseforms/internal/casework"
@@ -17,6 +18,7 @@ func (s *Service) documentRoutes() []Route {
 	return []Route{
 		{Method: "GET", Pattern: at, Who: Only(caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAuditor), Do: s.document},
 		{Method: "GET", Pattern: at + "/issues/{issue:[1-9][0-9]{0,3}}/{file:[1-9][0-9]?}", Who: caseworkers(), Do: s.issued},
+		{Method: "GET", Pattern: at + "/looks", Who: Only(caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAuditor), Do: s.looks},
 		{Method: "GET", Pattern: at + "/send", Who: caseworkers(), Do: s.send},
 		{Method: "POST", Pattern: at + "/send", Who: caseworkers(), Do: s.choose, Body: uploadMost},
 		{Method: "GET", Pattern: at + "/send/" + tokenPattern, Who: caseworkers(), Do: s.preview},
@@ -48,19 +50,15 @@ type documentData struct {
 	Mail      Table
 	Due       Table
 	Events    []eventLine
-	Looks     []eventLine // who looked, the latest first, of so many
-	Looked    int
-	Works     bool // whoever looks may do something with it
-	Responses bool // an answer to it can be recorded
+	Looks     []eventLine // who looked lately, the latest first
+	Works     bool        // whoever looks may do something with it
+	Responses bool        // an answer to it can be recorded
 	Chase     []Button
 
 	Countersign bool // whoever looks may countersign it
 	Latest      int  // the latest issue
 	Why         Input
 }
-
-// looksMost is how many looks at a document its page lists. The ledger has all of them.
-const looksMost = 20
 
 type eventLine struct {
 	What, By, At string
@@ -80,7 +78,7 @@ func (s *Service) document(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+	t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
 	if err != nil {
 		return err
 	}
@@ -218,12 +216,36 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 	}
 	for _, e := range slices.Backward(t.Events) {
 		if e.Looked {
-			if d.Looked++; d.Looked <= looksMost {
-				d.Looks = append(d.Looks, eventLine{sentence(e.What), e.By, clock(e.At), ""})
-			}
+			d.Looks = append(d.Looks, eventLine{sentence(e.What), e.By, clock(e.At), ""})
 		}
 	}
 	return d
+}
+
+type looksData struct {
+	Ref   caseforms.Ref
+	Table Table
+	Pages Pages
+}
+
+// looks are all who looked at a document.
+func (s *Service) looks(w http.ResponseWriter, r *Request) error {
+	ref, err := r.Ref()
+	if err != nil {
+		return err
+	}
+	page, _ := strconv.Atoi(r.URL.Query().Get("page"))
+	page = min(max(page, 1), 1<<20)
+	list, all, err := r.Desk.Looks(r.Context(), r.Actor, ref, (page-1)*onPage, onPage)
+	if err != nil {
+		return err
+	}
+	d := looksData{Ref: ref, Table: Table{Caption: "Who looked, the latest first", Hide: true, Heads: []string{"What", "By", "When"}, None: "There are no more."}}
+	d.Pages, _, _ = Paged(r, all, onPage)
+	for _, e := range list {
+		d.Table.Rows = append(d.Table.Rows, []Cell{TextCell(sentence(e.What)), TextCell(e.By), TextCell(clock(e.At))})
+	}
+	return s.page(w, r, "looks", Page{Title: "Who looked at document " + string(ref), Wide: true, Crumbs: documentCrumbs(ref), Data: d})
 }
 
 func sentenceOr(s, none string) string {
@@ -310,7 +332,7 @@ func (s *Service) countersign(w http.ResponseWriter, r *Request) error {
 		if err != nil {
 			return err
 		}
-		t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+		t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
 		if err != nil {
 			return err
 		}

@@ -57,12 +57,18 @@ func (a dueAsked) query() string {
 	return q.Encode()
 }
 
-// list is what is due as it was asked for.
-func (a dueAsked) list(r *Request) ([]casework.Due, error) {
+// filter is what was asked for, whether overdue or not.
+func (a dueAsked) filter(r *Request) casework.DueFilter {
 	f := casework.DueFilter{Mine: a.Of == "mine", Told: a.Of == "told", Days: a.Days}
 	if a.Of == "team" {
 		f.Team = r.Actor.Team
 	}
+	return f
+}
+
+// list is what is due as it was asked for.
+func (a dueAsked) list(r *Request) ([]casework.Due, error) {
+	f := a.filter(r)
 	if a.Over {
 		f.Days = 0
 	}

@@ -148,7 +148,7 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 			if !isRef {
 				return again(FieldProblem{"case", "Enter a case such as CS-4K7P-Q9ZD, or a reference such as CF-7K3M-Q9ZD, or leave it empty"})
 			}
-			t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+			t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
 			if err != nil {
 				return err
 			}
@@ -257,12 +257,21 @@ func (s *Service) filled(d *casework.Draft, restricted bool) (*filling, error) {
 		return nil, err
 	}
 	x.Title = x.defs.Title(x.form)
-	x.asked = x.defs.Asked(x.form)
+	x.asked = s.askedOf(x.defs, x.form)
 	if err := x.read(d.Content); err != nil {
 		return nil, err
 	}
 	x.Bar.Restricted = restricted
 	return x, nil
+}
+
+// askedOf is what a form asks, laid out once: the definitions do not change while the program runs.
+func (s *Service) askedOf(d *caseforms.Definitions, f *caseforms.Form) *caseforms.Asked {
+	if a, ok := s.asked.Load(f); ok {
+		return a.(*caseforms.Asked)
+	}
+	a, _ := s.asked.LoadOrStore(f, d.Asked(f))
+	return a.(*caseforms.Asked)
 }
 
 // read takes a case record as the one of the draft.

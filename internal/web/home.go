@@ -36,22 +36,21 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 	}
 	asked := askedDue(r)
 	asked.Days = homeDays
-	list, err := asked.list(r)
+	due, err := r.Desk.DueHead(r.Context(), r.Actor, asked.filter(r), homeMost)
 	if err != nil {
 		return err
 	}
 	d := homeData{Works: true, Filter: asked.choice(r), Query: asked.query()}
 	d.Over = Choice{ID: "overdue", Legend: "Only what is overdue?", Several: true, Options: []Option{{Value: "yes", Label: "Only what is overdue", Chosen: asked.Over}}}
-	over := 0
-	for over < len(list) && list[over].Over > 0 {
-		over++
+	if asked.Over {
+		due.Soon, due.Soons = nil, 0
 	}
 	cut := func(n int) int { return min(n, homeMost) }
-	d.Due = dueTable("Overdue", list[:cut(over)], true)
+	d.Due = dueTable("Overdue", due.Over, true)
 	d.Due.None = "Nothing is overdue."
-	d.Soon = dueTable(fmt.Sprintf("Due within %d days", homeDays), list[over:over+cut(len(list)-over)], true)
+	d.Soon = dueTable(fmt.Sprintf("Due within %d days", homeDays), due.Soon, true)
 	d.Soon.None = "Nothing falls due."
-	d.MoreDue = len(list) - len(d.Due.Rows) - len(d.Soon.Rows)
+	d.MoreDue = due.Overs + due.Soons - len(due.Over) - len(due.Soon)
 	if asked.Over {
 		return s.page(w, r, "home", Page{Title: "Your work", Wide: true, Data: d})
 	}

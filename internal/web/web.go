@@ -77,6 +77,7 @@ type Service struct {
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
 	defs    sync.Map // area: *caseforms.Definitions
+	asked   sync.Map // *caseforms.Form: *caseforms.Asked
 	busy    chan struct{}
 }
 
@@ -149,6 +150,7 @@ func (s *Service) registry() []Route {
 		s.formRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
+		s.factorRoutes(),
 		s.signInRoutes(),
 		s.assetRoutes(),
 		s.apiRoutes(),
