@@ -24,7 +24,17 @@ type loop struct {
 
 func newLoop(t *testing.T) *loop {
 	l := &loop{t: t, office: postoffice.Open(t), dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Second)}
-	o := l.office
+	posted(t, l.office, l.dir, "")
+	l.ok("record", "check", simple, "--format", "txt") // makes the store
+	for _, d := range []string{"council.example", "county.example", "bounce.example", "delay.example", "plain.example"} {
+		l.ok("policy", "set", d, "--means", "tls", "--demonstrated", l.now.Format(time.DateOnly), "--how", "a test", "--why", "a test")
+	}
+	return l
+}
+
+// posted writes a configuration with the relay and the mailbox of an office into a folder, and more settings.
+func posted(t *testing.T, o *postoffice.Office, dir, settings string) {
+	t.Helper()
 	for name, text := range map[string]string{
 		"login": "user " + postoffice.Ours + "\npassword " + postoffice.Password + "\n",
 		"config.yaml": fmt.Sprintf(`mail:
@@ -35,17 +45,12 @@ func newLoop(t *testing.T) *loop {
   relays:
     - {name: main, server: "%s", server_name: %s, ca: %s, login: login, guarantees: tls}
   inbox: {server: "%s", server_name: %s, ca: %s, login: login}
-`, postoffice.Ours, postoffice.Name, o.Submission, postoffice.Name, o.CAFile, o.IMAPS, postoffice.Name, o.CAFile),
+`, postoffice.Ours, postoffice.Name, o.Submission, postoffice.Name, o.CAFile, o.IMAPS, postoffice.Name, o.CAFile) + settings,
 	} {
-		if err := os.WriteFile(filepath.Join(l.dir, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	l.ok("record", "check", simple, "--format", "txt") // makes the store
-	for _, d := range []string{"council.example", "county.example", "bounce.example", "delay.example", "plain.example"} {
-		l.ok("policy", "set", d, "--means", "tls", "--demonstrated", l.now.Format(time.DateOnly), "--how", "a test", "--why", "a test")
-	}
-	return l
 }
 
 const simple = "../../samples/cases/01-simple.json"

@@ -122,12 +122,8 @@ func (k *Desk) DueHead(ctx context.Context, a caseforms.Actor, filter DueFilter,
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range restricted {
-		c, err := k.store.FindCase(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if !allowed(a, c.Access) {
+	for id, to := range restricted {
+		if !allowed(a, to) {
 			soon.Not = append(soon.Not, id)
 		}
 	}

@@ -418,15 +418,17 @@ func (s *Store) ofCase(ctx context.Context, c *Case, kind string, which func(*Ca
 	}
 }
 
-// Restricted are the cases that only some may see.
-func (s *Store) Restricted(ctx context.Context) (ids []caseforms.CaseID, err error) {
-	err = s.all(ctx, `SELECT id FROM cases WHERE restricted = 1`, nil, func(scan func(...any) error) error {
+// Restricted are the cases that only some may see, and who may.
+func (s *Store) Restricted(ctx context.Context) (map[caseforms.CaseID][]Access, error) {
+	out := map[caseforms.CaseID][]Access{}
+	err := s.all(ctx, `SELECT c.id, coalesce(a.kind, ''), coalesce(a.who, '') FROM cases c LEFT JOIN case_access a ON a.case_id = c.id WHERE c.restricted = 1`, nil, func(scan func(...any) error) error {
 		var id caseforms.CaseID
-		err := scan(&id)
-		ids = append(ids, id)
+		var a Access
+		err := scan(&id, &a.Kind, &a.Who)
+		out[id] = append(out[id], a)
 		return err
 	})
-	return ids, err
+	return out, err
 }
 
 // Document reads an issued document.

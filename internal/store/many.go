@@ -2,28 +2,30 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"caseforms"
 )
 
-// chunk is how many keys go into one query. Shorter lists are filled up with the last key, so that there is one statement to prepare.
-const chunk = 100
+// chunks are how many keys go into one query. Shorter lists are filled up with the last key, so that there are few statements to prepare.
+var chunks = []int{8, 32, 100}
 
 // chunked runs a query with "IN (…)" at its end for all keys, in chunks.
 func chunked[K any](ctx context.Context, s *Store, query string, keys []K, each func(scan func(...any) error) error) error {
-	marks := make([]string, chunk)
-	for i := range marks {
-		marks[i] = "$" + itoa(i+1)
-	}
-	query += " IN (" + strings.Join(marks, ", ") + ")"
 	for len(keys) > 0 {
-		n := min(chunk, len(keys))
-		args := make([]any, chunk)
-		for i := range args {
-			args[i] = keys[min(i, n-1)]
+		chunk := chunks[len(chunks)-1]
+		for _, c := range slices.Backward(chunks) {
+			if len(keys) <= c {
+				chunk = c
+			}
 		}
-		if err := s.all(ctx, query, args, each); err != nil {
+		n := min(chunk, len(keys))
+		marks, args := make([]string, chunk), make([]any, chunk)
+		for i := range args {
+			marks[i], args[i] = "$"+itoa(i+1), keys[min(i, n-1)]
+		}
+		if err := s.all(ctx, query+" IN ("+strings.Join(marks, ", ")+")", args, each); err != nil {
 			return err
 		}
 		keys = keys[n:]

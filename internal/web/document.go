@@ -104,6 +104,9 @@ func (s *Service) documentPage(w http.ResponseWriter, r *Request, t *casework.Ti
 	code := 0
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
+		if !d.Countersign { // there is no field to lead to
+			ps[0].Field = ""
+		}
 	}
 	crumbs := []Link{{"Your work", "/"}, {"Case " + string(t.Case), "/cases?q=" + string(t.Case)}}
 	return s.page(w, r, "document", Page{Title: "Document " + string(ref), Status: code, Problems: ps, Form: d.Countersign, Wide: true, OwnHeading: true, Crumbs: crumbs, Data: d})

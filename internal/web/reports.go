@@ -77,6 +77,8 @@ func charted(groups []casework.Group) *chart {
 	for _, g := range groups {
 		most = max(most, g.Made)
 	}
+	step := (most + 3) / 4 // things are counted: four lines at most, at whole numbers, the highest at the top
+	most = (most + step - 1) / step * step
 	c := &chart{Height: high + top + 40, Base: high + top}
 	x := left
 	for _, g := range groups {
@@ -88,8 +90,8 @@ func charted(groups []casework.Group) *chart {
 		c.Labels = append(c.Labels, label{x, c.Base + 18, month[:min(3, len(month))]}, label{x, c.Base + 34, year})
 		x += 3*barWide + gap
 	}
-	for _, part := range []int{0, 1, 2} {
-		c.Lines = append(c.Lines, label{left - 8, c.Base - part*high/2, strconv.FormatFloat(float64(most*part)/2, 'f', -1, 64)})
+	for n := 0; n <= most; n += step {
+		c.Lines = append(c.Lines, label{left - 8, c.Base - n*high/most, strconv.Itoa(n)})
 	}
 	c.Width = x
 	return c
