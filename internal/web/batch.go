@@ -22,7 +22,7 @@ import (
 func (s *Service) batchRoutes() []Route {
 	return []Route{
 		{Method: "GET", Pattern: "/batch", Who: caseworkers(), Do: s.batchForm, Nav: "Batch"},
-		{Method: "POST", Pattern: "/batch", Who: caseworkers(), Do: s.startBatch, Body: uploadMost},
+		{Method: "POST", Pattern: "/batch", Who: caseworkers(), Do: s.startBatch, Body: uploadMost, Files: true},
 		{Method: "GET", Pattern: "/batch/run", Who: caseworkers(), Do: s.batchRun, Quiet: true}, // it asks for itself again, which is nobody doing something
 		{Method: "GET", Pattern: "/batch/run/documents.zip", Who: caseworkers(), Do: s.batchFile},
 		{Method: "GET", Pattern: "/batch/run/fix.xlsx", Who: caseworkers(), Do: s.batchFile},

@@ -16,7 +16,7 @@ func (s *Service) directoryRoutes() []Route {
 	return []Route{
 		{Method: "GET", Pattern: "/directory", Who: readers, Do: s.directory, Nav: "Directory"},
 		{Method: "POST", Pattern: "/directory", Who: keepers, Do: s.addRecipient},
-		{Method: "POST", Pattern: "/directory/import", Who: keepers, Do: s.importDirectory, Body: directoryMost},
+		{Method: "POST", Pattern: "/directory/import", Who: keepers, Do: s.importDirectory, Body: directoryMost, Files: true},
 		{Method: "POST", Pattern: "/directory/{recipient:r-[0-9a-f]{6,16}}/close", Who: keepers, Do: s.closeRecipient},
 		{Method: "GET", Pattern: "/policies", Who: readers, Do: s.policies},
 		{Method: "POST", Pattern: "/policies", Who: Only(caseforms.RoleAdmin), Do: s.setPolicy},

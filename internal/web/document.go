@@ -20,7 +20,7 @@ func (s *Service) documentRoutes() []Route {
 		{Method: "GET", Pattern: at + "/issues/{issue:[1-9][0-9]{0,3}}/{file:[1-9][0-9]?}", Who: caseworkers(), Do: s.issued},
 		{Method: "GET", Pattern: at + "/looks", Who: Only(caseforms.RolePractitioner, caseforms.RoleManager, caseforms.RoleAuditor), Do: s.looks},
 		{Method: "GET", Pattern: at + "/send", Who: caseworkers(), Do: s.send},
-		{Method: "POST", Pattern: at + "/send", Who: caseworkers(), Do: s.choose, Body: uploadMost},
+		{Method: "POST", Pattern: at + "/send", Who: caseworkers(), Do: s.choose, Body: uploadMost, Files: true},
 		{Method: "GET", Pattern: at + "/send/" + tokenPattern, Who: caseworkers(), Do: s.preview},
 		{Method: "POST", Pattern: at + "/send/" + tokenPattern, Who: caseworkers(), Do: s.sendNow},
 		{Method: "POST", Pattern: at + "/countersign", Who: caseworkers(), Do: s.countersign},
@@ -33,7 +33,7 @@ func (s *Service) documentRoutes() []Route {
 		{Method: "POST", Pattern: at + "/hand-over", Who: caseworkers(), Do: s.handOver},
 		{Method: "GET", Pattern: at + "/answer", Who: caseworkers(), Do: s.answer},
 		{Method: "POST", Pattern: at + "/answer", Who: caseworkers(), Do: s.answer},
-		{Method: "POST", Pattern: at + "/answer/file", Who: caseworkers(), Do: s.putIn, Body: uploadMost},
+		{Method: "POST", Pattern: at + "/answer/file", Who: caseworkers(), Do: s.putIn, Body: uploadMost, Files: true},
 		{Method: "GET", Pattern: at + "/note", Who: caseworkers(), Do: s.note},
 		{Method: "POST", Pattern: at + "/note", Who: caseworkers(), Do: s.note},
 	}

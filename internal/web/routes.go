@@ -23,6 +23,7 @@ type Route struct {
 
 	Nav   string // it stands in the navigation under this name, for whoever may use it
 	Body  int64  // the most bytes that a request may have; 0 is 1 MiB
+	Files bool   // it takes forms with files
 	Quiet bool   // asking for it does not count as doing something, and does not keep a session from ending
 	// Secret tells that what is sent holds a password: it is not kept for somebody whose session was over.
 	Secret bool
@@ -170,7 +171,7 @@ func (s *Service) do(w http.ResponseWriter, r *Request) error {
 // form reads a form that was sent, so that one that is too large or cut off is told and not taken for an empty one. One with files is read by the routes that
 // ask for files, a few at a time; elsewhere it would be read by whoever first looks for a field, while others wait for a turn.
 func form(r *Request) error {
-	if strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "multipart/") && r.route.Body < uploadMost {
+	if strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "multipart/") && !r.route.Files {
 		return &status{http.StatusUnsupportedMediaType, "Files are not taken here", "Send the form as the page does."}
 	}
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
