@@ -45,7 +45,7 @@ func newStation(t *testing.T, change func(*postoffice.Memory)) *station {
 	t.Cleanup(p.Close)
 	change(p)
 	st := &station{t, t.TempDir(), me.Username, p}
-	if err := configured(p, st.home, ""); err != nil {
+	if err := configured(p, st.home, "serve: {second_factor: optional}\n"); err != nil {
 		t.Fatal(err)
 	}
 	st.say("policy", "set", "northtown.example", "--means", "tls", "--demonstrated", time.Now().Format(time.DateOnly), "--how", "a test", "--why", "a test")

@@ -107,6 +107,20 @@ func (s *served) end() {
 	}
 }
 
+// appCode is what an app shows now that was given the key on a page.
+func appCode(t *testing.T, page string) string {
+	t.Helper()
+	key := regexp.MustCompile(`Key: <strong class="app-token">([A-Z2-7 ]+)<`).FindStringSubmatch(page)
+	if key == nil {
+		t.Fatalf("no key for an app: %s", page)
+	}
+	code, err := totp.GenerateCode(strings.ReplaceAll(key[1], " ", ""), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
 // says waits until the log has something.
 func (s *served) says(what string) {
 	s.t.Helper()
@@ -151,15 +165,7 @@ func TestServe(t *testing.T) {
 	page, _ := io.ReadAll(r.Body)
 	r.Body.Close()
 	// A password alone is not enough: the admin sets up an app.
-	key := regexp.MustCompile(`Key: <strong class="app-token">([A-Z2-7 ]+)<`).FindSubmatch(page)
-	if key == nil {
-		t.Fatalf("no key for an app: %s", page)
-	}
-	code, err := totp.GenerateCode(strings.ReplaceAll(string(key[1]), " ", ""), time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r, err = c.PostForm(s.url+"/sign-in/second", url.Values{"code": {code}}); err != nil {
+	if r, err = c.PostForm(s.url+"/sign-in/second", url.Values{"code": {appCode(t, string(page))}}); err != nil {
 		t.Fatal(err)
 	}
 	r.Body.Close()

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http/httptest"
 	"os"
@@ -116,11 +117,13 @@ func special(h *house, key string) (s sight, ok bool) {
 		book, err := os.ReadFile("../../samples/batch/pp1.xlsx")
 		h.must(err)
 		petra.upload("/batch", map[string][2]string{"cases": {"x.xlsx", string(book)}}, "form", "pp1").expect(t, 303)
-		job, _ := h.batches.job(h.as("petra").ID)
+		_, job := h.batches.job(h.as("petra").ID)
 		<-job.ended
 		s.path = "/batch/run"
 	case "GET /carry-on":
-		h.kept.of = map[string]keptForm{h.as("petra").ID: {"/cases", map[string][]string{"q": {"Sampleson"}}, h.clock()}}
+		b, err := json.Marshal(keptForm{"/cases", map[string][]string{"q": {"Sampleson"}}})
+		h.must(err)
+		h.must(h.desk.KeepForm(t.Context(), h.as("petra").ID, b))
 		s.path = "/carry-on"
 	case "GET /sign-in/openid/back":
 		s.who, s.path, s.want = "nobody", "/sign-in/openid/back", 403
