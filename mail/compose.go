@@ -88,6 +88,21 @@ var attachable = map[string]string{
 // Attachable tells whether a file of this kind can be attached.
 func Attachable(ext string) bool { return attachable[ext] != "" }
 
+// Fits tells whether a file begins as its kind does, so that nothing goes out under the name of something else. Text is UTF-8 or Windows-1252 without zeros.
+func Fits(ext string, data []byte) bool {
+	switch ext {
+	case "pdf":
+		return bytes.Contains(data[:min(len(data), 1024)], []byte("%PDF-")) // readers look for it there
+	case "docx", "odt", "xlsx":
+		return bytes.HasPrefix(data, []byte("PK\x03\x04"))
+	case "jpg":
+		return bytes.HasPrefix(data, []byte{0xff, 0xd8, 0xff})
+	case "png":
+		return bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n"))
+	}
+	return len(data) > 0 && !bytes.ContainsRune(data, 0)
+}
+
 // Message is a finished message. It is stored whole, and nothing in it changes after: every attempt sends the same bytes.
 type Message struct {
 	ID        string // of the send; also what a delivery report calls it (ENVID)

@@ -12,7 +12,7 @@ import (
 )
 
 var userCommand = &command{
-	name: "user", args: "list|add|role|team|close|open|link|key|keys …", does: "who works here and what they may do: user add LOGIN, user role LOGIN ROLES (in place of those they had), user team LOGIN TEAM; user link LOGIN makes a link by which they set a password for the pages, once; user key LOGIN makes a key by which a program acts for them, user keys [LOGIN] lists keys, user key revoke KEY ends one",
+	name: "user", args: "list|add|role|team|close|open|link|reset|key|keys …", does: "who works here and what they may do: user add LOGIN, user role LOGIN ROLES (in place of those they had), user team LOGIN TEAM; user link LOGIN makes a link by which they set a password for the pages, once; user reset LOGIN takes away the app for codes and the password of somebody who has lost them; user key LOGIN makes a key by which a program acts for them, user keys [LOGIN] lists keys, user key revoke KEY ends one",
 	example: `caseforms user add petra --name "Petra Placeholder" --role practitioner --team North`, stores: true,
 	flags: func(inv *invocation) {
 		inv.set.StringVar(&inv.opt.name, "name", "", "user add: the person's name, as others know it")
@@ -37,9 +37,9 @@ func people(ctx context.Context, inv *invocation) error {
 	if len(inv.args) > 0 && (inv.args[0] == "key" || inv.args[0] == "keys") {
 		return apiKeys(ctx, inv)
 	}
-	words := map[string]int{"list": 1, "add": 2, "role": 3, "team": 3, "close": 2, "open": 2, "link": 2}
+	words := map[string]int{"list": 1, "add": 2, "role": 3, "team": 3, "close": 2, "open": 2, "link": 2, "reset": 2}
 	if len(inv.args) == 0 || words[inv.args[0]] == 0 || words[inv.args[0]] != len(inv.args) {
-		return errUsage{"user list, user add LOGIN, user role LOGIN ROLES, user team LOGIN TEAM, user close LOGIN, user open LOGIN, user link LOGIN, user key LOGIN, user keys or user key revoke KEY"}
+		return errUsage{"user list, user add LOGIN, user role LOGIN ROLES, user team LOGIN TEAM, user close LOGIN, user open LOGIN, user link LOGIN, user reset LOGIN, user key LOGIN, user keys or user key revoke KEY"}
 	}
 	what, login := inv.args[0], ""
 	if len(inv.args) > 1 {
@@ -85,6 +85,8 @@ func people(ctx context.Context, inv *invocation) error {
 			fmt.Fprintln(inv.stdout, path)
 			fmt.Fprintf(inv.stderr, "it works once, until %s; give it to them in a way that nobody else reads\n", clock(until))
 			return nil
+		case "reset":
+			return inv.done(k.ResetFactor(ctx, a, login), "the app and the password do not work any more, and they are signed out. When you are sure who they are: caseforms user link "+login)
 		case "role":
 			roles, err := caseforms.ParseRoles(inv.args[2])
 			if err != nil {

@@ -51,6 +51,18 @@ var serveCommand = &command{
 type serveConfig struct {
 	Url    string // that people type: https://caseforms.probation.example
 	Openid *openIDConfig
+	// SecondFactor is optional or required (default): whether nobody signs in with a password alone.
+	SecondFactor string
+}
+
+func (c *serveConfig) factorNeeded() (bool, error) {
+	switch {
+	case c == nil || c.SecondFactor == "" || c.SecondFactor == "required":
+		return true, nil
+	case c.SecondFactor == "optional":
+		return false, nil
+	}
+	return false, &caseforms.Error{Kind: caseforms.Invalid, Msg: "second_factor in the configuration is neither required nor optional"}
 }
 
 type openIDConfig struct {
@@ -118,6 +130,10 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	factor, err := c.Serve.factorNeeded()
+	if err != nil {
+		return err
+	}
 	var certs *certificates
 	if o.tlsCert != "" {
 		if certs, err = newCertificates(o.tlsCert, o.tlsKey); err != nil {
@@ -158,6 +174,9 @@ func (inv *invocation) serve(ctx context.Context) (err error) {
 			err = e
 		}
 	}()
+	if factor && !o.demo {
+		opts.Desk.RequireFactor()
+	}
 	s, err := web.New(opts)
 	if err != nil {
 		return err
@@ -406,6 +425,14 @@ func (c *config) checkServe(say func(string, string), wrong func(error)) {
 	if o != nil {
 		say("sign-in", "OpenID Connect by "+o.Issuer)
 	}
+	switch needed, err := c.Serve.factorNeeded(); {
+	case err != nil:
+		wrong(err)
+	case needed:
+		say("passwords", "with a code from an app")
+	default:
+		say("passwords", "alone, for whoever wants it so")
+	}
 }
 
 // certificates reads a certificate again when its file has changed, so that a renewed one needs no restart.
@@ -440,8 +467,12 @@ func (c *certificates) read() error {
 	return err
 }
 
+// cipherSuites are those of TLS 1.2 with forward secrecy and authenticated encryption. TLS 1.3 has no others.
+var cipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}
+
 func (c *certificates) config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if time.Since(c.looked) > time.Second {

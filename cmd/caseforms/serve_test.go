@@ -28,6 +28,8 @@ import (
 	"time"
 
 	"caseforms/internal/postoffice"
+
+	"github.com/pquerna/otp/totp"
 )
 
 // served is a running service.
@@ -146,6 +148,20 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	page, _ := io.ReadAll(r.Body)
+	r.Body.Close()
+	// A password alone is not enough: the admin sets up an app.
+	key := regexp.MustCompile(`Key: <strong class="app-token">([A-Z2-7 ]+)<`).FindSubmatch(page)
+	if key == nil {
+		t.Fatalf("no key for an app: %s", page)
+	}
+	code, err := totp.GenerateCode(strings.ReplaceAll(string(key[1]), " ", ""), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = c.PostForm(s.url+"/sign-in/second", url.Values{"code": {code}}); err != nil {
+		t.Fatal(err)
+	}
 	r.Body.Close()
 	if code, body := fetch(t, c, s.url+"/people"); code != 200 || !strings.Contains(body, "Betty Boss") {
 		t.Error(code, body)
@@ -219,6 +235,16 @@ func TestServeTLS(t *testing.T) {
 	if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
+	for _, weak := range []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_GCM_SHA256} {
+		if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{weak}}); err == nil {
+			t.Errorf("%s is spoken", tls.CipherSuiteName(weak))
+		}
+	}
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 	// A renewed certificate is used as soon as it is whole. Who is connected stays so, and nobody is refused meanwhile.
 	shows := func(pool *x509.CertPool) error {
 		conn, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), &tls.Config{RootCAs: pool})

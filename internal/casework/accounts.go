@@ -1,10 +1,14 @@
 package casework
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	_ "embed" // common passwords
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -58,14 +62,26 @@ type Ended struct {
 type door struct {
 	hashes chan struct{} // a password takes 19 MiB to check: so many at once
 
-	mu    sync.Mutex
-	seen  map[string]time.Time // when sessions were used last, by hash
-	told  map[string]time.Time // when the store was told so
-	tries map[string]*tries
+	throttle          // of passwords
+	codes    throttle // of second factors
+
+	mu     sync.Mutex
+	seen   map[string]time.Time  // when sessions were used last, by hash
+	told   map[string]time.Time  // when the store was told so
+	halves map[string]*half      // by the hash of their token
+	enrols map[string]*Enrolment // by session
 }
 
 func newDoor() *door {
-	return &door{hashes: make(chan struct{}, 2), seen: map[string]time.Time{}, told: map[string]time.Time{}, tries: map[string]*tries{}}
+	return &door{hashes: make(chan struct{}, 2), seen: map[string]time.Time{}, told: map[string]time.Time{}, halves: map[string]*half{}, enrols: map[string]*Enrolment{},
+		throttle: throttle{tries: map[string]*tries{}}, codes: throttle{tries: map[string]*tries{}}}
+}
+
+// throttle slows down whoever guesses.
+type throttle struct {
+	mu    sync.Mutex
+	tries map[string]*tries
+	known map[string]time.Time // when an account last passed from an address
 }
 
 // tries are the failures of an account, an address, or of both together.
@@ -83,6 +99,8 @@ const (
 	triesAddress  = 50
 	waitMost      = 15 * time.Minute
 	triesKept     = 50_000
+	knownKept     = 50_000
+	knownLasts    = 30 * 24 * time.Hour
 	triesForget   = time.Hour
 )
 
@@ -100,19 +118,28 @@ func addressKey(address string) string {
 	return a.String()
 }
 
+func loginKey(login string) string {
+	login = strings.ToLower(norm.NFKC.String(login))
+	return "login " + login[:min(len(login), 200)]
+}
+
+func bothKey(login, address string) string {
+	return "both " + addressKey(address) + " " + loginKey(login)
+}
+
 func tryKeys(login, address string) map[string]int {
-	login, address = strings.ToLower(norm.NFKC.String(login)), addressKey(address)
-	if len(login) > 200 {
-		login = login[:200]
-	}
-	return map[string]int{"both " + address + " " + login: triesTogether, "login " + login: triesAccount, "address " + address: triesAddress}
+	return map[string]int{bothKey(login, address): triesTogether, loginKey(login): triesAccount, "address " + addressKey(address): triesAddress}
 }
 
 // begin counts a try as a failure before it is known what it is, so that many at once gain nothing. It refuses one that has to wait.
-func (d *door) begin(login, address string, now time.Time) error {
+func (d *throttle) begin(login, address string, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	keys := tryKeys(login, address)
+	// Where somebody passed before, what strangers try elsewhere under their name does not keep them out.
+	if at, ok := d.known[bothKey(login, address)]; ok && now.Sub(at) < knownLasts {
+		delete(keys, loginKey(login))
+	}
 	for k := range keys {
 		if t := d.tries[k]; t != nil && now.Before(t.until) {
 			return &Throttled{After: t.until.Sub(now)}
@@ -141,14 +168,30 @@ func (d *door) begin(login, address string, now time.Time) error {
 }
 
 // passed forgets the failures of somebody who proved who they are. Those of the address stay but for this try.
-func (d *door) passed(login, address string) {
+func (d *throttle) passed(login, address string, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for k, at := range d.known {
+		if len(d.known) < knownKept {
+			break
+		}
+		if now.Sub(at) > knownLasts || len(d.known) >= knownKept {
+			delete(d.known, k)
+		}
+	}
+	if d.known == nil {
+		d.known = map[string]time.Time{}
+	}
+	_, before := d.known[bothKey(login, address)]
+	d.known[bothKey(login, address)] = now
 	for k := range tryKeys(login, address) {
 		if t := d.tries[k]; strings.HasPrefix(k, "address ") && t != nil {
 			if t.n--; t.n < triesAddress {
 				t.until = time.Time{}
 			}
+			continue
+		}
+		if before && k == loginKey(login) { // it did not count here; whoever guesses elsewhere is forgiven nothing
 			continue
 		}
 		delete(d.tries, k)
@@ -253,12 +296,33 @@ func checkPassword(password, login string) error {
 	case len(p) > passwordMost:
 		return bad("the password is too long")
 	case len(distinct) < 5, len(login) > 3 && strings.Contains(low, strings.ToLower(login)),
-		slices.ContainsFunc(guessed, func(g string) bool { return strings.Contains(low, g) && len(low)-len(g) < passwordLeast-len(g)/2 }):
+		common()[low], slices.ContainsFunc(guessed, func(g string) bool { return strings.Contains(low, g) && len(low)-len(g) < passwordLeast-len(g)/2 }):
 		return bad("the password is one that is guessed early")
 	}
 	return nil
 }
 
+// common are the 10,000 passwords of 12 letters or more that stood most often in what was stolen from others, in small letters (docs/dependencies.md).
+var common = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	z, err := gzip.NewReader(bytes.NewReader(commonPasswords))
+	if err == nil {
+		lines := bufio.NewScanner(z)
+		for lines.Scan() {
+			all[lines.Text()] = true
+		}
+		err = lines.Err()
+	}
+	if err != nil {
+		panic("the list of common passwords is damaged") // it is part of the program
+	}
+	return all
+})
+
+//go:embed common-passwords.txt.gz
+var commonPasswords []byte
+
+// guessed are words that stand in the passwords of people who work here, or of everybody.
 var guessed = []string{"password", "passw0rd", "letmein", "welcome", "qwerty", "azerty", "123456789", "987654321", "abcdefg", "iloveyou", "caseforms", "probation", "safeguarding", "changeme", "administrator"}
 
 // token draws what a link or a session is proved by, and its hash, which is what is kept.
@@ -318,12 +382,17 @@ func (k *Desk) SignIn(ctx context.Context, in SignIn) (*Signed, error) {
 		}
 		return nil, wrongSignIn()
 	}
-	k.door.passed(in.Login, in.Address)
-	return k.begin(ctx, u, MeansPassword, in.Browser, in.Before)
+	k.door.passed(in.Login, in.Address, k.store.Now())
+	return k.passed(ctx, u, hash, in.Browser, in.Before)
 }
 
-// SignInBy signs somebody in whom another system vouches for under a login.
+// SignInBy signs somebody in who has just proved who they are: to another system, or by setting a password of ours, after which a [SecondStep] may be needed.
 func (k *Desk) SignInBy(ctx context.Context, login, means, browser, before string) (*Signed, error) {
+	return k.Vouched(ctx, login, means, browser, before, k.store.Now())
+}
+
+// Vouched signs somebody in whom another system vouches for under a login. proven is when they proved to it who they are, zero when that is not known.
+func (k *Desk) Vouched(ctx context.Context, login, means, browser, before string, proven time.Time) (*Signed, error) {
 	u, found, err := k.store.UserByLogin(ctx, strings.TrimSpace(login))
 	if err != nil {
 		return nil, err
@@ -338,18 +407,34 @@ func (k *Desk) SignInBy(ctx context.Context, login, means, browser, before strin
 		}
 		return nil, &caseforms.Error{Kind: caseforms.Forbidden, Msg: "you have no open account here", Hint: "ask an admin to add you, with the login under which you sign in"}
 	}
-	return k.begin(ctx, u, means, browser, before)
+	if means == MeansPassword {
+		hash, err := k.store.PasswordHash(ctx, u.ID)
+		if err != nil {
+			return nil, err
+		}
+		return k.passed(ctx, u, hash, browser, before)
+	}
+	return k.begin(ctx, u, means, "", browser, before, proven)
 }
 
-func (k *Desk) begin(ctx context.Context, u store.User, means, browser, before string) (*Signed, error) {
-	t, hash := token()
-	now := k.store.Now()
-	n := store.Session{Hash: hash, ID: "s-" + hex.EncodeToString(tokenHash("id of " + t)[:6]), User: u.ID, Means: means, Browser: browser, Began: now, Seen: now}
+func (k *Desk) begin(ctx context.Context, u store.User, means, second, browser, before string, proven time.Time) (*Signed, error) {
 	var old []byte
 	if before != "" {
 		old = tokenHash(before)
 	}
-	if err := k.store.BeginSession(ctx, n, old, store.Entry{What: "signed in", Actor: u.ID, Detail: map[string]string{"by": means}}); err != nil {
+	return k.beginAfter(ctx, u, means, second, browser, old, proven)
+}
+
+// beginAfter begins a session after another, which ends, by its hash. second is what was given beside the password.
+func (k *Desk) beginAfter(ctx context.Context, u store.User, means, second, browser string, old []byte, proven time.Time) (*Signed, error) {
+	t, hash := token()
+	now := k.store.Now()
+	n := store.Session{Hash: hash, ID: "s-" + hex.EncodeToString(tokenHash("id of " + t)[:6]), User: u.ID, Means: means, Browser: browser, Began: now, Seen: now, Proven: proven}
+	detail := map[string]string{"by": means}
+	if second != "" {
+		detail["second"] = second
+	}
+	if err := k.store.BeginSession(ctx, n, old, store.Entry{What: "signed in", Actor: u.ID, Detail: detail}); err != nil {
 		return nil, err
 	}
 	return &Signed{Session: n, Actor: u.Actor, Login: u.Login, Token: t, Until: now.Add(SessionIdle)}, nil
@@ -602,19 +687,9 @@ func (k *Desk) UseLink(ctx context.Context, t, login, name, password string) (st
 
 // ChangePassword changes the actor's own password. All their sessions end, the one they are in too.
 func (k *Desk) ChangePassword(ctx context.Context, a caseforms.Actor, address, old, password string) error {
-	u, found, err := k.store.UserByID(ctx, a.ID)
+	u, hash, err := k.owner(ctx, a)
 	if err != nil {
 		return err
-	}
-	if !found {
-		return noUser("")
-	}
-	hash, err := k.store.PasswordHash(ctx, a.ID)
-	if err != nil {
-		return err
-	}
-	if hash == "" {
-		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "you sign in without a password of ours", Hint: "change it where you sign in"}
 	}
 	if err := checkPassword(password, u.Login); err != nil {
 		return err
@@ -629,7 +704,7 @@ func (k *Desk) ChangePassword(ctx context.Context, a caseforms.Actor, address, o
 	if !ok {
 		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this is not the password you have now"}
 	}
-	k.door.passed(u.Login, address)
+	k.door.passed(u.Login, address, k.store.Now())
 	p := store.SetPassword{User: u, Was: hash}
 	if p.Hash, err = k.door.hash(ctx, password); err != nil {
 		return err

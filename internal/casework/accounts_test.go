@@ -57,7 +57,7 @@ func TestThrottle(t *testing.T) {
 	if got := try(d, 10, same("petra"), same("192.0.2.1")); got != triesTogether {
 		t.Errorf("after an hour: %d", got)
 	}
-	d.passed("petra", "192.0.2.1")
+	d.passed("petra", "192.0.2.1", now)
 	if got := try(d, 10, same("petra"), same("192.0.2.1")); got != triesTogether {
 		t.Errorf("after it was right: %d", got)
 	}
@@ -81,6 +81,19 @@ func TestPasswords(t *testing.T) {
 		}
 	}
 	for _, password := range []string{"four horses read slowly", "correcthorsebattery", "pedwar ceffyl yn darllen", "Ł9#kd8!Qp2vX", "twelve chars"} {
+		if err := checkPassword(password, "petra"); err != nil {
+			t.Errorf("%q: %v", password, err)
+		}
+	}
+	if len(common()) != 10_000 {
+		t.Errorf("%d common passwords", len(common()))
+	}
+	for _, password := range []string{"1qaz2wsx3edc", "Motherfucker", "LEAVEMEALONE", "sonyericsson"} {
+		if err := checkPassword(password, "petra"); err == nil {
+			t.Errorf("%q is taken", password)
+		}
+	}
+	for _, password := range []string{strings.Repeat("four horses ", 6) + "1", "only small letters here", "ΑΒΓΔ ΕΖΗΘ ΙΚΛΜ", "😀 horse 😀 battery"} { // 64 and more, of whatever letters
 		if err := checkPassword(password, "petra"); err != nil {
 			t.Errorf("%q: %v", password, err)
 		}

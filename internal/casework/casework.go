@@ -30,11 +30,12 @@ type Desk struct {
 	// Closed are days beside the bank holidays on which these offices are shut.
 	closed []caseforms.Holiday
 
-	post     *Post // nil: nothing goes by e-mail
-	door     *door
-	renderer func() (string, error)
-	keys     keyUse
-	lease    time.Duration // how long a claim of the outbox lasts; shorter in tests
+	post         *Post // nil: nothing goes by e-mail
+	door         *door
+	factorNeeded bool
+	renderer     func() (string, error)
+	keys         keyUse
+	lease        time.Duration // how long a claim of the outbox lasts; shorter in tests
 }
 
 // New is a desk on a store. load gives the definitions of an area; it is asked once for each, because reading them takes longer than most acts.

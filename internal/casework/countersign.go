@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"caseforms"
@@ -46,7 +47,11 @@ func (k *Desk) Countersign(ctx context.Context, a caseforms.Actor, ref caseforms
 	if !endorse {
 		e.What = "sent back by a manager"
 	}
-	return again(k.store.Countersign(ctx, store.Countersignature{Ref: ref, Version: v.Number, Endorsed: endorse, By: a.ID}, e))
+	err = k.store.Countersign(ctx, store.Countersignature{Ref: ref, Version: v.Number, Endorsed: endorse, By: a.ID}, e)
+	if errors.Is(err, store.ErrTaken) {
+		err = &caseforms.Error{Kind: caseforms.Conflict, Msg: "you have said so of this issue already", Hint: "write a note if there is more to say"}
+	}
+	return err
 }
 
 // wantsCountersigning tells whether a form asks to be countersigned: its definition has the question.

@@ -161,6 +161,11 @@ func (x *sending) missing() error {
 	if x.s.Chase {
 		return nil
 	}
+	for _, f := range x.s.Attach {
+		if mail.Attachable(f.Ext) && !mail.Fits(f.Ext, f.Data) {
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "the file attached as " + f.Key + " is not what its name says (." + f.Ext + ")", Hint: "open it, save it again as what it is, and attach that"}
+		}
+	}
 	ps := mail.Missing(x.doc, x.s.Attach)
 	if len(ps) > 0 && !x.urgent && strings.TrimSpace(x.s.Without) == "" {
 		return &Unattached{ps}

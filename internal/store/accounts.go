@@ -16,6 +16,7 @@ type Session struct {
 	Browser string // roughly which, for its owner to tell sessions apart
 	Began   time.Time
 	Seen    time.Time // at most a minute before the last request
+	Proven  time.Time // when its owner proved in it who they are; zero is never, such as when a provider remembered them
 }
 
 // SignInLink is a link by which somebody sets a password, once. User is "" for the first admin of a store in which nobody is yet.
@@ -147,7 +148,11 @@ func (s *Store) BeginSession(ctx context.Context, n Session, before []byte, e En
 				return err
 			}
 		}
-		err := t.exec(`INSERT INTO sessions (hash, id, user_id, means, browser, began_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $6)`, n.Hash, n.ID, n.User, n.Means, n.Browser, n.Began.UnixMilli())
+		var proven int64
+		if !n.Proven.IsZero() {
+			proven = n.Proven.UnixMilli()
+		}
+		err := t.exec(`INSERT INTO sessions (hash, id, user_id, means, browser, began_at, seen_at, proven_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)`, n.Hash, n.ID, n.User, n.Means, n.Browser, n.Began.UnixMilli(), proven)
 		if err != nil {
 			return err
 		}
@@ -155,12 +160,12 @@ func (s *Store) BeginSession(ctx context.Context, n Session, before []byte, e En
 	})
 }
 
-const sessionColumns = `SELECT hash, id, user_id, means, browser, began_at, seen_at FROM sessions `
+const sessionColumns = `SELECT hash, id, user_id, means, browser, began_at, seen_at, proven_at FROM sessions `
 
 func scanSession(scan func(...any) error) (n Session, err error) {
-	var began, seen int64
-	err = scan(&n.Hash, &n.ID, &n.User, &n.Means, &n.Browser, &began, &seen)
-	n.Began, n.Seen = fromMilli(began), fromMilli(seen)
+	var began, seen, proven int64
+	err = scan(&n.Hash, &n.ID, &n.User, &n.Means, &n.Browser, &began, &seen, &proven)
+	n.Began, n.Seen, n.Proven = fromMilli(began), fromMilli(seen), fromMilli(proven)
 	return n, err
 }
 

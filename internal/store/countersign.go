@@ -16,12 +16,15 @@ type Countersignature struct {
 	At       time.Time
 }
 
-// Countersign records what a manager said; it takes the place of what was said of the same issue before.
+// Countersign records what a manager said; it takes the place of what was said of the same issue before. The same from the same manager once more is [ErrTaken].
 func (s *Store) Countersign(ctx context.Context, c Countersignature, e Entry) error {
 	return s.act(ctx, func(t *tx) error {
-		err := t.exec(`INSERT INTO countersignatures (ref, version, endorsed, by_id, at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (ref, version) DO UPDATE SET endorsed = excluded.endorsed, by_id = excluded.by_id, at = excluded.at`,
+		n, err := t.changed(`INSERT INTO countersignatures (ref, version, endorsed, by_id, at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (ref, version) DO UPDATE SET endorsed = excluded.endorsed, by_id = excluded.by_id, at = excluded.at WHERE endorsed <> excluded.endorsed OR by_id <> excluded.by_id`,
 			string(c.Ref), c.Version, c.Endorsed, c.By, t.at.UnixMilli())
+		if err == nil && n == 0 {
+			err = ErrTaken
+		}
 		if err != nil {
 			return err
 		}

@@ -77,6 +77,8 @@ var unproven = map[string]string{
 	"received":         "what a message belongs to changes; that it came is in the ledger, with the sum of its bytes",
 	"passwords":        "how people sign in is no evidence; every change is in the ledger",
 	"sign_in_links":    "as with passwords",
+	"second_factors":   "as with passwords; a secret that was changed does not open",
+	"recovery_codes":   "as with passwords",
 	"sessions":         "who is signed in is no evidence; that they signed in is in the ledger",
 	"issued_rows":      "which row of a workbook a document was made from is no evidence",
 	"api_keys":         "as with passwords",

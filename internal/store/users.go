@@ -45,7 +45,7 @@ func (s *Store) AddUser(ctx context.Context, u User, e Entry) error {
 	})
 }
 
-// SetUser changes the name, team, roles and state of a user.
+// SetUser changes the name, team, roles and state of a user. Closing an account ends its sessions, and links for it.
 func (s *Store) SetUser(ctx context.Context, u User, e Entry) error {
 	return s.act(ctx, func(t *tx) error {
 		n, err := t.changed(`UPDATE users SET name = $1, team = $2, roles = $3, active = $4 WHERE id = $5`, u.Name, u.Team, joinRoles(u.Roles), number(u.Active), u.ID)
@@ -54,6 +54,13 @@ func (s *Store) SetUser(ctx context.Context, u User, e Entry) error {
 		}
 		if n == 0 {
 			return ErrChanged
+		}
+		if !u.Active { // when it is opened again, nothing of before comes back
+			for _, table := range []string{"sessions", "sign_in_links"} {
+				if err := t.exec(`DELETE FROM `+table+` WHERE user_id = $1`, u.ID); err != nil {
+					return err
+				}
+			}
 		}
 		return t.append(e)
 	})

@@ -12,8 +12,8 @@ func (s *Service) accountRoutes() []Route {
 	return []Route{
 		{Method: "GET", Pattern: "/account", Who: SignedIn(), Do: s.account},
 		{Method: "POST", Pattern: "/account/password", Who: SignedIn(), Do: s.changePassword, Body: 16 << 10, Secret: true},
-		{Method: "POST", Pattern: "/account/sessions/{session:s-[0-9a-f]{12}}/end", Who: SignedIn(), Do: s.endSession, Body: 16 << 10},
-		{Method: "POST", Pattern: "/account/sessions/end-others", Who: SignedIn(), Do: s.endOthers, Body: 16 << 10},
+		{Method: "POST", Pattern: "/account/sessions/{session:s-[0-9a-f]{12}}/end", Who: SignedIn(), Do: s.endSession, Body: 16 << 10, Proven: true},
+		{Method: "POST", Pattern: "/account/sessions/end-others", Who: SignedIn(), Do: s.endOthers, Body: 16 << 10, Proven: true},
 	}
 }
 
@@ -62,7 +62,7 @@ func (s *Service) changePassword(w http.ResponseWriter, r *Request) error {
 		return err
 	}
 	signed, err := r.Desk.SignInBy(r.Context(), r.Signed.Login, casework.MeansPassword, browser(r.UserAgent()), "")
-	if err != nil {
+	if stepped, err := s.stepped(w, r, err, "/account"); stepped || err != nil {
 		return err
 	}
 	r.Signed = signed

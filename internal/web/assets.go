@@ -50,7 +50,7 @@ func loadAssets() (*assets, error) {
 		case ".js":
 			kind = "text/javascript; charset=utf-8"
 		case ".svg":
-			kind = "image/svg+xml"
+			kind = "image/svg+xml; charset=utf-8"
 		case ".txt":
 			kind = "text/plain; charset=utf-8"
 		}

@@ -99,6 +99,10 @@ func (s *Service) fail(w http.ResponseWriter, r *Request, err error) {
 		s.sendToSignIn(w, r)
 		return
 	}
+	if errors.Is(err, errProve) {
+		s.sendToProve(w, r)
+		return
+	}
 	f := failureOf(err)
 	if f.code >= 500 {
 		var ours *caseforms.Error

@@ -158,7 +158,7 @@ func (s *Service) ourHost(r *http.Request) bool {
 }
 
 // Scripts and styles come from here only, and none stands in a page; nothing is fetched from elsewhere; nobody puts our pages into theirs.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+const policy = "default-src 'none'; object-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 // headers are those of every answer.
 func (s *Service) headers(h http.Header, st *state) {
@@ -176,7 +176,7 @@ func (s *Service) headers(h http.Header, st *state) {
 		h.Set(k, v)
 	}
 	if s.o.Secure {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,7 @@ type known struct {
 type pending struct {
 	State, Nonce, Verifier, Next string
 	At                           int64 // Unix time
+	Again                        bool  // it asked the provider to have them prove who they are, whether or not it remembers them
 }
 
 const pendingLasts = 10 * time.Minute
@@ -76,6 +78,11 @@ func newOpenID(o OpenID, base string) (*openID, error) {
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 15 * time.Second}
+	}
+	if o.HTTP.CheckRedirect == nil { // the provider's addresses are what it says of itself, and lead nowhere else
+		asked := *o.HTTP
+		asked.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		o.HTTP = &asked
 	}
 	key := make([]byte, 32)
 	rand.Read(key)
@@ -142,17 +149,24 @@ func secret() string {
 }
 
 func (s *Service) openIDBegin(w http.ResponseWriter, r *Request) error {
+	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" { // a page of somebody else's signs nobody in
+		return seeOther(w, r, "/sign-in?"+url.Values{"next": {s.inside(r.URL.Query().Get("next"))}}.Encode())
+	}
 	known, err := s.openID.discover(r.Context())
 	if err != nil {
 		return err
 	}
-	p := pending{State: secret(), Nonce: secret(), Verifier: oauth2.GenerateVerifier(), Next: s.inside(r.URL.Query().Get("next")), At: s.desk.Now().Unix()}
+	p := pending{State: secret(), Nonce: secret(), Verifier: oauth2.GenerateVerifier(), Next: s.inside(r.URL.Query().Get("next")), At: s.desk.Now().Unix(), Again: r.URL.Query().Has("again")}
 	b, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
 	s.setCookie(w, "openid", base64.RawURLEncoding.EncodeToString(s.openID.seal.Seal(nil, nil, b, nil)))
-	http.Redirect(w, r.Request, known.conf.AuthCodeURL(p.State, oidc.Nonce(p.Nonce), oauth2.S256ChallengeOption(p.Verifier)), http.StatusSeeOther)
+	ask := []oauth2.AuthCodeOption{oidc.Nonce(p.Nonce), oauth2.S256ChallengeOption(p.Verifier)}
+	if p.Again {
+		ask = append(ask, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
+	}
+	http.Redirect(w, r.Request, known.conf.AuthCodeURL(p.State, ask...), http.StatusSeeOther)
 	return nil
 }
 
@@ -211,7 +225,7 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 	if err != nil {
 		return s.openIDWrong(r, "openid: claim")
 	}
-	signed, err := s.desk.SignInBy(r.Context(), login, casework.MeansOpenID, browser(r.UserAgent()), stateOf(r.Request).token)
+	signed, err := s.desk.Vouched(r.Context(), login, casework.MeansOpenID, browser(r.UserAgent()), stateOf(r.Request).token, s.proven(id, p.Again))
 	if err != nil {
 		return err
 	}
@@ -226,6 +240,22 @@ func (p *openID) open(cookie string) (out pending, ok bool) {
 	}
 	b, err := p.seal.Open(nil, nil, sealed, nil)
 	return out, err == nil && json.Unmarshal(b, &out) == nil && out.State != ""
+}
+
+// proven is when somebody proved to the provider who they are, zero when it does not say. A provider that never says is believed to have asked when it was
+// told to; one that says is not, because whoever sits at the browser can take that out of the address.
+func (s *Service) proven(id *oidc.IDToken, again bool) time.Time {
+	var claims struct {
+		At *int64 `json:"auth_time"`
+	}
+	now := s.desk.Now()
+	switch err := id.Claims(&claims); {
+	case err == nil && claims.At != nil:
+		return now.Add(-max(time.Since(time.Unix(*claims.At, 0)), 0)) // the token goes by the real time
+	case err == nil && again:
+		return now
+	}
+	return time.Time{}
 }
 
 // login is the login of whom a token is about. A provider may tell the claims of a scope only when it is asked for them with the access token

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,6 +120,9 @@ func TestOpenID(t *testing.T) {
 	p := newProvider(t)
 	h := newHouse(t, p.options)
 	v := h.visitor()
+	v.header.Set("Sec-Fetch-Site", "cross-site") // the link is followed by whoever wants to sign in, and not by a page elsewhere
+	v.get("/sign-in/openid?next=/cases").expect(t, 303, "/sign-in?next=%2Fcases")
+	v.header.Del("Sec-Fetch-Site")
 	v.get("/sign-in?next=/cases").expect(t, 200, "Sign in with your work account", "/sign-in/openid?next=%2fcases")
 	back := p.authorize(t, v.get("/sign-in/openid?next=/cases").expect(t, 303).Header.Get("Location"))
 	v.get("/sign-in/openid/back?"+back.Encode()).expect(t, 303, "/cases")
@@ -215,6 +219,21 @@ func TestOpenIDClaims(t *testing.T) {
 	}
 	if _, err := newOpenID(OpenID{Issuer: "x", Client: "y"}, ""); err == nil {
 		t.Error("without an address of ours")
+	}
+}
+
+// What the provider sends to another address is not asked there.
+func TestOpenIDRedirects(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked.Add(1) }))
+	t.Cleanup(elsewhere.Close)
+	away := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	t.Cleanup(away.Close)
+	h := newHouse(t, func(o *Options) { o.OpenID = &OpenID{Issuer: away.URL, Client: "caseforms"} })
+	h.visitor().get("/sign-in/openid").expect(t, 503)
+	if asked.Load() > 0 {
+		t.Error("it was followed")
 	}
 }
 

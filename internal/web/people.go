@@ -13,8 +13,8 @@ func (s *Service) peopleRoutes() []Route {
 	admin := Only(caseforms.RoleAdmin)
 	return []Route{
 		{Method: "GET", Pattern: "/people", Who: admin, Do: s.people, Nav: "People"},
-		{Method: "POST", Pattern: "/people", Who: admin, Do: s.addPerson},
-		{Method: "POST", Pattern: "/people/{user:u-[0-9a-f]{10}}/link", Who: admin, Do: s.makeLink},
+		{Method: "POST", Pattern: "/people", Who: admin, Do: s.addPerson, Proven: true},
+		{Method: "POST", Pattern: "/people/{user:u-[0-9a-f]{10}}/link", Who: admin, Do: s.makeLink, Proven: true},
 		{Method: "POST", Pattern: "/people/{user:u-[0-9a-f]{10}}/sign-out", Who: admin, Do: s.signOutPerson},
 	}
 }

@@ -26,6 +26,8 @@ type Route struct {
 	Quiet bool   // asking for it does not count as doing something, and does not keep a session from ending
 	// Secret tells that what is sent holds a password: it is not kept for somebody whose session was over.
 	Secret bool
+	// Proven tells that it changes who can get in: whoever does it has to have proved a short while ago who they are.
+	Proven bool
 	// API is for programs: who asks is told by a key and not by a cookie, failures are problem+json, and nobody is sent to sign in.
 	API bool
 
@@ -165,8 +167,12 @@ func (s *Service) do(w http.ResponseWriter, r *Request) error {
 	return r.route.Do(w, r)
 }
 
-// form reads a form that was sent, so that one that is too large or cut off is told and not taken for an empty one.
+// form reads a form that was sent, so that one that is too large or cut off is told and not taken for an empty one. One with files is read by the routes that
+// ask for files, a few at a time; elsewhere it would be read by whoever first looks for a field, while others wait for a turn.
 func form(r *Request) error {
+	if strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "multipart/") && r.route.Body < uploadMost {
+		return &status{http.StatusUnsupportedMediaType, "Files are not taken here", "Send the form as the page does."}
+	}
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return nil
 	}
@@ -194,7 +200,13 @@ func (s *Service) admit(w http.ResponseWriter, r *Request) error {
 	case r.Actor.ID == "":
 		return errSignIn
 	}
-	return r.Actor.Need("use this page", r.route.Who.roles...)
+	if err := r.Actor.Need("use this page", r.route.Who.roles...); err != nil {
+		return err
+	}
+	if r.route.Proven && !s.desk.Proven(r.Signed) {
+		return errProve
+	}
+	return nil
 }
 
 // seeOther sends the browser on after something was done, so that reloading does not do it again.
@@ -213,7 +225,7 @@ func (s *Service) inside(next string) string {
 	if probe, err := http.NewRequest(http.MethodGet, u.Path, nil); err != nil || !s.router.Match(probe, &match) || match.MatchErr != nil {
 		return "/"
 	}
-	if slices.ContainsFunc([]string{"/sign-in", "/assets", "/first"}, func(p string) bool { return strings.HasPrefix(u.Path, p) }) {
+	if slices.ContainsFunc([]string{"/sign-in", "/assets", "/first", "/confirm"}, func(p string) bool { return strings.HasPrefix(u.Path, p) }) {
 		return "/"
 	}
 	return u.RequestURI()

@@ -56,6 +56,19 @@ func foundationWalks(h *house) map[string]walk {
 		"POST /people/{user:u-[0-9a-f]{10}}/link":     {want: [6]int{in, 403, 403, 200, 403, 403}, path: "/people/" + petra + "/link", foreign: "/people/u-0000000000/link", wantFor: [6]int{in, 403, 403, 404, 403, 403}},
 		"POST /people/{user:u-[0-9a-f]{10}}/sign-out": {want: [6]int{in, 403, 403, in, 403, 403}, path: "/people/" + petra + "/sign-out", foreign: "/people/u-0000000000/sign-out", wantFor: [6]int{in, 403, 403, 404, 403, 403}},
 
+		"GET /confirm":                             {want: [6]int{in, 200, 200, 200, 200, 200}},
+		"POST /confirm":                            {want: [6]int{in, 409, 409, 409, 409, 409}},  // they sign in without a password here
+		"GET /sign-in/second":                      {want: [6]int{404, 404, 404, 404, 404, 404}}, // nobody is between password and code
+		"POST /sign-in/second":                     {want: [6]int{404, 404, 404, 404, 404, 404}, form: []string{"code", "123456"}},
+		"GET /sign-in/second/code.svg":             {want: [6]int{404, 404, 404, 404, 404, 404}},
+		"GET /account/second-factor":               {want: [6]int{in, 200, 200, 200, 200, 200}},
+		"GET /account/second-factor/code.svg":      {want: [6]int{in, 404, 404, 404, 404, 404}},
+		"POST /account/second-factor":              {want: [6]int{in, 409, 409, 409, 409, 409}},
+		"POST /account/second-factor/begin":        {want: [6]int{in, 409, 409, 409, 409, 409}},
+		"POST /account/second-factor/codes":        {want: [6]int{in, 409, 409, 409, 409, 409}},
+		"POST /account/second-factor/remove":       {want: [6]int{in, 409, 409, 409, 409, 409}},
+		"POST /people/{user:u-[0-9a-f]{10}}/reset": {want: [6]int{in, 403, 403, 409, 403, 403}, path: "/people/" + petra + "/reset", foreign: "/people/u-0000000000/reset", wantFor: [6]int{in, 403, 403, 404, 403, 403}},
+
 		"GET /account":                                        {want: [6]int{in, 200, 200, 200, 200, 200}},
 		"POST /account/password":                              {want: [6]int{in, 409, 409, 409, 409, 409}}, // they sign in without a password here
 		"POST /account/sessions/end-others":                   {want: [6]int{in, in, in, in, in, in}},

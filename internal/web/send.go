@@ -201,6 +201,9 @@ func (s *Service) choose(w http.ResponseWriter, r *Request) error {
 		if !mail.Attachable(ext) {
 			return s.sendPage(w, r, []FieldProblem{{field, "Choose a file of a kind that can be sent: pdf, docx, odt, xlsx, txt, csv, jpg or png"}})
 		}
+		if !mail.Fits(ext, data) {
+			return s.sendPage(w, r, []FieldProblem{{field, "This file is not what its name says. Open it, save it again as what it is, and choose that"}})
+		}
 		send.Attach = append(send.Attach, mail.Attachment{Key: t.Key, Ext: ext, Data: data})
 	}
 	out, _, err := r.Desk.Send(r.Context(), r.Actor, send)

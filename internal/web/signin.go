@@ -139,7 +139,7 @@ func (s *Service) signIn(w http.ResponseWriter, r *Request) error {
 	if errors.As(err, &ours) && ours.Kind == caseforms.Forbidden {
 		return again(http.StatusForbidden, FieldProblem{"login", sentence(ours.Msg)})
 	}
-	if err != nil {
+	if stepped, err := s.stepped(w, r, err, next); stepped || err != nil {
 		return err
 	}
 	return s.begun(w, r, signed, next)
@@ -211,7 +211,7 @@ func (s *Service) first(w http.ResponseWriter, r *Request) error {
 		return err
 	}
 	signed, err := s.desk.SignInBy(r.Context(), login, casework.MeansPassword, browser(r.UserAgent()), stateOf(r.Request).token)
-	if err != nil {
+	if stepped, err := s.stepped(w, r, err, "/"); stepped || err != nil {
 		return err
 	}
 	return s.begun(w, r, signed, "/")
@@ -319,11 +319,14 @@ func (m *metrics) signIn(means string, err error) {
 	result := "signed in"
 	var throttled *casework.Throttled
 	var ours *caseforms.Error
+	var step *casework.SecondStep
 	switch {
 	case err == nil:
+	case errors.As(err, &step):
+		result = "asked for a code"
 	case errors.As(err, &throttled):
 		result = "throttled"
-	case errors.As(err, &ours) && ours.Kind == caseforms.Forbidden:
+	case errors.As(err, &ours) && (ours.Kind == caseforms.Forbidden || ours.Kind == caseforms.Invalid):
 		result = "refused"
 	default:
 		result = "failed"

@@ -77,7 +77,7 @@ func secrets(t *testing.T) []string {
 	}
 	var out []string
 	for s := range all {
-		if len(s) > 2 {
+		if len(s) > 2 && strings.Trim(s, "0123456789") != "" { // figures alone may be a number of bytes
 			out = append(out, s)
 		}
 	}

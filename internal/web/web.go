@@ -150,6 +150,7 @@ func (s *Service) registry() []Route {
 		s.formRoutes(),
 		s.peopleRoutes(),
 		s.accountRoutes(),
+		s.factorRoutes(),
 		s.signInRoutes(),
 		s.assetRoutes(),
 		s.apiRoutes(),

@@ -10,7 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"caseforms"
@@ -139,10 +139,15 @@ func (s *Service) moment(r *Request, id string) (time.Time, []FieldProblem) {
 }
 
 // uploads counts the uploads that are being read: each is held in memory, because what comes in must not lie in a temporary folder.
-type uploads struct{ now atomic.Int32 }
+type uploads struct {
+	mu  sync.Mutex
+	now int
+	of  map[string]int // by person, so that nobody keeps out the others
+}
 
 const (
 	uploadsAtOnce = 6
+	uploadsEach   = 2
 	uploadMost    = 24 << 20 // of a whole form with its files
 )
 
@@ -151,17 +156,41 @@ func (s *Service) multipart(r *Request) error {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
 		return r.ParseForm()
 	}
-	if s.uploads.now.Add(1) > uploadsAtOnce {
-		s.uploads.now.Add(-1)
-		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "others are putting in files at this moment", Hint: "try again in a minute"}
+	if err := s.uploads.begin(r.Actor.ID); err != nil {
+		return err
 	}
-	defer s.uploads.now.Add(-1)
+	defer s.uploads.end(r.Actor.ID)
 	err := r.ParseMultipartForm(uploadMost + 1<<20)
 	var large *http.MaxBytesError
 	if err == nil || errors.As(err, &large) {
 		return err
 	}
 	return &caseforms.Error{Kind: caseforms.Invalid, Msg: "what was sent did not arrive as it should", Hint: "send it again"}
+}
+
+func (u *uploads) begin(who string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.of[who] >= uploadsEach:
+		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "files of yours are still being put in", Hint: "try again in a minute"}
+	case u.now >= uploadsAtOnce:
+		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "others are putting in files at this moment", Hint: "try again in a minute"}
+	case u.of == nil:
+		u.of = map[string]int{}
+	}
+	u.now++
+	u.of[who]++
+	return nil
+}
+
+func (u *uploads) end(who string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.now--
+	if u.of[who]--; u.of[who] == 0 {
+		delete(u.of, who)
+	}
 }
 
 // file is a file that was put in; nil when there is none. What it was called says only of what kind it is.
