@@ -28,14 +28,16 @@ func (s *Service) dueRoutes() []Route {
 type dueAsked struct {
 	Of   string // mine, team, told or all
 	Over bool   // overdue only
+	Team string // "" is every team
+	Area string
 	Days int
 }
 
 const dueDaysMost = 366
 
-func askedDue(r *Request) dueAsked {
+func (s *Service) askedDue(r *Request) dueAsked {
 	q := r.URL.Query()
-	a := dueAsked{Of: q.Get("of"), Over: q.Get("overdue") != "", Days: homeDays}
+	a := dueAsked{Of: q.Get("of"), Over: q.Get("overdue") != "", Team: strings.TrimSpace(q.Get("team")), Area: s.areaAsked(r), Days: homeDays}
 	switch {
 	case a.Of == "told" && r.Actor.Is(caseforms.RoleManager), a.Of == "team" && r.Actor.Team != "", a.Of == "all", a.Of == "mine" && works(r):
 	case works(r):
@@ -54,14 +56,22 @@ func (a dueAsked) query() string {
 	if a.Over {
 		q.Set("overdue", "yes")
 	}
+	for k, v := range map[string]string{"team": a.Team, "area": areaQuery(a.Area)} {
+		if v != "" {
+			q.Set(k, v)
+		}
+	}
 	return q.Encode()
 }
 
 // filter is what was asked for, whether overdue or not.
 func (a dueAsked) filter(r *Request) casework.DueFilter {
-	f := casework.DueFilter{Mine: a.Of == "mine", Told: a.Of == "told", Days: a.Days}
+	f := casework.DueFilter{Mine: a.Of == "mine", Told: a.Of == "told", Team: a.Team, Days: a.Days}
 	if a.Of == "team" {
 		f.Team = r.Actor.Team
+	}
+	if a.Area != everywhere {
+		f.Area = &a.Area
 	}
 	return f
 }
@@ -107,6 +117,8 @@ func (a dueAsked) choice(r *Request) Choice {
 type dueData struct {
 	Of    Choice
 	Over  Choice
+	Team  Input
+	Area  selection
 	Days  Input
 	Table Table
 	Pages Pages
@@ -115,12 +127,12 @@ type dueData struct {
 }
 
 func (s *Service) due(w http.ResponseWriter, r *Request) error {
-	asked := askedDue(r)
+	asked := s.askedDue(r)
 	list, err := asked.list(r)
 	if err != nil {
 		return err
 	}
-	d := dueData{Of: asked.choice(r), Query: asked.query(), Days: Input{ID: "days", Label: "And what falls due within so many days", Value: fmt.Sprint(asked.Days), Width: "3", Mode: "numeric", Autocomplete: "off"}}
+	d := dueData{Of: asked.choice(r), Query: asked.query(), Area: s.areaFilter(asked.Area), Team: Input{ID: "team", Label: "Only of this team", Value: asked.Team, Width: "20", Autocomplete: "off"}, Days: Input{ID: "days", Label: "And what falls due within so many days", Value: fmt.Sprint(asked.Days), Width: "3", Mode: "numeric", Autocomplete: "off"}}
 	d.Over = Choice{ID: "overdue", Legend: "Only what is overdue?", Several: true, Options: []Option{{Value: "yes", Label: "Only what is overdue", Chosen: asked.Over}}}
 	if len(list) == casework.MostDue {
 		d.Warn = append(d.Warn, "These are the most overdue; there are more.")
@@ -160,7 +172,7 @@ func nonEmpty(all ...string) (out []string) {
 
 // dueFile is the same list as a file: a workbook for the weekly meeting, a calendar without names, a document to be printed.
 func (s *Service) dueFile(w http.ResponseWriter, r *Request) error {
-	list, err := askedDue(r).list(r)
+	list, err := s.askedDue(r).list(r)
 	if err != nil {
 		return err
 	}

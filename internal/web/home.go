@@ -35,7 +35,7 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 	if !works(r) {
 		return s.page(w, r, "home", Page{Title: "Your work", Data: homeData{}})
 	}
-	asked := askedDue(r)
+	asked := s.askedDue(r)
 	asked.Days = homeDays
 	due, err := r.Desk.DueHead(r.Context(), r.Actor, asked.filter(r), homeMost)
 	if err != nil {

@@ -23,9 +23,47 @@ func (s *Service) reportRoutes() []Route {
 	}
 }
 
-// span is the span of days that the address says; what is no day is left out.
-func span(r *Request) (q casework.Inspection) {
-	q.Area = "*"
+// everywhere is the area of a filter that is every area.
+const everywhere = "*"
+
+// areaAsked is the area that the address says, as the acts take it; everywhere when it says none, or one that there is not.
+func (s *Service) areaAsked(r *Request) string {
+	switch a := r.URL.Query().Get("area"); {
+	case a == "general":
+		return ""
+	case a != "" && slices.Contains(s.areas(), a):
+		return a
+	}
+	return everywhere
+}
+
+// areaFilter lets one area be chosen, or none for everywhere.
+func (s *Service) areaFilter(chosen string) selection {
+	d := selection{ID: "area", Label: "Area", Hint: "Leave it empty for everywhere"}
+	for _, a := range s.areas() {
+		o := Option{Value: a, Label: sentence(strings.ReplaceAll(a, "-", " ")), Chosen: a == chosen}
+		if a == "" {
+			o.Value, o.Label = "general", "Areas without a name of their own"
+		}
+		d.Options = append(d.Options, o)
+	}
+	return d
+}
+
+// areaQuery is an area as it stands in an address.
+func areaQuery(area string) string {
+	switch area {
+	case everywhere:
+		return ""
+	case "":
+		return "general"
+	}
+	return area
+}
+
+// span is the span of days and the area that the address says; what is no day is left out.
+func (s *Service) span(r *Request) (q casework.Inspection) {
+	q.Area = s.areaAsked(r)
 	for _, x := range []struct {
 		name string
 		to   *caseforms.Date
@@ -39,6 +77,7 @@ func span(r *Request) (q casework.Inspection) {
 
 type figuresData struct {
 	Since, Until Input
+	Area         selection
 	Span         string
 	Query        string
 	All          Table
@@ -119,11 +158,11 @@ func figuresTable(caption, head string, groups []casework.Group) Table {
 
 // figures are what a manager asks of what was handed over.
 func (s *Service) figures(w http.ResponseWriter, r *Request) error {
-	c, err := r.Desk.Count(r.Context(), r.Actor, span(r))
+	c, err := r.Desk.Count(r.Context(), r.Actor, s.span(r))
 	if err != nil {
 		return err
 	}
-	d := figuresData{Span: fmt.Sprintf("Handed over from %s to %s. Counted are requests that want an answer. In time is by the first deadline.", c.From.Long(), c.To.Long()), Query: "since=" + c.From.String() + "&until=" + c.To.String(),
+	d := figuresData{Span: fmt.Sprintf("Handed over from %s to %s. Counted are requests that want an answer. In time is by the first deadline.", c.From.Long(), c.To.Long()), Query: "since=" + c.From.String() + "&until=" + c.To.String() + "&area=" + areaQuery(c.Area), Area: s.areaFilter(c.Area),
 		Since: Input{ID: "since", Label: "From", Hint: "Such as 2026-01-31", Value: c.From.String(), Width: "10", Autocomplete: "off"}, Until: Input{ID: "until", Label: "To", Hint: "Such as 2026-12-31", Value: c.To.String(), Width: "10", Autocomplete: "off"}}
 	var all []casework.Group
 	if c.All.Made > 0 {
@@ -136,7 +175,7 @@ func (s *Service) figures(w http.ResponseWriter, r *Request) error {
 
 // inspection is the pack of everywhere for inspectors.
 func (s *Service) inspection(w http.ResponseWriter, r *Request) error {
-	c, err := r.Desk.Count(r.Context(), r.Actor, span(r)) // a span that was left out is the last twelve months
+	c, err := r.Desk.Count(r.Context(), r.Actor, s.span(r)) // a span that was left out is the last twelve months
 	if err != nil {
 		return err
 	}

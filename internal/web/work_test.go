@@ -500,6 +500,16 @@ func TestDue(t *testing.T) {
 		}
 	}
 	sue.get("/due?of=mine&days=300").expect(t, 200, string(h.foreign))
+	// The same filters as on the command line, and the files have them too.
+	mary.get("/due?of=all&days=30&team=north&area=general").expect(t, 200, string(h.ref), `href="/due/register.xlsx?area=general&amp;days=30&amp;of=all&amp;team=north"`)
+	for _, q := range []string{"team=South", "area=london"} {
+		if r := mary.get("/due?of=all&days=30&"+q).expect(t, 200); strings.Contains(r.body, string(h.ref)) {
+			t.Errorf("with %s it is shown what is not asked for", q)
+		}
+		if r := mary.get("/due/due.ics?of=all&days=30&"+q).expect(t, 200); strings.Contains(r.body, string(h.ref)) {
+			t.Errorf("with %s the file has what is not asked for", q)
+		}
+	}
 	if r := petra.get("/due?of=mine&overdue=yes"); strings.Contains(r.body, string(h.ref)) {
 		t.Error("what is not overdue is shown as overdue")
 	}
@@ -565,6 +575,9 @@ func TestFiguresAndCaseloads(t *testing.T) {
 		t.Error("the policy of the pages forbids styles in them")
 	}
 	mary.get("/figures?since=2026-12-31&until=2026-01-01").expect(t, 422)
+	mary.get("/figures?area=general").expect(t, 200, "<svg", "&amp;area=general")
+	mary.get("/figures?area=london").expect(t, 200, "Nothing that wants an answer was handed over.", "/figures/inspection.xlsx?since=2025-11-25&amp;until=2026-11-25&amp;area=london")
+	attached(t, mary.get("/figures/inspection.xlsx?area=london").expect(t, 200, "PK"))
 	attached(t, mary.get("/figures/inspection.pdf").expect(t, 200, "%PDF-"))
 	petra, sue := h.as("petra"), h.as("sue")
 	mary.post("/caseloads", "from", petra.ID, "to", sue.ID).expect(t, 422, "needs a reason")
