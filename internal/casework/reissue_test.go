@@ -50,6 +50,9 @@ func TestReissue(t *testing.T) {
 	if _, err := o.Reissue(o.ctx, o.as("petra"), Reissue{Ref: first.Ref, Why: " "}); err == nil {
 		t.Error("a new version was begun without a reason")
 	}
+	if same := again(first.Ref, func(b []byte) []byte { return b }); same.Version != 2 || same.Document.For != "Southtown Council" {
+		t.Errorf("it is issue %d for %q", same.Version, same.Document.For)
+	}
 	swapped := again(first.Ref, func(b []byte) []byte {
 		s := strings.NewReplacer("Northtown Council", "Southtown Council", "Southtown Council", "Northtown Council").Replace(string(b))
 		if s == string(b) {
@@ -57,7 +60,7 @@ func TestReissue(t *testing.T) {
 		}
 		return []byte(s)
 	})
-	if swapped.Ref != first.Ref || swapped.Version != 2 || swapped.Document.For != "Southtown Council" {
+	if swapped.Ref != first.Ref || swapped.Version != 3 || swapped.Document.For != "Southtown Council" {
 		t.Errorf("it is issue %d of %s for %q", swapped.Version, swapped.Ref, swapped.Document.For)
 	}
 	one := o.record("petra", Record{Form: "cp1", Case: sample(t, "01-simple"), Outputs: text})
@@ -79,6 +82,16 @@ func TestReissue(t *testing.T) {
 	}
 	if _, err := o.Reissue(o.ctx, o.as("boss"), Reissue{Ref: one.Ref, Why: "a test"}); err == nil {
 		t.Error("a second new version was begun")
+	}
+	// What somebody else issued meanwhile has to have been seen.
+	o.record("petra", Record{Form: "cp1", Case: sample(t, "01-simple"), Again: one.Ref, Why: "a test", Outputs: text})
+	if _, _, err := o.Record(o.ctx, o.as("petra"), Record{Draft: d.ID, Base: d.Version, Outputs: text}); err == nil || !strings.Contains(err.Error(), "yours was not recorded") {
+		t.Errorf("it took the place of an issue that nobody saw: %v", err)
+	}
+	out, _, err := o.Record(o.ctx, o.as("petra"), Record{Draft: d.ID, Base: d.Version, Seen: 3, Outputs: text})
+	o.must(err)
+	if out.Version != 4 {
+		t.Errorf("it is issue %d", out.Version)
 	}
 	o.intact()
 }
