@@ -288,7 +288,7 @@ func TestBatchGoesOnAfterRestart(t *testing.T) {
 	petra.putIn("petra", sampleBook(t))
 	page := petra.tried("petra", "how", "record")
 	h.batchOnly(3, "petra", stageIn(page))
-	page = petra.get("/batch/run").expect(t, 200, "Your batch was not recorded to the end", "It was stopped before it was done", "Not reached", "Go on with the rest", "put the same workbook in again")
+	petra.get("/batch/run").expect(t, 200, "Your batch was not recorded to the end", "It was stopped before it was done", "Not reached", "Go on with the rest", "put the same workbook in again")
 	if n := h.issuedOf("pp1"); n != 3 || len(h.stageOf("petra").docs) != 3 {
 		t.Fatalf("%d were issued, %d are told", n, len(h.stageOf("petra").docs))
 	}
