@@ -47,7 +47,7 @@ func newAgency(t *testing.T) (a *agency, links map[string]string) {
 		}
 		return string(out)
 	}
-	posted(t, a.office, home, "")
+	posted(t, a.office, home, "serve: {second_factor: optional}\n")
 	s := serve(t, home, "--config", "config.yaml")
 	a.url = s.url
 	link := regexp.MustCompile(`/first/[A-Za-z0-9_-]{43}`)
@@ -190,10 +190,10 @@ func check(t *testing.T, p *chromium.Page, way chromium.Way, login, theirs strin
 	p.See("As it will be printed", "Invented-"+login)
 	p.Printed("The form as it will be printed, marked as a draft")
 	p.Follow("Continue")
-	if strings.Contains(p.Text(), "I have looked at these") {
-		p.Choose("I have looked at these, and the form is to be issued as it is")
+	if strings.Contains(p.Text(), "Why does the form go without these answers?") {
+		p.Fill("Why does the form go without these answers?", "Not known yet")
 	}
-	p.Follow("Issue the form")
+	p.Follow("Issue it only")
 	ref := regexp.MustCompile(`CF-[0-9A-Z]{4}-[0-9A-Z]{4}`).FindString(p.See("was issued as"))
 	if ref == "" {
 		t.Fatalf("no reference: %s", p.Text())
@@ -240,9 +240,10 @@ func (a *agency) countersigned(t *testing.T, p *chromium.Page, link string) {
 	p.Go("/drafts/" + id)
 	p.Follow("Check your answers")
 	p.Follow("Continue")
-	p.Choose("I have looked at these, and the form is to be issued as it is")
-	p.Follow("Issue the form")
-	p.See("Not countersigned yet")
+	p.Fill("Why do you go on with this answer?", "She was moved here")
+	p.Fill("Why does the form go without these answers?", "He has not said")
+	p.Follow("Issue it, to be countersigned")
+	p.See("Not countersigned yet", "She was moved here")
 	if p.Has("Countersign it") {
 		t.Error("whoever issued it is offered to countersign it")
 	}
@@ -252,6 +253,8 @@ func (a *agency) countersigned(t *testing.T, p *chromium.Page, link string) {
 	mary.Fill("The same password again", secret)
 	mary.Follow("Set the password and sign in")
 	mary.Go(p.Path())
+	mary.Follow("Countersign")
+	mary.See("He has not said")
 	mary.Fill("What do you say of it?", "The level is right.")
 	mary.Follow("Countersign it")
 	noFaults(t, mary)

@@ -43,7 +43,7 @@ func TestReissue(t *testing.T) {
 			d, err = o.SaveDraft(o.ctx, o.as("petra"), SaveDraft{ID: d.ID, Base: d.Version, Content: content})
 			o.must(err)
 		}
-		out, _, err := o.Record(o.ctx, o.as("petra"), Record{Draft: d.ID, Base: d.Version, Outputs: text})
+		out, _, err := o.Record(o.ctx, o.as("petra"), Record{Draft: d.ID, Base: d.Version, Outputs: text, Unasked: true})
 		o.must(err)
 		return out
 	}
@@ -85,7 +85,7 @@ func TestReissue(t *testing.T) {
 	}
 	// What somebody else issued meanwhile has to have been seen.
 	o.record("petra", Record{Form: "cp1", Case: sample(t, "01-simple"), Again: one.Ref, Why: "a test", Outputs: text})
-	if _, _, err := o.Record(o.ctx, o.as("petra"), Record{Draft: d.ID, Base: d.Version, Outputs: text}); err == nil || !strings.Contains(err.Error(), "yours was not recorded") {
+	if _, _, err := o.Record(o.ctx, o.as("petra"), Record{Draft: d.ID, Base: d.Version, Outputs: text, Unasked: true}); err == nil || !strings.Contains(err.Error(), "yours was not recorded") {
 		t.Errorf("it took the place of an issue that nobody saw: %v", err)
 	}
 	out, _, err := o.Record(o.ctx, o.as("petra"), Record{Draft: d.ID, Base: d.Version, Seen: 3, Outputs: text})

@@ -169,7 +169,7 @@ func (p *Page) hear(ev any) {
 			fault("it asks for %s", e.Request.URL)
 		}
 	case *network.EventResponseReceived:
-		if e.Type == network.ResourceTypeDocument && e.Response.MimeType == "text/html" {
+		if e.Type == network.ResourceTypeDocument && e.Response.MimeType == "text/html" && strings.HasPrefix(e.Response.URL, p.base.Scheme) { // not what shows a PDF in a frame
 			p.status = e.Response.Status
 		} else if e.Response.Status >= 400 {
 			fault("%s is answered with %d", e.Response.URL, e.Response.Status)

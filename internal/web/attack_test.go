@@ -146,12 +146,8 @@ func TestDoubleClickIssuesOnce(t *testing.T) {
 	v := h.signedIn("petra")
 	page := v.open(path)
 	before := len(h.issues())
-	var seen []string
-	if i := strings.Index(page.body, `name="seen" value="`); i >= 0 {
-		seen = []string{"seen", strings.SplitN(page.body[i+len(`name="seen" value="`):], `"`, 2)[0], "looked", "yes"}
-	}
 	codes := chanOf(6, func() int {
-		return h.signedIn("petra").post(path, append([]string{"base", "1"}, seen...)...).StatusCode
+		return h.signedIn("petra").post(path, append(reasonsFor(page), "base", "1")...).StatusCode
 	})
 	got := map[int]int{}
 	for range 6 {

@@ -30,7 +30,7 @@ func (h *house) ppo() string {
 
 // sampleBook is the workbook of the samples: of its eight rows one is wrong. One is about the person whose case is restricted to Sue, and one has the numbers of
 // somebody else, so that five can be recorded by Petra.
-func sampleBook(t *testing.T) string {
+func sampleBook(t testing.TB) string {
 	t.Helper()
 	b, err := os.ReadFile("../../samples/batch/pp1.xlsx")
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,9 +28,14 @@ type sight struct {
 
 // noSights are the routes that answer GET with no page that the walk could show, and why.
 var noSights = map[string]string{
-	"GET /sign-in/openid":          "leads to the provider; that it is away is among the failures",
-	"GET /batch/run/documents.zip": "a file",
-	"GET /batch/run/fix.xlsx":      "a file",
+	"GET /sign-in/openid":                           "leads to the provider; that it is away is among the failures",
+	"GET /batch/run/fix.xlsx":                       "a file",
+	"GET /batch/run/merged.pdf":                     "a file",
+	"GET /batch/run/register.xlsx":                  "a file",
+	"GET " + draftPath + "/preview/" + topicPattern: "leads to the print",
+	"GET /sign-in/second":                           "see the codes of TestPagesInABrowser",
+	"GET /sign-in/second/code.svg":                  "a picture of that page",
+	"GET /account/second-factor/code.svg":           "a picture of that page",
 }
 
 // notAxe are rules of axe-core that a page does not have to keep, and why.
@@ -114,12 +118,19 @@ func special(h *house, key string) (s sight, ok bool) {
 		h.must(err)
 		s.who, s.path = "nobody", "/first/"+token
 	case "GET /batch/run":
-		book, err := os.ReadFile("../../samples/batch/pp1.xlsx")
-		h.must(err)
-		petra.upload("/batch", map[string][2]string{"cases": {"x.xlsx", string(book)}}, "form", "pp1").expect(t, 303)
-		_, job := h.batches.job(h.as("petra").ID)
-		<-job.ended
+		petra.putIn("petra", sampleBook(t))
 		s.path = "/batch/run"
+	case "GET /batch/run/send":
+		h.signedIn("mary").putIn("mary", sampleBook(t))
+		s.who, s.path = "manager", "/batch/run/send"
+	case "GET /documents/" + refPattern + "/countersign":
+		s.who, s.path = "manager", "/documents/"+string(h.recordForm("petra", "pp1", "07-level-3"))+"/countersign"
+	case "GET " + partPath + "/warnings":
+		for _, p := range petra.pagesOf(h.draft("petra", "pp1", sampleCases(t)["01-simple"]).ID) {
+			if petra.open(p).fields.Has("was.sentence.release_date") { // which is nearer than the notice that is wanted
+				s.path = p + "/warnings"
+			}
+		}
 	case "GET /carry-on":
 		b, err := json.Marshal(keptForm{"/cases", map[string][]string{"q": {"Sampleson"}}})
 		h.must(err)
@@ -231,6 +242,29 @@ func TestPagesInABrowser(t *testing.T) {
 			}
 		}
 		t.Logf("%d pages, %s", len(all), time.Since(began).Round(time.Second))
+	})
+	t.Run("codes", func(t *testing.T) {
+		t.Parallel()
+		h := needing(t)
+		h.password("petra")
+		x := &tabs{t, h, b, opened(t, h), map[string]*chromium.Page{}}
+		p := x.as("nobody")
+		p.Go("/sign-in")
+		p.Fill("Name for signing in", "petra")
+		p.Fill("Password", goodPassword)
+		p.Follow("Sign in")
+		p.See("Set up an app")
+		x.judge(p, "an app is set up")
+		p.Fill("Code", h.app(strings.ReplaceAll(regexp.MustCompile(`Key: ([A-Z2-7 ]+)`).FindStringSubmatch(p.Text())[1], " ", ""), 0))
+		p.Follow("Continue")
+		p.See("Keep your recovery codes")
+		x.judge(p, "recovery codes")
+		p.Follow("I have kept them")
+		p.Follow("Sign out")
+		p.Fill("Name for signing in", "petra")
+		p.Fill("Password", goodPassword)
+		p.Follow("Sign in")
+		x.judge(p, "a code is asked for")
 	})
 	t.Run("parts of forms", func(t *testing.T) {
 		t.Parallel()

@@ -204,19 +204,7 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 	for i := range t.Due {
 		says[t.Due[i].Rule] = sentence(t.Due[i].Says)
 	}
-	d.Reasons = Table{Caption: "Issued although these warnings stood", Heads: []string{"Issue", "Warning", "Reason that was given"}}
-	for _, v := range t.Versions {
-		for i, w := range v.Reasons {
-			row := []Cell{{}, TextCell(w.Says), {Text: w.Why, Pre: true}}
-			if i == 0 {
-				row[0] = TextCell(fmt.Sprint(v.Number))
-			}
-			if w.Why == "" {
-				row[2] = TextCell("None: it was urgent")
-			}
-			d.Reasons.Rows = append(d.Reasons.Rows, row)
-		}
-	}
+	d.Reasons = reasonsTable(t)
 	for _, e := range t.Events {
 		if e.Looked {
 			continue
@@ -352,4 +340,22 @@ func (s *Service) issued(w http.ResponseWriter, r *Request) error {
 		name += "-" + f.Profile
 	}
 	return download(w, name+"."+f.Format, f.Data)
+}
+
+// reasonsTable are the warnings with which a document was issued, with the reasons that were given.
+func reasonsTable(t *casework.Timeline) Table {
+	out := Table{Caption: "Issued although these warnings stood", Heads: []string{"Issue", "Warning", "Reason that was given"}}
+	for _, v := range t.Versions {
+		for i, w := range v.Reasons {
+			row := []Cell{{}, TextCell(w.Says), {Text: w.Why, Pre: true}}
+			if i == 0 {
+				row[0] = TextCell(fmt.Sprint(v.Number))
+			}
+			if w.Why == "" {
+				row[2] = TextCell("None: it was urgent")
+			}
+			out.Rows = append(out.Rows, row)
+		}
+	}
+	return out
 }

@@ -60,7 +60,7 @@ func TestFormsOfOthers(t *testing.T) {
 				}
 			}
 			for _, p := range []string{path + "/issue", path + "/drop", path + "/part/referral"} {
-				v.post(p, "base", "1", "looked", "yes").expect(t, 403)
+				v.post(p, "base", "1").expect(t, 403)
 			}
 		}
 		r := v.get("/drafts").expect(t, 200)

@@ -31,7 +31,7 @@ func TestIssueGoesOnToSend(t *testing.T) {
 	if !strings.Contains(s.body, "Issue it, and go on to send") {
 		t.Fatal(s.text)
 	}
-	r := petra.send(s, "looked", "yes", "then", "send").expect(t, 303, "/send")
+	r := petra.send(s, append(reasonsFor(s), "then", "send")...).expect(t, 303, "/send")
 	at := strings.TrimSuffix(r.location(), "/send")
 	page := petra.get(r.location()).expect(t, 200, "Full copy", "by a relay that passes mail on over verified TLS", "It would be held, because there is no policy for south.example", "several have this role")
 	if ticked(page, mash) || ticked(page, held) {
@@ -70,7 +70,7 @@ func TestIssueToBeCountersigned(t *testing.T) {
 	if !strings.Contains(s.body, "Issue it, to be countersigned") {
 		t.Fatal(s.text)
 	}
-	at := petra.send(s, "looked", "yes").expect(t, 303, "/documents/").location()
+	at := petra.send(s, reasonsFor(s)...).expect(t, 303, "/documents/").location()
 	petra.get(at).expect(t, 200, "Next: a manager countersigns it")
 	petra.get(at+"/send").expect(t, 200, "No manager has countersigned it yet")
 	mary := h.signedIn("mary")
@@ -130,7 +130,7 @@ func TestWaiting(t *testing.T) {
 	petra.get("/waiting").expect(t, 200, "the level is missing", "Mary Manager", "Send "+string(second))
 
 	// What somebody else issued of a case of theirs is theirs too.
-	out, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Form: "check", Case: sampleCases(t)["01-simple"], CaseID: h.of})
+	out, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Unasked: true, Form: "check", Case: sampleCases(t)["01-simple"], CaseID: h.of})
 	h.must(err)
 	petra.get("/waiting").expect(t, 200, "Send "+string(out.Ref))
 
@@ -183,8 +183,8 @@ func TestNewVersion(t *testing.T) {
 	if !strings.Contains(s.text, "new version of "+string(h.ref)) || !strings.Contains(s.text, "The school was wrong") {
 		t.Error(s.text)
 	}
-	petra.send(s, "looked", "yes", "why", "").expect(t, 422, "Write why there is a new version")
-	petra.send(s, "looked", "yes", "then", "send").expect(t, 303, at+"/send")
+	petra.send(s, append(reasonsFor(s), "why-new", "")...).expect(t, 422, "Write why there is a new version")
+	petra.send(s, append(reasonsFor(s), "then", "send")...).expect(t, 303, at+"/send")
 	petra.get(at).expect(t, 200, "as issue 2", "They still have an older one: Northtown MASH (issue 1); council.example (issue 1); Northtown at night (issue 1)", "The school (issue 1), by hand", "The school was wrong")
 	if did := strings.Join(h.did("petra", 2), "; "); did != "new version begun; document issued again" {
 		t.Errorf("the ledger has %s", did)
@@ -204,20 +204,20 @@ func TestNewVersion(t *testing.T) {
 
 	// What somebody else issued meanwhile has to be looked at first.
 	draft = petra.post(at+"/new-version", "why", "The telephone number was wrong").expect(t, 303, "/drafts/DR-").location()
-	out, _, err := h.desk.Record(t.Context(), h.as("mary"), casework.Record{Form: "cp1", Case: sampleCases(t)["01-simple"], Again: h.ref, Why: "another reason"})
+	out, _, err := h.desk.Record(t.Context(), h.as("mary"), casework.Record{Unasked: true, Form: "cp1", Case: sampleCases(t)["01-simple"], Again: h.ref, Why: "another reason"})
 	h.must(err)
 	if out.Version != 3 {
 		t.Fatalf("issue %d", out.Version)
 	}
 	s = petra.open(draft + "/issue")
-	petra.send(s, "looked", "yes").expect(t, 422, "Look at issue 3 first", "Mary Manager issued it again")
-	petra.send(s, "looked", "yes", "seen-issue", "3").expect(t, 303, at)
+	petra.send(s, reasonsFor(s)...).expect(t, 422, "Look at issue 3 first", "Mary Manager issued it again")
+	petra.send(s, append(reasonsFor(s), "seen-issue", "3")...).expect(t, 303, at)
 	petra.get(at).expect(t, 200, "as issue 4")
 
 	// When the case has changed since, it is asked what the new version begins with.
 	changed := bytes.Replace(sampleCases(t)["01-simple"], []byte("Sampleson"), []byte("Sampleson-Newname"), 1)
 	h.must2(func() (any, error) {
-		out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Form: "check", Case: changed, CaseID: h.of, SamePerson: true})
+		out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "check", Case: changed, CaseID: h.of, SamePerson: true})
 		return out, err
 	}())
 	petra.get(at+"/new-version").expect(t, 200, "What does the new version begin with?", "What issue 4 says")
@@ -277,7 +277,7 @@ func TestOtherCopies(t *testing.T) {
 	petra.post(at+"/copies/disclosable", "issue", "2").expect(t, 422, "cannot be issued yet")
 
 	// Put right, it is the next issue of the copy there is.
-	out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Form: "conference", Case: bytes.Replace(sampleCases(t)["08-conference-confidential"], []byte("He keeps his appointments"), []byte("He kept his appointments"), 1), Again: full, Why: "a test"})
+	out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "conference", Case: bytes.Replace(sampleCases(t)["08-conference-confidential"], []byte("He keeps his appointments"), []byte("He kept his appointments"), 1), Again: full, Why: "a test"})
 	h.must(err)
 	petra.get(at+"/copies/disclosable").expect(t, 200, "what the case said before", "Issue it again")
 	petra.post(at+"/copies/disclosable", "issue", "3").expect(t, 303, "/documents/"+string(shared))
@@ -291,7 +291,7 @@ func TestOtherCopies(t *testing.T) {
 func (h *house) leaks(ref caseforms.Ref) {
 	h.t.Helper()
 	b := bytes.Replace(sampleCases(h.t)["08-conference-confidential"], []byte("He keeps his appointments"), []byte("They are at 1 Hidden Lane, Farville. He keeps his appointments"), 1)
-	_, _, err := h.desk.Record(h.t.Context(), h.as("petra"), casework.Record{Form: "conference", Case: b, Again: ref, Why: "a test"})
+	_, _, err := h.desk.Record(h.t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "conference", Case: b, Again: ref, Why: "a test"})
 	h.must(err)
 }
 
@@ -307,7 +307,7 @@ func TestNotYetSentToTheOther(t *testing.T) {
 	_, _, _, err := h.desk.PutRecipients(t.Context(), h.as("adam"), rs)
 	h.must(err)
 	sue := h.signedIn("sue")
-	issued, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Form: "cp1", Case: sampleCases(t)["04-many-children"], For: "Northtown Council"})
+	issued, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Unasked: true, Form: "cp1", Case: sampleCases(t)["04-many-children"], For: "Northtown Council"})
 	h.must(err)
 	at := "/documents/" + string(issued.Ref)
 	send := func(at, to string) {
@@ -330,7 +330,7 @@ func TestNotYetSentToTheOther(t *testing.T) {
 	sue.post(at+"/for-another", "who", "Westtown Council").expect(t, 409, "not one of those")
 	draft := sue.post(at+"/for-another", "who", "Southtown Council").expect(t, 303, "/issue").location()
 	s := sue.open(draft)
-	r := sue.send(s, "looked", "yes", "then", "send").expect(t, 303, "/send")
+	r := sue.send(s, append(reasonsFor(s), "then", "send")...).expect(t, 303, "/send")
 	second := strings.TrimSuffix(r.location(), "/send")
 	if second == at {
 		t.Fatal("it became an issue of the same document")
@@ -357,7 +357,7 @@ func TestNewVersionIsForTheSame(t *testing.T) {
 	t.Parallel()
 	h, _ := mailHouse(t)
 	sue := h.signedIn("sue")
-	issued, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Form: "cp1", Case: sampleCases(t)["04-many-children"], For: "Southtown Council"})
+	issued, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Unasked: true, Form: "cp1", Case: sampleCases(t)["04-many-children"], For: "Southtown Council"})
 	h.must(err)
 	at := "/documents/" + string(issued.Ref)
 	draft := sue.post(at+"/new-version", "why", "x").expect(t, 303).location()
@@ -373,7 +373,7 @@ func TestNewVersionIsForTheSame(t *testing.T) {
 	if s.fields.Has("for") {
 		t.Errorf("it is for number %s although the document’s authority is not there", s.fields.Get("for"))
 	}
-	sue.send(s, "looked", "yes").expect(t, 422, "Choose who this document is for")
+	sue.send(s, reasonsFor(s)...).expect(t, 422, "Choose who this document is for")
 }
 
 // Of several recipients of one document each has a follow-up of its own, and a form that goes to two offices tells which of them has not got it.

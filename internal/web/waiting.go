@@ -130,6 +130,7 @@ type countersignData struct {
 	Ref      caseforms.Ref
 	Issue    int
 	Facts    Rows
+	Reasons  Table
 	May      bool
 	Own      bool // whoever looks issued it
 	Why      Input
@@ -169,6 +170,7 @@ func (s *Service) countersignPageOf(w http.ResponseWriter, r *Request, ps []Fiel
 		}
 		d.Facts = append(d.Facts, Row{Key: "So far", Value: Cell{Text: said + c.By, Sub: clock(c.At)}})
 	}
+	d.Reasons = reasonsTable(t)
 	d.Why = textField(r, ps, "why", "What do you say of it?", "It stands on the timeline. If you send it back, say what is to be put right.", 4)
 	doc, err := r.Desk.Printed(r.Context(), r.Actor, ref, v.Number)
 	var ours *caseforms.Error
