@@ -276,6 +276,7 @@ func (d *caseDecoder) value(n *node, s *Shape, dst any, path string) {
 			return
 		}
 		l := dst.(list)
+		l.room(min(len(n.values), 16)) // an item that is blank is dropped again
 		for i, v := range n.values {
 			item := l.grow()
 			if g, ok := item.(Group); ok {

@@ -1,6 +1,9 @@
 package caseforms
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // State says how far a question is answered. The states look different in data, on screen, on paper and in columns;
 // a blank is never a "No".
@@ -108,6 +111,7 @@ type List[T any] struct {
 type list interface {
 	Len() int
 	item(i int) any // a pointer to the item, or the item itself when it is a Group
+	room(n int)     // for so many items more
 	grow() any
 	drop() // takes the last item away again
 	state() (State, string)
@@ -123,6 +127,8 @@ func (l *List[T]) item(i int) any {
 	}
 	return &l.Items[i]
 }
+
+func (l *List[T]) room(n int) { l.Items = slices.Grow(l.Items, n) }
 
 func (l *List[T]) grow() any {
 	var v T

@@ -184,7 +184,10 @@ var aroundDigits = strings.NewReplacer(" ", "", "(", "", ")", "", "-", "", ".", 
 
 func (v *Phone) parse(s string) (string, error) {
 	*v = Phone(s)
-	digits := phoneExtension.ReplaceAllString(s, "")
+	digits := s
+	if strings.ContainsAny(s, "xX") { // every way of writing an extension has one
+		digits = phoneExtension.ReplaceAllString(s, "")
+	}
 	digits = aroundDigits.Replace(digits)
 	digits = strings.TrimPrefix(strings.Replace(digits, "+440", "+44", 1), "+")
 	for _, r := range digits {

@@ -194,22 +194,20 @@ func alike(a, b []byte) int {
 	return n
 }
 
-// bitWriter puts codes behind one another, the first bit lowest. out has room for all of them.
-type bitWriter struct {
-	out []byte
-	n   int
+// bits64 are codes that wait to be written, the first bit lowest. They are handed on by value, so that they stay in registers.
+type bits64 struct {
 	acc uint64
 	has uint
 }
 
-func (w *bitWriter) put(v uint64, n uint) {
+// put adds a code. out has room for all of them; n is where its next bytes go.
+func (w bits64) put(out []byte, n int, v uint64, k uint) (bits64, int) {
 	w.acc |= v << w.has
-	if w.has += n; w.has >= 32 {
-		binary.LittleEndian.PutUint32(w.out[w.n:], uint32(w.acc))
-		w.n += 4
-		w.acc >>= 32
-		w.has -= 32
+	if w.has += k; w.has >= 32 {
+		binary.LittleEndian.PutUint32(out[n:], uint32(w.acc))
+		return bits64{w.acc >> 32, w.has - 32}, n + 4
 	}
+	return w, n
 }
 
 // zlib appends src, compressed, to dst.
@@ -219,48 +217,48 @@ func (c *code) zlib(dst []byte, m *matcher, src []byte) []byte {
 	if need := len(dst) + 2*len(src) + 64; cap(dst) < need { // no code is longer than two bytes
 		dst = append(make([]byte, 0, need), dst...)
 	}
-	w := bitWriter{out: dst[:cap(dst)], n: len(dst)}
+	out, n, w := dst[:cap(dst)], len(dst), bits64{}
 	if rest := c.headBits % 8; rest > 0 {
-		w.put(uint64(c.head[len(c.head)-1]), rest)
+		w, n = w.put(out, n, uint64(c.head[len(c.head)-1]), rest)
 	}
 	i := 0
 	for i+8 <= len(src) {
 		before, ok := m.find(src, i)
 		if !ok {
 			v := c.lit[src[i]]
-			w.put(uint64(v&0xffffff), uint(v>>24))
+			w, n = w.put(out, n, uint64(v&0xffffff), uint(v>>24))
 			i++
 			continue
 		}
-		n := 4 + alike(src[before+4:], src[i+4:i+min(258, len(src)-i)])
-		v := c.length[n]
-		w.put(v&(1<<56-1), uint(v>>56))
+		size := 4 + alike(src[before+4:], src[i+4:i+min(258, len(src)-i)])
+		v := c.length[size]
+		w, n = w.put(out, n, v&(1<<56-1), uint(v>>56))
 		d := uint32(i) - before - 1
 		s := distanceSymbol(d)
 		code := c.dist[s]
-		w.put(uint64(code&0xffffff), uint(code>>24))
+		w, n = w.put(out, n, uint64(code&0xffffff), uint(code>>24))
 		if s >= 4 {
 			e := uint(s>>1 - 1)
-			w.put(uint64(d&(1<<e-1)), e)
+			w, n = w.put(out, n, uint64(d&(1<<e-1)), e)
 		}
-		if i+n+8 <= len(src) { // one more place within the match
-			p := i + n - 2
+		if i+size+8 <= len(src) { // one more place within the match
+			p := i + size - 2
 			m.at[slot(binary.LittleEndian.Uint32(src[p:]))] = m.base + uint32(p)
 		}
-		i += n
+		i += size
 	}
 	for ; i < len(src); i++ {
 		v := c.lit[src[i]]
-		w.put(uint64(v&0xffffff), uint(v>>24))
+		w, n = w.put(out, n, uint64(v&0xffffff), uint(v>>24))
 	}
 	end := c.lit[256]
-	w.put(uint64(end&0xffffff), uint(end>>24))
+	w, n = w.put(out, n, uint64(end&0xffffff), uint(end>>24))
 	for w.has > 0 {
-		w.out[w.n] = byte(w.acc)
-		w.n++
+		out[n] = byte(w.acc)
+		n++
 		w.acc >>= 8
 		w.has -= min(8, w.has)
 	}
 	m.base += uint32(len(src)) + window
-	return binary.BigEndian.AppendUint32(w.out[:w.n], adler32.Checksum(src))
+	return binary.BigEndian.AppendUint32(out[:n], adler32.Checksum(src))
 }

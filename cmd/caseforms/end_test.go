@@ -206,7 +206,7 @@ func TestEndUnderLoad(t *testing.T) {
 	}
 	page, _ := io.ReadAll(r.Body)
 	r.Body.Close()
-	if !strings.Contains(string(page), "Your batch is running") {
+	if !strings.Contains(string(page), "Your workbook is being checked") {
 		t.Fatalf("%d %s", r.StatusCode, page)
 	}
 

@@ -273,11 +273,11 @@ func (p *Page) reach(n node) {
 	p.t.Fatalf("%s: the keyboard does not reach %s", p.Path(), n.name)
 }
 
-// Focuses checks that the focus is on something whose name begins so, or comes there at once.
+// Focuses checks that the focus is on something whose name begins so, or comes there soon: a busy machine takes its time.
 func (p *Page) Focuses(name string) {
 	p.t.Helper()
 	at := ""
-	for range 100 {
+	for range 500 {
 		if at = eval[string](p, "nameOf(document.activeElement)"); strings.HasPrefix(at, name) {
 			return
 		}
