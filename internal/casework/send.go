@@ -662,7 +662,7 @@ func (k *Desk) refill(ctx context.Context, d *store.Document, v *store.Version) 
 	if err != nil {
 		return nil, nil, false, err
 	}
-	defs, form, err := unbundle(v.Definition, bundle)
+	defs, form, err := k.bundles.form(v.Definition, bundle)
 	if err != nil {
 		return nil, nil, false, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"sync"
 	"time"
 
 	"caseforms"
@@ -148,12 +149,46 @@ func SameForm(hash string, bundle []byte) error {
 	return err
 }
 
+// bundles has the definitions of the last few bundles, because reading them takes longer than most acts. It goes by their bytes: what was changed is read.
+type bundles struct {
+	mu   sync.Mutex
+	last []unbundled
+}
+
+type unbundled struct {
+	sum  [sha256.Size]byte
+	defs *caseforms.Definitions
+}
+
+const bundlesMost = 8
+
+// form is the form of a hash in a bundle.
+func (b *bundles) form(hash string, bundle []byte) (*caseforms.Definitions, *caseforms.Form, error) {
+	sum := sha256.Sum256(bundle)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, u := range b.last {
+		if u.sum == sum {
+			return formOf(u.defs, hash)
+		}
+	}
+	d, f, err := unbundle(hash, bundle)
+	if err == nil {
+		b.last = append(b.last[max(0, len(b.last)-bundlesMost+1):], unbundled{sum, d})
+	}
+	return d, f, err
+}
+
 // unbundle loads the form of a hash from its kept source files.
 func unbundle(hash string, bundle []byte) (*caseforms.Definitions, *caseforms.Form, error) {
 	d, err := templates.Unbundle(bundle)
 	if err != nil {
 		return nil, nil, err
 	}
+	return formOf(d, hash)
+}
+
+func formOf(d *caseforms.Definitions, hash string) (*caseforms.Definitions, *caseforms.Form, error) {
 	for _, f := range d.Forms {
 		if f.Hash == hash {
 			return d, f, nil

@@ -39,7 +39,7 @@ func (h *house) crowd(n int) {
 		all.Go(func() {
 			for i := w; i < n; i += 8 {
 				a := workers[i/40]
-				out, _, err := h.desk.Record(context.Background(), a, casework.Record{Form: "cp1", Case: anotherPerson(b, i), Outputs: []casework.Output{{Format: render.FormatPDF}}})
+				out, _, err := h.desk.Record(context.Background(), a, casework.Record{Unasked: true, Form: "cp1", Case: anotherPerson(b, i), Outputs: []casework.Output{{Format: render.FormatPDF}}})
 				if err == nil && i%3 == 0 {
 					_, err = h.desk.HandOver(context.Background(), a, casework.HandOver{Ref: out.Ref, Channel: casework.Channels[0], To: "Northtown MASH"})
 				}
@@ -84,7 +84,7 @@ func BenchmarkPages(b *testing.B) {
 	sample, err := os.ReadFile("../../samples/cases/01-simple.json")
 	h.must(err)
 	readOften := func(n int) caseforms.Ref {
-		out, _, err := h.desk.Record(ctx, petra, casework.Record{Form: "cp1", Case: anotherPerson(sample, cases+n), Outputs: []casework.Output{{Format: render.FormatPDF}}})
+		out, _, err := h.desk.Record(ctx, petra, casework.Record{Unasked: true, Form: "cp1", Case: anotherPerson(sample, cases+n), Outputs: []casework.Output{{Format: render.FormatPDF}}})
 		h.must(err)
 		looks := make([]store.Entry, n)
 		for i := range looks {
