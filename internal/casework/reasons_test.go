@@ -230,3 +230,20 @@ func TestReasonsOfDraft(t *testing.T) {
 	o.must(o.DropDraft(o.ctx, petra, d.ID, d.Version))
 	o.intact()
 }
+
+// What is to be known before anything else is told whatever became of the area that the case was begun in, and whatever its forms ask.
+func TestAlertsOfAnyArea(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	out := o.record("petra", Record{Form: "pp1", Case: sample(t, "07-level-3")})
+	c, err := o.store.FindCase(o.ctx, out.Case)
+	o.must(err)
+	want, err := o.alerts(o.ctx, c)
+	if o.must(err); len(want) < 2 || slices.Contains(want, AlertsUnread) {
+		t.Fatalf("the alerts are %q", want)
+	}
+	c.Area = "gone"
+	if got, err := o.alerts(o.ctx, c); err != nil || !slices.Equal(got, want) {
+		t.Errorf("of an area that is gone they are %q, %v", got, err)
+	}
+}

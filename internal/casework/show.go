@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"time"
@@ -288,19 +289,30 @@ func (k *Desk) Open(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, v
 	return out, k.store.Append(ctx, e)
 }
 
-// alerts are what is to be known of a case before anything else. A record that the definitions of today do not read has none.
+// AlertsUnread stands in the place of the alerts of a case whose record cannot be read by the definitions there are: that nothing stands there would be taken
+// for none.
+const AlertsUnread = "Alerts cannot be shown: read the documents"
+
+// alerts are what is to be known of a case before anything else. They are shared facts, which every area has alike: what forms ask beside them is not looked at.
 func (k *Desk) alerts(ctx context.Context, c *store.Case) ([]string, error) {
 	record, err := k.store.Record(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	defs, err := k.load(c.Area)
-	if err != nil {
-		return nil, nil // the area is not there any more; its documents are
+	if err != nil { // the area is not there any more; its documents are
+		if defs, err = k.load(""); err != nil {
+			return nil, err
+		}
+	}
+	var shared map[string]json.RawMessage
+	if err = json.Unmarshal(record, &shared); err == nil {
+		delete(shared, "forms")
+		record, err = json.Marshal(shared)
 	}
 	read, _ := defs.Decode(record, nil)
-	if read == nil {
-		return nil, nil
+	if err != nil || read == nil {
+		return []string{AlertsUnread}, nil
 	}
 	return defs.Alerts(read), nil
 }
