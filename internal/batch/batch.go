@@ -253,7 +253,11 @@ func (r *run) rows(ctx context.Context) error {
 	defer cancel()
 	jobs := max(1, r.Jobs)
 	work := make(chan *job)
-	order := make(chan *job, groupSize+4*jobs)
+	ahead := groupSize // how many rows are made while a group is put onto the disk
+	if !r.Contents {
+		ahead *= 4
+	}
+	order := make(chan *job, ahead+4*jobs)
 	var readErr error
 	go func() {
 		defer close(order)
