@@ -149,12 +149,11 @@ func (s *Service) due(w http.ResponseWriter, r *Request) error {
 	var from, to int
 	d.Pages, from, to = Paged(r, len(list), onPage)
 	d.Table = dueTable("What is due", list[from:to], works(r))
-	page := Page{Title: "What is due", Wide: true, Problems: ps, Data: d}
+	code := 0
 	if ps != nil {
-		d.Table.None, d.Query, page.Status = "Nothing was looked for.", "", http.StatusUnprocessableEntity
-		page.Data = d
+		d.Table.None, d.Query, code = "Nothing was looked for.", "", http.StatusUnprocessableEntity
 	}
-	return s.page(w, r, "due", page)
+	return s.page(w, r, "due", Page{Title: "What is due", Status: code, Wide: true, Problems: ps, Data: d})
 }
 
 // dueTable is what is due, with whose it is and how the day came about.

@@ -170,6 +170,25 @@ func TestWaitingOfMany(t *testing.T) {
 	h.signedIn("mary").get("/waiting?list=sign").expect(t, 200, "Nothing waits for you to be countersigned", `name="list" value="sign"`)
 }
 
+// The page does not say that everything went to everybody while there is something of which it does not know.
+func TestWaitingSaysWhatWasNotLookedAt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for i := range 101 {
+		out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "cp1", Case: anotherPerson(sampleCases(t)["01-simple"], i)})
+		h.must(err)
+		h.must2(h.desk.HandOver(t.Context(), h.as("petra"), casework.HandOver{Ref: out.Ref, Channel: casework.ByHand, To: "Northtown MASH"}))
+	}
+	petra := h.signedIn("petra")
+	const everything, note = "Everything that you sent went to everybody", "It was not looked at who is missing of 1 older document of yours"
+	if page := petra.get("/waiting").expect(t, 200, note); strings.Contains(page.body, everything) {
+		t.Error("it says that everything went to everybody")
+	}
+	if page := petra.get("/waiting").expect(t, 200, everything); strings.Contains(page.body, note) {
+		t.Error("it says that something was not looked at")
+	}
+}
+
 func (h *house) caseOf(ref caseforms.Ref) caseforms.CaseID {
 	h.t.Helper()
 	d, err := h.store.Document(h.t.Context(), ref)

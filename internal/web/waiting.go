@@ -44,6 +44,8 @@ func (s *Service) waiting(w http.ResponseWriter, r *Request) error {
 	none := "Everything that you sent went to everybody it should go to."
 	if p.Unlooked > 0 {
 		none = "What you sent last went to everybody it should go to."
+	}
+	if p.Unlooked > 0 && (d.List == "" || d.List == "partly") {
 		d.Note = "It was not looked at who is missing of " + count(p.Unlooked, "older document of yours that was sent", "older documents of yours that were sent") + ". The page of each document says to whom it is still to be sent."
 	}
 	own := func(last string, cell func(*casework.Paper) Cell) ([]string, func(*casework.Paper) []Cell) {
