@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -15,16 +16,17 @@ import (
 // Paper is an issued document with which something has still to be done.
 type Paper struct {
 	store.Paper
+
+	// What follows is told by [Desk.PaperDetails], but for the last two.
 	Title  string // of the form
 	Card   Card
 	Author string // who issued it: a name
 	Signer string // who said something of it: a name
-
-	// What follows is told by [Desk.PaperDetails].
 	Days   int    // working days since it was issued or, where a manager said something of it, since then
 	Urgent bool   // the form says that it cannot wait, or something of it or its case is due today or overdue
 	Due    *Due   // what is due next of it or of its case
 	Words  string // with which it was sent back
+	Untold string // why the rest of it cannot be told
 
 	Older  []Reached // who has an older issue
 	Unsent []Unsent  // whom it should go to and did not go to yet
@@ -37,6 +39,8 @@ type Papers struct {
 	Signing []Paper // theirs, waiting for a manager
 	ToSend  []Paper // theirs, of which nobody has the latest issue
 	Partly  []Paper // theirs, sent to some of those to whom they should go
+
+	Unlooked int // how many of theirs that went to somebody were not looked at for Partly; the latest are
 }
 
 // The lists have what was issued within a year, and of what was not sent what was issued within three months: what is older was given up, or stays in
@@ -44,7 +48,7 @@ type Papers struct {
 const (
 	papersDays = 366
 	toSendDays = 92
-	partlyMost = 100 // of those that went to somebody, how many are looked at, the latest first
+	partlyMost = 100 // of those that went to somebody and are not known to have gone to everybody, how many are looked at, the latest first
 )
 
 // Papers are what waits for the actor to countersign, of their team or of every team, and what waits of their own.
@@ -55,36 +59,47 @@ func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (
 	out := &Papers{}
 	now := k.store.Now()
 	year := now.AddDate(0, 0, -papersDays)
+	forms := k.formsToSign()
+	restricted, err := k.store.Restricted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	may := func(p *store.Paper) bool {
+		to, is := restricted[p.Case]
+		return !is || allowed(a, to)
+	}
+	toSign := map[caseforms.Ref]bool{}
 	if a.Is(caseforms.RoleManager) {
 		var teams []string
 		if !everywhere && a.Team != "" {
-			var err error
 			if teams, err = k.teams(ctx, a.Team); err != nil {
 				return nil, err
 			}
 			teams = append(teams, "") // what is no team's is everybody's
 		}
-		all, err := k.store.PapersUnsaid(ctx, k.formsToSign(), teams, year)
+		all, err := k.store.PapersUnsaid(ctx, a.ID, forms, teams, year)
 		if err != nil {
 			return nil, err
 		}
 		for _, p := range all {
-			if p.IssuedBy != a.ID && k.toSign(&p) {
+			if k.toSign(&p) && may(&p) {
+				toSign[p.Ref] = true
 				out.ToSign = append(out.ToSign, Paper{Paper: p})
 			}
 		}
 	}
-	mine, err := k.store.PapersOf(ctx, a.ID, year)
+	recent := now.AddDate(0, 0, -toSendDays)
+	mine, err := k.store.PapersOf(ctx, a.ID, forms, year, recent)
 	if err != nil {
 		return nil, err
 	}
-	recent := now.AddDate(0, 0, -toSendDays)
-	looked := 0
+	var went []Paper
 	for _, p := range mine {
 		switch signed := k.toSign(&p); {
+		case !may(&p):
 		case signed && p.Said && !p.Endorsed:
 			out.Back = append(out.Back, Paper{Paper: p})
-		case signed && !p.Said && a.Is(caseforms.RoleManager) && p.IssuedBy != a.ID: // it is among those to countersign
+		case toSign[p.Ref]: // it is among those to countersign
 		case signed && !p.Said:
 			out.Signing = append(out.Signing, Paper{Paper: p})
 		case p.Issued.Before(recent):
@@ -92,28 +107,35 @@ func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (
 			if k.goesSomewhere(a, &p) {
 				out.ToSend = append(out.ToSend, Paper{Paper: p})
 			}
-		case looked < partlyMost:
-			looked++
-			x := Paper{Paper: p}
-			if err := k.partly(ctx, a, &x); err != nil {
-				return nil, err
-			}
-			if len(x.Older)+len(x.Unsent) > 0 {
-				out.Partly = append(out.Partly, x)
-			}
+		default:
+			went = append(went, Paper{Paper: p})
 		}
 	}
-	for _, l := range [][]Paper{out.Back, out.Signing, out.ToSend, out.Partly} {
-		slices.Reverse(l)
+	looked := 0
+	for _, p := range slices.Backward(went) {
+		if k.complete.has(a, &p) {
+			continue
+		}
+		if looked++; looked > partlyMost {
+			out.Unlooked++
+			continue
+		}
+		if err := k.partly(ctx, a, &p); err != nil {
+			return nil, err
+		}
+		if len(p.Older)+len(p.Unsent) > 0 {
+			out.Partly = append(out.Partly, p)
+		}
 	}
-	return out, k.visible(ctx, a, &out.ToSign, &out.Back, &out.Signing, &out.ToSend, &out.Partly)
+	slices.Reverse(out.Partly)
+	return out, nil
 }
 
 // partly tells to whom a document that went to somebody did not go, and who has an older issue.
 func (k *Desk) partly(ctx context.Context, a caseforms.Actor, p *Paper) error {
 	defs, err := k.load(p.Area)
-	if err != nil || k.complete.has(p) {
-		return nil // the area is gone, or it went to everybody
+	if err != nil {
+		return nil // the area is gone
 	}
 	m := &matter{defs: defs}
 	if m.doc, err = k.store.Document(ctx, p.Ref); err != nil {
@@ -144,13 +166,14 @@ func (k *Desk) partly(ctx context.Context, a caseforms.Actor, p *Paper) error {
 	}
 	p.Unsent = append(p.Unsent, others...)
 	if alone && len(p.Unsent)+len(p.Older) == 0 && !slices.ContainsFunc(reached, func(r Reached) bool { return r.Leaving }) {
-		k.complete.put(p)
+		k.complete.put(a, p)
 	}
 	return nil
 }
 
-// complete are issues that went to everybody they should go to. That does not change any more, and need not be worked out each time that somebody
-// looks at their work. A later change of the directory makes nobody send what was sent long ago.
+// complete are issues that went to everybody they should go to, as far as somebody of this kind sends it. That changes only when a server reports that
+// a message did not arrive, and need not be worked out each time that somebody looks at their work. A later change of the directory makes nobody send
+// what was sent long ago.
 type complete struct {
 	mu sync.Mutex
 	of map[string]bool
@@ -158,21 +181,23 @@ type complete struct {
 
 const completeMost = 100_000
 
-func completeKey(p *Paper) string { return fmt.Sprintf("%s %d", p.Ref, p.Version) }
-
-func (c *complete) has(p *Paper) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.of[completeKey(p)]
+func completeKey(a caseforms.Actor, p *Paper) string {
+	return fmt.Sprintf("%s %d %d %t", p.Ref, p.Version, p.Bounced, a.Is(caseforms.RoleOffice))
 }
 
-func (c *complete) put(p *Paper) {
+func (c *complete) has(a caseforms.Actor, p *Paper) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.of[completeKey(a, p)]
+}
+
+func (c *complete) put(a caseforms.Actor, p *Paper) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of == nil || len(c.of) >= completeMost {
 		c.of = map[string]bool{}
 	}
-	c.of[completeKey(p)] = true
+	c.of[completeKey(a, p)] = true
 }
 
 // formsToSign are the forms that ask to be countersigned, anywhere.
@@ -203,62 +228,55 @@ func (k *Desk) goesSomewhere(a caseforms.Actor, p *store.Paper) bool {
 	return err == nil && len(defs.RolesFor(p.Form, p.Copy, a)) > 0
 }
 
-// visible keeps what the actor may see, and says whom it is about.
-func (k *Desk) visible(ctx context.Context, a caseforms.Actor, lists ...*[]Paper) error {
-	var ids []caseforms.CaseID
-	for _, l := range lists {
-		for _, p := range *l {
-			ids = append(ids, p.Case)
-		}
+// PaperDetails are the documents of a list with whom they are about, how long they have waited, what hangs on each, and with which words it was sent
+// back. What the actor may not see any more is left out. That somebody looked is in the ledger.
+func (k *Desk) PaperDetails(ctx context.Context, a caseforms.Actor, list []Paper) ([]Paper, error) {
+	if len(list) == 0 {
+		return nil, nil
 	}
-	if len(ids) == 0 {
-		return nil
+	var ids []caseforms.CaseID
+	for _, p := range list {
+		ids = append(ids, p.Case)
 	}
 	slices.Sort(ids)
 	cards, err := k.store.Cards(ctx, slices.Compact(ids))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	who, err := k.names(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, l := range lists {
-		*l = slices.DeleteFunc(*l, func(p Paper) bool {
-			c := cards[p.Case]
-			return c == nil || c.Case.Restricted && !allowed(a, c.Case.Access)
-		})
-		for i := range *l {
-			p := &(*l)[i]
-			if json.Unmarshal(cards[p.Case].Card, &p.Card) != nil {
-				return &caseforms.Error{Kind: caseforms.Internal, Msg: "the summary of case " + string(p.Case) + " is damaged"}
-			}
-			p.Title, p.Author = p.Form, who.of(p.IssuedBy)
-			if p.Said {
-				p.Signer = who.of(p.By)
-			}
-			if defs, err := k.load(p.Area); err == nil { // else the area is gone
-				if f, err := defs.Form(p.Form); err == nil {
-					p.Title = f.Title.In(defs.Lang)
-				}
+	var out []Paper
+	for _, p := range list {
+		c := cards[p.Case]
+		if c == nil || c.Case.Restricted && !allowed(a, c.Case.Access) {
+			continue
+		}
+		if json.Unmarshal(c.Card, &p.Card) != nil {
+			return nil, &caseforms.Error{Kind: caseforms.Internal, Msg: "the summary of case " + string(p.Case) + " is damaged"}
+		}
+		p.Title, p.Author = p.Form, who.of(p.IssuedBy)
+		if p.Said {
+			p.Signer = who.of(p.By)
+		}
+		if defs, err := k.load(p.Area); err == nil { // else the area is gone
+			if f, err := defs.Form(p.Form); err == nil {
+				p.Title = f.Title.In(defs.Lang)
 			}
 		}
-	}
-	return nil
-}
-
-// PaperDetails says how long the documents of a list have waited, what hangs on each, and with which words it was sent back. That somebody looked is in
-// the ledger.
-func (k *Desk) PaperDetails(ctx context.Context, a caseforms.Actor, list []Paper) error {
-	for i := range list {
-		if err := k.hangs(ctx, a, &list[i]); err != nil {
-			return err
+		var ours *caseforms.Error
+		switch err := k.hangs(ctx, a, &p); {
+		case errors.As(err, &ours) && ours.Kind == caseforms.Forbidden:
+			continue
+		case errors.As(err, &ours) && ours.Kind == caseforms.NotFound: // it was erased, or the area is gone
+			p.Untold = ours.Msg
+		case err != nil:
+			return nil, err
 		}
+		out = append(out, p)
 	}
-	if len(list) == 0 {
-		return nil
-	}
-	return k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "list of what waits read", Actor: a.ID, Detail: map[string]string{"lines": fmt.Sprint(len(list))}})
+	return out, k.store.Append(ctx, store.Entry{Acts: []store.Act{store.Consultation}, What: "list of what waits read", Actor: a.ID, Detail: map[string]string{"lines": fmt.Sprint(len(out))}})
 }
 
 func (k *Desk) hangs(ctx context.Context, a caseforms.Actor, p *Paper) error {

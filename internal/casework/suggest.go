@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -44,11 +45,23 @@ func (k *Desk) Suggest(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 	if out.Reached, err = k.reachedBy(ctx, m, x.earlier); err != nil {
 		return nil, err
 	}
-	goes, missing, err := x.byRule(ctx)
+	all, err := k.store.Recipients(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out.Missing = missing
+	rules, err := x.byRule(all)
+	if err != nil {
+		return nil, err
+	}
+	goes := map[string]bool{}
+	for _, r := range rules {
+		if r.missing != "" {
+			out.Missing = append(out.Missing, r.role.Label.In(m.defs.Lang)+": "+r.missing)
+		}
+		for _, o := range r.offices {
+			goes[o.ID] = true
+		}
+	}
 	var sizes []int
 	for _, f := range x.files {
 		if mail.Attachable(string(f.Format)) {
@@ -79,31 +92,26 @@ func (k *Desk) Suggest(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 	return out, nil
 }
 
-// byRule are the offices that the document goes to when nobody is named, and why others are not found.
-func (x *sending) byRule(ctx context.Context) (goes map[string]bool, missing []string, err error) {
-	all, err := x.k.store.Recipients(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	var active []store.Recipient
-	for _, r := range all {
-		if r.Active {
-			active = append(active, r)
-		}
-	}
-	goes = map[string]bool{}
+// ruled is a role that a document goes to when nobody is named.
+type ruled struct {
+	role    *caseforms.RecipientRole
+	offices []store.Recipient // that have it
+	missing string            // why none can be told
+}
+
+// byRule are the roles that the document goes to when nobody is named, with their offices in a directory.
+func (x *sending) byRule(directory []store.Recipient) (out []ruled, err error) {
+	active := slices.DeleteFunc(slices.Clone(directory), func(r store.Recipient) bool { return !r.Active })
 	for _, role := range x.m.defs.RolesFor(x.m.doc.Form, x.m.doc.Copy, x.a) {
-		of, err := x.offices(role, active)
+		r := ruled{role: role}
 		var ours *caseforms.Error
-		switch {
+		switch r.offices, err = x.offices(role, active); {
 		case errors.As(err, &ours) && ours.Kind != caseforms.Internal:
-			missing = append(missing, role.Label.In(x.m.defs.Lang)+": "+ours.Msg)
+			r.missing = ours.Msg
 		case err != nil:
-			return nil, nil, err
+			return nil, err
 		}
-		for _, r := range of {
-			goes[r.ID] = true
-		}
+		out = append(out, r)
 	}
-	return goes, missing, nil
+	return out, nil
 }

@@ -46,16 +46,18 @@ func (k *Desk) officesUnsent(ctx context.Context, a caseforms.Actor, m *matter, 
 	had := func(r store.Recipient) bool {
 		return slices.ContainsFunc(reached, func(h Reached) bool { return h.Office == r.ID || strings.EqualFold(h.To, r.Organisation) })
 	}
-	active := slices.DeleteFunc(slices.Clone(all), func(r store.Recipient) bool { return !r.Active })
-	for _, role := range roles {
-		of, err := x.offices(role, active)
-		if err != nil || len(of) == 0 { // nobody can be told by name
-			if !slices.ContainsFunc(all, func(r store.Recipient) bool { return r.Role == role.Role && had(r) }) && (len(roles) > 1 || len(reached) == 0) {
-				out = append(out, Unsent{Who: role.Label.In(m.defs.Lang)})
+	rules, err := x.byRule(all)
+	if err != nil {
+		return nil, err
+	}
+	for _, rule := range rules {
+		if rule.missing != "" { // nobody can be told by name
+			if !slices.ContainsFunc(all, func(r store.Recipient) bool { return r.Role == rule.role.Role && had(r) }) && (len(roles) > 1 || len(reached) == 0) {
+				out = append(out, Unsent{Who: rule.role.Label.In(m.defs.Lang)})
 			}
 			continue
 		}
-		for _, r := range of {
+		for _, r := range rule.offices {
 			if !had(r) {
 				out = append(out, Unsent{Who: r.Organisation})
 			}

@@ -129,10 +129,16 @@ type dueData struct {
 func (s *Service) due(w http.ResponseWriter, r *Request) error {
 	asked := s.askedDue(r)
 	list, err := asked.list(r)
+	var ps []FieldProblem
 	if err != nil {
-		return err
+		if asked.Team == "" || asked.Of == "team" {
+			return err
+		}
+		if ps, err = toldBeside(err, "team", caseforms.NotFound); err != nil { // a team that nobody is in
+			return err
+		}
 	}
-	d := dueData{Of: asked.choice(r), Query: asked.query(), Area: s.areaFilter(asked.Area), Team: Input{ID: "team", Label: "Only of this team", Value: asked.Team, Width: "20", Autocomplete: "off"}, Days: Input{ID: "days", Label: "And what falls due within so many days", Value: fmt.Sprint(asked.Days), Width: "3", Mode: "numeric", Autocomplete: "off"}}
+	d := dueData{Of: asked.choice(r), Query: asked.query(), Area: s.areaFilter(asked.Area), Team: Input{ID: "team", Label: "Only of this team", Value: asked.Team, Problem: problemOf(ps, "team"), Width: "20", Autocomplete: "off"}, Days: Input{ID: "days", Label: "And what falls due within so many days", Value: fmt.Sprint(asked.Days), Width: "3", Mode: "numeric", Autocomplete: "off"}}
 	d.Over = Choice{ID: "overdue", Legend: "Only what is overdue?", Several: true, Options: []Option{{Value: "yes", Label: "Only what is overdue", Chosen: asked.Over}}}
 	if len(list) == casework.MostDue {
 		d.Warn = append(d.Warn, "These are the most overdue; there are more.")
@@ -143,7 +149,11 @@ func (s *Service) due(w http.ResponseWriter, r *Request) error {
 	var from, to int
 	d.Pages, from, to = Paged(r, len(list), onPage)
 	d.Table = dueTable("What is due", list[from:to], works(r))
-	return s.page(w, r, "due", Page{Title: "What is due", Wide: true, Data: d})
+	code := 0
+	if ps != nil {
+		d.Table.None, d.Query, code = "Nothing was looked for.", "", http.StatusUnprocessableEntity
+	}
+	return s.page(w, r, "due", Page{Title: "What is due", Status: code, Wide: true, Problems: ps, Data: d})
 }
 
 // dueTable is what is due, with whose it is and how the day came about.

@@ -36,15 +36,7 @@ func (s *Service) draftPreview(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	Framed(w)
-	h := w.Header()
-	h.Set("Content-Type", "application/pdf")
-	h.Set("Content-Disposition", `inline; filename="`+x.form.ID+"-"+string(x.Draft.ID)+`.pdf"`)
-	h.Set("Content-Length", strconv.Itoa(len(pdf)))
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(pdf) // a browser that went away reads nothing
-	}
-	return nil
+	return showPDF(w, x.form.ID+"-"+string(x.Draft.ID), pdf)
 }
 
 // partPreview leads to the page of the print on which a part begins.

@@ -47,7 +47,7 @@ func (s *Service) whose(r *Request) (*subject, *Choice, []FieldProblem, error) {
 			return &subject{Case: id}, nil, nil, nil
 		}
 		if ref, ok := caseforms.ParseRef(typed); ok {
-			t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+			t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
 			if err != nil {
 				return nil, nil, nil, err
 			}

@@ -36,7 +36,7 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 		return s.page(w, r, "home", Page{Title: "Your work", Data: homeData{}})
 	}
 	asked := s.askedDue(r)
-	asked.Days = homeDays
+	asked.Days, asked.Team = homeDays, "" // it does not ask for a team
 	due, err := r.Desk.DueHead(r.Context(), r.Actor, asked.filter(r), homeMost)
 	if err != nil {
 		return err

@@ -144,7 +144,7 @@ func (s *Service) newVersion(w http.ResponseWriter, r *Request) error {
 			}
 		}
 	}
-	t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+	t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -122,6 +123,7 @@ func TestWaiting(t *testing.T) {
 		t.Error("somebody is offered to countersign what they issued")
 	}
 	mary.post(at+"/countersign", "issue", "1", "say", "back", "why", "the level is missing").expect(t, 303, "/waiting")
+	mary.get("/waiting").expect(t, 200, "leads to “Documents that wait”, where your words are")
 	mary.post("/documents/"+string(second)+"/countersign", "issue", "1", "say", "endorse").expect(t, 303, "/waiting")
 	if page := mary.get("/").expect(t, 200, "is countersigned"); strings.Contains(page.body, "for you to countersign") {
 		t.Error("what was said is still counted")
@@ -141,6 +143,50 @@ func TestWaiting(t *testing.T) {
 	}
 	sue.get("/waiting").expect(t, 200, string(sues))
 	petra.get("/documents/"+string(sues)+"/issues/1/print").expect(t, 403)
+}
+
+// A long list is cut on the page that has all lists, which says so and leads to the whole of it, in pages.
+func TestWaitingOfMany(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var last caseforms.Ref
+	for i := range onPage + 1 {
+		h.wait(time.Minute)
+		out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "cp1", Case: anotherPerson(sampleCases(t)["01-simple"], i)})
+		h.must(err)
+		last = out.Ref
+	}
+	petra := h.signedIn("petra")
+	all := fmt.Sprintf("See all %d of “Yours that are still to be sent”", onPage+2)
+	page := petra.get("/waiting?of=all").expect(t, 200, all, `href="/waiting?list=send&amp;of=all"`, "Send "+string(h.ref))
+	if n := strings.Count(page.body, ">Send CF-"); n != waitingMost || strings.Contains(page.body, string(last)) {
+		t.Errorf("%d are shown", n)
+	}
+	if page := petra.get("/waiting?list=send").expect(t, 200, "Send "+string(h.ref), "page=2"); strings.Contains(page.body, "Sent back to you") || strings.Contains(page.body, "See all") || strings.Count(page.body, ">Send CF-") != onPage {
+		t.Error("the whole list has other lists, or is cut")
+	}
+	petra.get("/waiting?list=send&page=2").expect(t, 200, "Send "+string(last))
+	petra.get("/waiting?list=sign").expect(t, 404)
+	h.signedIn("mary").get("/waiting?list=sign").expect(t, 200, "Nothing waits for you to be countersigned", `name="list" value="sign"`)
+}
+
+// The page does not say that everything went to everybody while there is something of which it does not know.
+func TestWaitingSaysWhatWasNotLookedAt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for i := range 101 {
+		out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "cp1", Case: anotherPerson(sampleCases(t)["01-simple"], i)})
+		h.must(err)
+		h.must2(h.desk.HandOver(t.Context(), h.as("petra"), casework.HandOver{Ref: out.Ref, Channel: casework.ByHand, To: "Northtown MASH"}))
+	}
+	petra := h.signedIn("petra")
+	const everything, note = "Everything that you sent went to everybody", "It was not looked at who is missing of 1 older document of yours"
+	if page := petra.get("/waiting").expect(t, 200, note); strings.Contains(page.body, everything) {
+		t.Error("it says that everything went to everybody")
+	}
+	if page := petra.get("/waiting").expect(t, 200, everything); strings.Contains(page.body, note) {
+		t.Error("it says that something was not looked at")
+	}
 }
 
 func (h *house) caseOf(ref caseforms.Ref) caseforms.CaseID {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -14,60 +15,103 @@ import (
 // What waits for somebody to do something with it, and the page on which it is countersigned.
 
 type waitingData struct {
-	Of      Choice // of a manager: whose
-	Manager bool
-	Pages   Pages
-	ToSign  Table
-	Back    Table
-	Signing Table
-	ToSend  Table
-	Partly  Table
+	Of    Choice // of a manager: whose
+	List  string // the one that is shown alone
+	Lists []waitingList
+	Note  string
 }
 
+type waitingList struct {
+	Table Table
+	Pages Pages
+	All   Link // to the whole list, when it is longer than what is shown
+}
+
+const waitingMost = 20 // how many lines of each list the page shows that has all of them
+
 func (s *Service) waiting(w http.ResponseWriter, r *Request) error {
-	d := waitingData{Manager: r.Actor.Is(caseforms.RoleManager)}
-	everywhere := r.URL.Query().Get("of") == "all" || r.Actor.Team == ""
+	q := r.URL.Query()
+	d := waitingData{List: q.Get("list")}
+	everywhere := q.Get("of") == "all" || r.Actor.Team == ""
 	p, err := r.Desk.Papers(r.Context(), r.Actor, everywhere)
 	if err != nil {
 		return err
 	}
-	if r.Actor.Team != "" {
+	manager := r.Actor.Is(caseforms.RoleManager)
+	if manager && r.Actor.Team != "" {
 		d.Of = Choice{ID: "of", Legend: "Whose?", Options: []Option{{Value: "team", Label: "My team’s", Chosen: !everywhere}, {Value: "all", Label: "Everybody’s that I may see", Chosen: everywhere}}}
 	}
-	var from, to int
-	d.Pages, from, to = Paged(r, len(p.ToSign), onPage)
-	for _, list := range [][]casework.Paper{p.ToSign[from:to], p.Back, p.Signing, p.ToSend, p.Partly} {
-		if err := r.Desk.PaperDetails(r.Context(), r.Actor, list); err != nil {
-			return err
-		}
+	none := "Everything that you sent went to everybody it should go to."
+	if p.Unlooked > 0 {
+		none = "What you sent last went to everybody it should go to."
 	}
-	d.ToSign = Table{Caption: "For you to countersign", Heads: []string{"Document", "Person", "Issued by", "It has waited", "What hangs on it"}, None: "Nothing waits for you to be countersigned."}
-	for i := range p.ToSign[from:to] {
-		x := &p.ToSign[from+i]
-		doc := Cell{Text: string(x.Ref), Href: documentPath(x.Ref, "/countersign"), Whole: true, Sub: fmt.Sprintf("%s, issue %d", x.Title, x.Version)}
-		d.ToSign.Rows = append(d.ToSign.Rows, []Cell{doc, caseCell(x.Case, x.Card), {Text: x.Author, Sub: clock(x.Issued)}, TextCell(waited(x.Days)), hangsCell(x)})
+	if p.Unlooked > 0 && (d.List == "" || d.List == "partly") {
+		d.Note = "It was not looked at who is missing of " + count(p.Unlooked, "older document of yours that was sent", "older documents of yours that were sent") + ". The page of each document says to whom it is still to be sent."
 	}
-	own := func(list []casework.Paper, caption, none, last string, cell func(*casework.Paper) Cell) Table {
-		t := Table{Caption: caption, Heads: []string{"Document", "Person", "Since", last}, None: none}
-		for i := range list {
-			x := &list[i]
+	own := func(last string, cell func(*casework.Paper) Cell) ([]string, func(*casework.Paper) []Cell) {
+		return []string{"Document", "Person", "Since", last}, func(x *casework.Paper) []Cell {
 			since := Cell{Text: waited(x.Days), Sub: clock(x.Issued)}
 			if x.Said {
 				since.Sub = clock(x.At)
 			}
-			t.Rows = append(t.Rows, []Cell{{Text: string(x.Ref), Href: documentPath(x.Ref, ""), Whole: true, Sub: fmt.Sprintf("%s, issue %d", x.Title, x.Version)}, caseCell(x.Case, x.Card), since, cell(x)})
+			return []Cell{paperCell(x, ""), caseCell(x.Case, x.Card), since, cell(x)}
 		}
-		return t
 	}
-	d.Back = own(p.Back, "Sent back to you", "Nothing was sent back to you.", "What the manager says", func(x *casework.Paper) Cell {
-		return Cell{Text: x.Words, Sub: x.Signer, Pre: true}
-	})
-	d.Signing = own(p.Signing, "Yours that wait for a manager", "Nothing of yours waits to be countersigned.", "What hangs on it", hangsCell)
-	d.ToSend = own(p.ToSend, "Yours that are still to be sent", "Nothing that you issued is still to be sent.", "Next", func(x *casework.Paper) Cell {
-		return LinkCell("Send "+string(x.Ref), documentPath(x.Ref, "/send"))
-	})
-	d.Partly = own(p.Partly, "Yours that did not go to everybody yet", "Everything that you sent went to everybody it should go to.", "Who is missing", missingCell)
-	return s.page(w, r, "waiting", Page{Title: "Documents that wait", Wide: true, Data: d})
+	add := func(key string, all []casework.Paper, caption, none string, heads []string, row func(*casework.Paper) []Cell) {
+		if err != nil || d.List != "" && d.List != key {
+			return
+		}
+		l := waitingList{Table: Table{Caption: caption, Heads: heads, None: none}}
+		from, to := 0, min(len(all), waitingMost)
+		if d.List == key {
+			l.Pages, from, to = Paged(r, len(all), onPage)
+		} else if to < len(all) {
+			ask := url.Values{"list": {key}}
+			if of := q.Get("of"); of != "" {
+				ask.Set("of", of)
+			}
+			l.All = Link{fmt.Sprintf("See all %d of “%s”", len(all), caption), "/waiting?" + ask.Encode()}
+		}
+		var shown []casework.Paper
+		shown, err = r.Desk.PaperDetails(r.Context(), r.Actor, all[from:to])
+		for i := range shown {
+			cells := row(&shown[i])
+			if why := shown[i].Untold; why != "" {
+				cells[len(cells)-2], cells[len(cells)-1] = TextCell(clock(shown[i].Issued)), TextCell("What it waits for cannot be told: "+why)
+			}
+			l.Table.Rows = append(l.Table.Rows, cells)
+		}
+		d.Lists = append(d.Lists, l)
+	}
+	if manager {
+		add("sign", p.ToSign, "For you to countersign", "Nothing waits for you to be countersigned.", []string{"Document", "Person", "Issued by", "It has waited", "What hangs on it"}, func(x *casework.Paper) []Cell {
+			return []Cell{paperCell(x, "/countersign"), caseCell(x.Case, x.Card), {Text: x.Author, Sub: clock(x.Issued)}, TextCell(waited(x.Days)), hangsCell(x)}
+		})
+	}
+	heads, row := own("What the manager says", func(x *casework.Paper) Cell { return Cell{Text: x.Words, Sub: x.Signer, Pre: true} })
+	add("back", p.Back, "Sent back to you", "Nothing was sent back to you.", heads, row)
+	heads, row = own("What hangs on it", hangsCell)
+	add("signing", p.Signing, "Yours that wait for a manager", "Nothing of yours waits to be countersigned.", heads, row)
+	heads, row = own("Next", func(x *casework.Paper) Cell { return LinkCell("Send "+string(x.Ref), documentPath(x.Ref, "/send")) })
+	add("send", p.ToSend, "Yours that are still to be sent", "Nothing that you issued is still to be sent.", heads, row)
+	heads, row = own("Who is missing", missingCell)
+	add("partly", p.Partly, "Yours that did not go to everybody yet", none, heads, row)
+	if err != nil {
+		return err
+	}
+	if d.Lists == nil {
+		return &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no such list"}
+	}
+	page := Page{Title: "Documents that wait", Wide: true, Data: d}
+	if d.List != "" {
+		page.Crumbs = []Link{{"Your work", "/"}, {"Documents that wait", "/waiting"}}
+	}
+	return s.page(w, r, "waiting", page)
+}
+
+// paperCell leads to a document that waits, or to what is to be done with it.
+func paperCell(x *casework.Paper, below string) Cell {
+	return Cell{Text: string(x.Ref), Href: documentPath(x.Ref, below), Whole: true, Sub: fmt.Sprintf("%s, issue %d", x.Title, x.Version)}
 }
 
 // waited says how long something has waited.
@@ -153,7 +197,7 @@ func (s *Service) countersignPageOf(w http.ResponseWriter, r *Request, ps []Fiel
 	if err != nil {
 		return err
 	}
-	t, err := r.Desk.Show(r.Context(), r.Actor, ref)
+	t, err := r.Desk.Overview(r.Context(), r.Actor, ref)
 	if err != nil {
 		return err
 	}
@@ -249,7 +293,7 @@ func (s *Service) countersign(w http.ResponseWriter, r *Request) error {
 	say, done := r.Field("say"), string(ref)+" is countersigned."
 	switch {
 	case say == "back":
-		done = string(ref) + " was sent back. Whoever issued it sees it, with your words, on their home page."
+		done = string(ref) + " was sent back. The home page of whoever issued it counts it, and leads to “Documents that wait”, where your words are."
 	case say != "endorse":
 		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: "say whether you countersign it or send it back"}
 	}

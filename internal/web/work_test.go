@@ -502,6 +502,8 @@ func TestDue(t *testing.T) {
 	sue.get("/due?of=mine&days=300").expect(t, 200, string(h.foreign))
 	// The same filters as on the command line, and the files have them too.
 	mary.get("/due?of=all&days=30&team=north&area=general").expect(t, 200, string(h.ref), `href="/due/register.xlsx?area=general&amp;days=30&amp;of=all&amp;team=north"`)
+	mary.get("/due?of=all&team=nroth").expect(t, 422, "Nobody is in a team of this name", `id="team-error"`, `value="nroth"`)
+	mary.get("/?of=all&team=nroth").expect(t, 200)
 	for _, q := range []string{"team=South", "area=london"} {
 		if r := mary.get("/due?of=all&days=30&"+q).expect(t, 200); strings.Contains(r.body, string(h.ref)) {
 			t.Errorf("with %s it is shown what is not asked for", q)
