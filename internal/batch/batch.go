@@ -555,8 +555,8 @@ func (r *run) count(j *job) error {
 	}
 	if j.result.State == Done || j.result.State == Kept {
 		for _, p := range j.result.Problems {
-			if p.Severity == caseforms.Warning && (len(r.sum.Warnings) < 500 || r.sum.Warnings[warned(p)] > 0) {
-				r.sum.Warnings[warned(p)]++
+			if p.Severity == caseforms.Warning && (len(r.sum.Warnings) < 500 || r.sum.Warnings[Warned(p)] > 0) {
+				r.sum.Warnings[Warned(p)]++
 			}
 		}
 	}
@@ -573,8 +573,8 @@ func (r *run) count(j *job) error {
 
 var inItem = regexp.MustCompile(`^.* \d+: `)
 
-// warned is what a warning is counted under: its question and what was said, without which item it was.
-func warned(p caseforms.Problem) string {
+// Warned is what a warning is counted under: its question and what was said, without which item it was.
+func Warned(p caseforms.Problem) string {
 	label := strings.TrimRight(inItem.ReplaceAllString(p.Label, ""), " :")
 	if label == "" {
 		return p.Msg

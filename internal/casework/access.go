@@ -196,12 +196,21 @@ func (k *Desk) exportCase(ctx context.Context, c *store.Case, who names, add fun
 		return err
 	}
 	for _, d := range drafts {
-		_, content, err := k.store.Draft(ctx, d.ID)
+		draft, content, err := k.store.Draft(ctx, d.ID)
 		if err != nil {
 			return err
 		}
 		if err := add(Exported{folderApart + string(d.ID) + ".json", content}); err != nil {
 			return err
+		}
+		reasons, err := k.store.Reasons(ctx, draft)
+		if err != nil {
+			return err
+		}
+		if reasons != nil {
+			if err := add(Exported{folderApart + string(d.ID) + ".reasons.json", reasons}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

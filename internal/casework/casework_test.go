@@ -27,13 +27,19 @@ type office struct {
 	t     testing.TB
 	clock time.Time
 	ctx   context.Context
+	tick  time.Duration // by which the clock goes on whenever it is looked at
 }
 
 func newOffice(t testing.TB) *office {
 	t.Helper()
 	dir := t.TempDir()
 	o := &office{t: t, clock: time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC), ctx: context.Background()}
-	s, err := store.OpenOrCreate(o.ctx, store.Options{Dir: filepath.Join(dir, "data"), Keys: store.Keys{Config: filepath.Join(dir, "keys")}, Now: func() time.Time { return o.clock }, Clock: true})
+	s, err := store.OpenOrCreate(o.ctx, store.Options{Dir: filepath.Join(dir, "data"), Keys: store.Keys{Config: filepath.Join(dir, "keys")}, Now: func() time.Time {
+		if o.tick != 0 {
+			o.clock = o.clock.Add(o.tick)
+		}
+		return o.clock
+	}, Clock: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -558,8 +564,11 @@ func TestExport(t *testing.T) {
 	o := newOffice(t)
 	full := o.record("petra", Record{Form: "pp1", Case: sample(t, "02-full"), Outputs: []Output{{Format: render.FormatPDF}, {Format: render.FormatWorkbook}}})
 	again := o.record("paul", Record{Form: "pp1", Case: sample(t, "02-full"), Again: full.Ref, Why: "a reason to be told"})
-	_, err := o.SaveDraft(o.ctx, o.as("petra"), SaveDraft{Form: "cp1", Case: full.Case, Content: sample(t, "02-full")})
+	draft, err := o.SaveDraft(o.ctx, o.as("petra"), SaveDraft{Form: "cp1", Case: full.Case, Content: sample(t, "02-full")})
 	o.must(err)
+	kept, _, err := o.store.Draft(o.ctx, draft.ID)
+	o.must(err)
+	o.must(o.store.SaveReasons(o.ctx, kept, []byte(`["why she goes on"]`), store.Entry{What: "reasons given in a draft", Actor: o.as("petra").ID, Case: full.Case}))
 	err = o.Export(o.ctx, o.as("petra"), []Subject{{Case: full.Case}}, func(Exported) error { return nil })
 	refused(t, err, caseforms.Forbidden, "manager or admin")
 	export := func(s Subject) map[string][]byte {
@@ -582,6 +591,11 @@ func TestExport(t *testing.T) {
 		}
 		delete(files, name)
 	}
+	reasons := "apart/" + string(draft.ID) + ".reasons.json"
+	if !strings.Contains(string(files[reasons]), "why she goes on") {
+		t.Error("the reasons given in the draft are missing")
+	}
+	delete(files, reasons)
 	if len(files) != 1 || !strings.HasPrefix(slices.Collect(maps.Keys(files))[0], "apart/DR-") {
 		t.Errorf("beside what was expected there is more or less than the draft: %d files", len(files))
 	}
@@ -635,8 +649,18 @@ func TestErase(t *testing.T) {
 	o.must(err)
 	_, err = o.Answer(o.ctx, o.as("petra"), Answer{Ref: cp1.Ref, Kind: "assessment", From: "somebody to be forgotten"})
 	o.must(err)
-	// One document goes; the record that it shares with the other stays.
-	o.must(o.Erase(o.ctx, boss, "", cp1.Ref, "sent in error"))
+	// One document goes; the record that it shares with the other stays. What somebody sent in vain may be about it.
+	petra := o.as("petra")
+	forgets := func(erase error) {
+		t.Helper()
+		o.must(erase)
+		if b, _, err := o.KeptForm(o.ctx, petra); err != nil || b != nil {
+			t.Errorf("what was sent in vain is left: %q, %v", b, err)
+		}
+		o.must(o.KeepForm(o.ctx, petra.ID, []byte("about somebody to be forgotten")))
+	}
+	o.must(o.KeepForm(o.ctx, petra.ID, []byte("about somebody to be forgotten")))
+	forgets(o.Erase(o.ctx, boss, "", cp1.Ref, "sent in error"))
 	_, err = o.Open(o.ctx, o.as("petra"), cp1.Ref, 0)
 	refused(t, err, caseforms.NotFound, "erased")
 	shown, err := o.Show(o.ctx, o.as("petra"), cp1.Ref)
@@ -665,7 +689,7 @@ func TestErase(t *testing.T) {
 	refused(t, o.Erase(o.ctx, boss, check.Case, "", "six years"), caseforms.Held, "on its way")
 	refused(t, o.Erase(o.ctx, boss, "", sent.Ref, "six years"), caseforms.Held, "on its way")
 	o.deliver(then("250 ok", nil), 1)
-	o.must(o.Erase(o.ctx, boss, check.Case, "", "six years"))
+	forgets(o.Erase(o.ctx, boss, check.Case, "", "six years"))
 	refused(t, o.Erase(o.ctx, boss, check.Case, "", "six years"), caseforms.NotFound, "already")
 	if found, _, err := o.Find(o.ctx, o.as("petra"), "Sampleson"); err != nil || len(found) > 0 {
 		t.Errorf("an erased case is found: %v, %v", found, err)
@@ -703,5 +727,25 @@ func TestUsers(t *testing.T) {
 	o.must(o.ChangeUser(o.ctx, boss, "paul", "", nil, nil, &no))
 	_, err = o.Actor(o.ctx, "paul", "")
 	refused(t, err, caseforms.Forbidden, "closed")
+	// Opened again, an account has no keys of before.
+	yes := true
+	o.must(o.ChangeUser(o.ctx, boss, "paul", "", nil, nil, &yes))
+	secret, _, err := o.MakeKey(o.ctx, o.as("paul"), MakeKey{Login: "paul", Scopes: []string{string(ScopeForms)}})
+	o.must(err)
+	other, _, err := o.MakeKey(o.ctx, o.as("petra"), MakeKey{Login: "petra", Scopes: []string{string(ScopeForms)}})
+	o.must(err)
+	holds := func(key string) bool {
+		_, _, found, err := o.Bearer(o.ctx, key)
+		o.must(err)
+		return found
+	}
+	if !holds(secret) {
+		t.Fatal("a new key does not work")
+	}
+	o.must(o.ChangeUser(o.ctx, boss, "paul", "", nil, nil, &no))
+	o.must(o.ChangeUser(o.ctx, boss, "paul", "", nil, nil, &yes))
+	if holds(secret) || !holds(other) {
+		t.Error("a key of before works again, or somebody else's does not any more")
+	}
 	o.intact()
 }

@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -109,14 +110,15 @@ func (k *Desk) passed(ctx context.Context, u store.User, hash, browser, before s
 	return nil, &SecondStep{Token: t}
 }
 
+var errBegunElsewhere = &caseforms.Error{Kind: caseforms.NotFound, Msg: "it took too long, or was begun elsewhere", Hint: "begin again from the page to sign in"}
+
 // half finds somebody between password and code.
 func (k *Desk) half(ctx context.Context, t string) (*half, store.User, error) {
-	over := &caseforms.Error{Kind: caseforms.NotFound, Msg: "it took too long, or was begun elsewhere", Hint: "begin again from the page to sign in"}
 	k.door.mu.Lock()
 	h := k.door.halves[string(tokenHash(t))]
 	k.door.mu.Unlock()
 	if h == nil || !k.store.Now().Before(h.until) {
-		return nil, store.User{}, over
+		return nil, store.User{}, errBegunElsewhere
 	}
 	u, found, err := k.store.UserByID(ctx, h.user)
 	if err != nil {
@@ -127,7 +129,12 @@ func (k *Desk) half(ctx context.Context, t string) (*half, store.User, error) {
 		return nil, u, err
 	}
 	if !found || !u.Active || subtle.ConstantTimeCompare([]byte(hash), []byte(h.hash)) != 1 {
-		return nil, u, over
+		return nil, u, errBegunElsewhere
+	}
+	if h.enrol != nil { // whoever was quicker with the same password has set theirs
+		if _, set, err := k.store.SecondFactor(ctx, h.user); err != nil || set {
+			return nil, u, cmp.Or(err, error(errBegunElsewhere))
+		}
 	}
 	return h, u, nil
 }
@@ -149,7 +156,7 @@ func (k *Desk) FinishSignIn(ctx context.Context, t, address, code string) (signe
 	}
 	second := "code, set up"
 	if h.enrol != nil {
-		codes, err = k.setFactor(ctx, u, h.enrol, "", address, code)
+		codes, err = k.setFactor(ctx, u, h.enrol, "", true, address, code)
 	} else {
 		second, err = k.takeCode(ctx, u, address, code)
 	}
@@ -251,8 +258,8 @@ func newRecoveryCodes() (codes []string, hashes [][]byte) {
 	return codes, hashes
 }
 
-// setFactor sets a factor when its first code is right.
-func (k *Desk) setFactor(ctx context.Context, u store.User, e *Enrolment, session, address, code string) ([]string, error) {
+// setFactor sets a factor when its first code is right; the first of somebody only while they have none.
+func (k *Desk) setFactor(ctx context.Context, u store.User, e *Enrolment, session string, first bool, address, code string) ([]string, error) {
 	if err := k.door.codes.begin(u.ID, address, k.store.Now()); err != nil {
 		return nil, err
 	}
@@ -268,7 +275,11 @@ func (k *Desk) setFactor(ctx context.Context, u store.User, e *Enrolment, sessio
 		return nil, wrongCode()
 	}
 	codes, hashes := newRecoveryCodes()
-	if err := k.store.SetSecondFactor(ctx, u.ID, session, store.Factor{Secret: secret, Step: step}, hashes, store.Entry{What: "second factor set", Actor: u.ID}); err != nil {
+	err = k.store.SetSecondFactor(ctx, u.ID, session, first, store.Factor{Secret: secret, Step: step}, hashes, store.Entry{What: "second factor set", Actor: u.ID})
+	if errors.Is(err, store.ErrChanged) {
+		err = errBegunElsewhere
+	}
+	if err != nil {
 		return nil, err
 	}
 	k.door.codes.passed(u.ID, address, k.store.Now())
@@ -335,7 +346,7 @@ func (k *Desk) SetFactor(ctx context.Context, a caseforms.Actor, session, addres
 	if e == nil {
 		return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "it took too long", Hint: "begin again from your account"}
 	}
-	codes, err := k.setFactor(ctx, u, e, session, address, code)
+	codes, err := k.setFactor(ctx, u, e, session, false, address, code)
 	if err == nil {
 		k.door.mu.Lock()
 		delete(k.door.enrols, session)
@@ -370,7 +381,7 @@ func (k *Desk) RemoveFactor(ctx context.Context, a caseforms.Actor, session stri
 	return err
 }
 
-// ResetFactor takes somebody's factor away who has lost it, and their password and sessions with it: they come in again as they did first, by a link that an
+// ResetFactor takes somebody's factor away who has lost it, and their password, sessions and API keys with it: they come in again as they did first, by a link that an
 // admin hands to them, so that asking for a reset gains nothing for whoever only knows the password.
 func (k *Desk) ResetFactor(ctx context.Context, a caseforms.Actor, login string) error {
 	if err := a.Need("reset how people sign in", caseforms.RoleAdmin); err != nil {

@@ -3,6 +3,8 @@ package casework
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"caseforms"
@@ -10,7 +12,7 @@ import (
 )
 
 const (
-	keptForm  = "form "          // before the id of whoever sent it
+	keptForm  = store.KeptForms  // before the id of whoever sent it
 	keptTries = "sign-in tries " // before which throttle it is
 	FormKept  = time.Hour        // how long what somebody sent in vain is kept for them
 	triesMost = triesKept / 5    // of each kind that outlive the program: those of late
@@ -21,16 +23,18 @@ func (k *Desk) KeepForm(ctx context.Context, user string, content []byte) error 
 	return k.store.Keep(ctx, keptForm+user, content)
 }
 
-// TakeForm is what was kept for somebody, and when; nil is nothing. It is given back once.
-func (k *Desk) TakeForm(ctx context.Context, a caseforms.Actor) (content []byte, at time.Time, err error) {
+// KeptForm is what was kept for somebody, and when; nil is nothing. It stays until it is dropped, or its hour is over.
+func (k *Desk) KeptForm(ctx context.Context, a caseforms.Actor) (content []byte, at time.Time, err error) {
 	content, at, err = k.store.Kept(ctx, keptForm+a.ID)
-	if err != nil || content == nil {
-		return nil, at, err
-	}
 	if k.store.Now().Sub(at) >= FormKept {
 		content = nil
 	}
-	return content, at, k.store.DropKept(ctx, keptForm+a.ID)
+	return content, at, err
+}
+
+// DropForm destroys what was kept for somebody.
+func (k *Desk) DropForm(ctx context.Context, a caseforms.Actor) error {
+	return k.store.DropKept(ctx, keptForm+a.ID)
 }
 
 // keptThrottle is a throttle as it is kept.
@@ -53,6 +57,16 @@ func (k *Desk) SaveThrottles(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// latest are the keys of those that are kept: those of late.
+func latest[T any](m map[string]T, at func(T) time.Time) []string {
+	keys := slices.Collect(maps.Keys(m))
+	if len(keys) > triesMost {
+		slices.SortFunc(keys, func(a, b string) int { return at(m[b]).Compare(at(m[a])) })
+		keys = keys[:triesMost]
+	}
+	return keys
 }
 
 func (d *throttle) save(ctx context.Context, s *store.Store, name string) error {
@@ -103,13 +117,13 @@ func (d *throttle) save(ctx context.Context, s *store.Store, name string) error 
 	}
 	d.mu.Lock()
 	is := keptThrottle{map[string]keptTry{}, map[string]time.Time{}}
-	for key, t := range d.tries {
-		if now.Sub(t.last) <= triesForget && len(is.Tries) < triesMost {
+	for _, key := range latest(d.tries, func(t *tries) time.Time { return t.last }) {
+		if t := d.tries[key]; now.Sub(t.last) <= triesForget {
 			is.Tries[key] = keptTry{t.n, t.last, t.until}
 		}
 	}
-	for key, at := range d.known {
-		if now.Sub(at) <= knownLasts && len(is.Known) < triesMost {
+	for _, key := range latest(d.known, func(at time.Time) time.Time { return at }) {
+		if at := d.known[key]; now.Sub(at) <= knownLasts {
 			is.Known[key] = at
 		}
 	}

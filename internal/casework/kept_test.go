@@ -40,7 +40,7 @@ func TestThrottleOutlivesTheProgram(t *testing.T) {
 	if err := guess(anew, "sue", "192.0.2.9"); !errors.As(err, &throttled) {
 		t.Errorf("what was tried before and after does not count together: %v", err)
 	}
-	now := o.clock
+	now := o.clock.Add(-10 * time.Minute)
 	for i := range triesMost + 500 {
 		if err := anew.door.throttle.begin(fmt.Sprint("name", i), fmt.Sprintf("2001:db8:%x::1", i), now); err != nil {
 			t.Fatal(err)
@@ -52,6 +52,9 @@ func TestThrottleOutlivesTheProgram(t *testing.T) {
 	if n := len(third.door.throttle.tries); n > triesMost {
 		t.Errorf("%d are kept", n)
 	}
+	if err := guess(third, "petra", "192.0.2.1"); !errors.As(err, &throttled) {
+		t.Error("older ones stayed, and those of late were forgotten")
+	}
 	o.clock = o.clock.Add(triesForget + time.Minute)
 	fourth := New(o.store, templates.Load)
 	o.must(fourth.SaveThrottles(o.ctx))
@@ -61,14 +64,14 @@ func TestThrottleOutlivesTheProgram(t *testing.T) {
 	o.intact()
 }
 
-// What somebody sent in vain is theirs alone, is given back once, outlives the program, and is gone after an hour.
+// What somebody sent in vain is theirs alone, stays until it is dropped, outlives the program, and is gone after an hour.
 func TestFormIsKept(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	petra, sue := o.as("petra"), o.as("sue")
 	taken := func(k *Desk, as string) string {
 		t.Helper()
-		b, _, err := k.TakeForm(o.ctx, o.as(as))
+		b, _, err := k.KeptForm(o.ctx, o.as(as))
 		o.must(err)
 		return string(b)
 	}
@@ -82,8 +85,12 @@ func TestFormIsKept(t *testing.T) {
 	if got := taken(anew, "petra"); got != "second" {
 		t.Errorf("%q", got)
 	}
+	if got := taken(anew, "petra"); got != "second" {
+		t.Errorf("looking at it took it away: %q", got)
+	}
+	o.must(o.DropForm(o.ctx, petra))
 	if got := taken(anew, "petra"); got != "" {
-		t.Errorf("given back twice: %q", got)
+		t.Errorf("it was dropped: %q", got)
 	}
 	o.clock = o.clock.Add(FormKept)
 	if got := taken(o.Desk, "sue"); got != "" {

@@ -117,12 +117,7 @@ func (k *Desk) TakeAway(ctx context.Context, a caseforms.Actor, refs []caseforms
 		}
 		es = append(es, store.Entry{Acts: []store.Act{store.Consultation}, What: "document taken away", Actor: a.ID, Case: m.c.ID, Ref: ref, Detail: map[string]string{"in": how}})
 	}
-	for _, e := range es {
-		if err := k.store.Append(ctx, e); err != nil {
-			return err
-		}
-	}
-	return nil
+	return k.store.Append(ctx, es...)
 }
 
 // ErasedSince tells whether any case or document was erased at a moment or after it, so that what is kept beside the store can go too.

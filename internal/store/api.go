@@ -77,6 +77,11 @@ func (s *Store) UseAPIKey(ctx context.Context, hash []byte, at time.Time) error 
 	})
 }
 
+// revokeKeys ends every key of a user.
+func (t *tx) revokeKeys(user string) error {
+	return t.exec(`UPDATE api_keys SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL`, user, t.at.UnixMilli())
+}
+
 // RevokeAPIKey ends a key by its id; one that was ended already, or is none, is [ErrChanged].
 func (s *Store) RevokeAPIKey(ctx context.Context, id string, e Entry) error {
 	return s.act(ctx, func(t *tx) error {

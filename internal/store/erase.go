@@ -67,6 +67,9 @@ func (s *Store) erase(ctx context.Context, id caseforms.CaseID, again bool, e En
 		if err := t.exec(`UPDATE versions SET record = NULL, answers = NULL, erased_at = $1 WHERE erased_at IS NULL AND ref IN (SELECT ref FROM documents WHERE case_id = $2)`, now, string(id)); err != nil {
 			return err
 		}
+		if err := t.dropKept(`substr(name, 1, length($1)) = $1`, KeptForms); err != nil {
+			return err
+		}
 		if err := t.exec(`UPDATE cases SET record = NULL, record_sum = NULL, card = NULL, erased_at = $1 WHERE id = $2`, now, string(id)); err != nil {
 			return err
 		}
@@ -128,6 +131,9 @@ func (s *Store) eraseDocument(ctx context.Context, ref caseforms.Ref, again bool
 			if err := t.exec(q, string(ref)); err != nil {
 				return err
 			}
+		}
+		if err := t.dropKept(`substr(name, 1, length($1)) = $1`, KeptForms); err != nil {
+			return err
 		}
 		if err := t.exec(`UPDATE versions SET record = NULL, answers = NULL, erased_at = $1 WHERE ref = $2 AND erased_at IS NULL`, t.at.UnixMilli(), string(ref)); err != nil {
 			return err

@@ -34,18 +34,19 @@ func (s *Store) SecondFactor(ctx context.Context, user string) (f Factor, found 
 	return f, true, nil
 }
 
-// SetSecondFactor gives a user a factor and recovery codes in place of those they had, and ends their sessions but the one of an id.
-func (s *Store) SetSecondFactor(ctx context.Context, user, but string, f Factor, codes [][]byte, e Entry) error {
+// SetSecondFactor gives a user a factor and recovery codes in place of those they had, and ends their sessions but the one of an id. The first of
+// a user is not set when they have one by now, which is [ErrChanged].
+func (s *Store) SetSecondFactor(ctx context.Context, user, but string, first bool, f Factor, codes [][]byte, e Entry) error {
 	nonce := make([]byte, 12)
 	if _, err := io.ReadFull(s.rand, nonce); err != nil {
 		return err
 	}
 	sealed := s.key.details.Seal(nonce, nonce, f.Secret, factorBinding(user))
 	return s.act(ctx, func(t *tx) error {
-		err := t.exec(`INSERT INTO second_factors (user_id, sealed, step, set_at) VALUES ($1, $2, $3, $4) ON CONFLICT (user_id) DO UPDATE SET sealed = excluded.sealed, step = excluded.step, set_at = excluded.set_at`,
-			user, sealed, f.Step, t.at.UnixMilli())
-		if err != nil {
-			return err
+		n, err := t.changed(`INSERT INTO second_factors (user_id, sealed, step, set_at) VALUES ($1, $2, $3, $4) ON CONFLICT (user_id) DO UPDATE SET sealed = excluded.sealed, step = excluded.step, set_at = excluded.set_at WHERE $5 = 0`,
+			user, sealed, f.Step, t.at.UnixMilli(), number(first))
+		if err != nil || n == 0 {
+			return changedUnless(err)
 		}
 		if err := t.recoveryCodes(user, codes); err != nil {
 			return err
@@ -105,8 +106,8 @@ func (s *Store) TakeRecoveryCode(ctx context.Context, user string, hash []byte, 
 	})
 }
 
-// DropSecondFactor takes a user's factor and its codes away and ends their sessions but the one of an id. With password it takes that away too, and links that
-// were made. Nothing to take away is [ErrChanged].
+// DropSecondFactor takes a user's factor and its codes away and ends their sessions but the one of an id. With password it takes that away too, links that
+// were made, and API keys. Nothing to take away is [ErrChanged].
 func (s *Store) DropSecondFactor(ctx context.Context, user, but string, password bool, e Entry) error {
 	return s.act(ctx, func(t *tx) error {
 		n, err := t.changed(`DELETE FROM second_factors WHERE user_id = $1`, user)
@@ -116,6 +117,9 @@ func (s *Store) DropSecondFactor(ctx context.Context, user, but string, password
 		tables := []string{"recovery_codes"}
 		if password {
 			tables = append(tables, "passwords", "sign_in_links")
+			if err := t.revokeKeys(user); err != nil {
+				return err
+			}
 		}
 		for _, table := range tables {
 			if err := t.exec(`DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// KeptForms is what the names of forms begin with that somebody sent in vain. They may be about anybody, and go when anything is erased.
+const KeptForms = "form "
+
 // Keep keeps something sealed under a name, in place of what was kept under it. It is no record: it stands in no ledger, and goes by [Store.DropKept].
 func (s *Store) Keep(ctx context.Context, name string, content []byte) error {
 	return s.distinct(func() error {

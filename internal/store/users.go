@@ -61,6 +61,9 @@ func (s *Store) SetUser(ctx context.Context, u User, e Entry) error {
 					return err
 				}
 			}
+			if err := t.revokeKeys(u.ID); err != nil {
+				return err
+			}
 		}
 		return t.append(e)
 	})

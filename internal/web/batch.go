@@ -78,6 +78,7 @@ type batchStage struct {
 	err      error
 	rejected []rowSays
 	doubts   []rowSays
+	warned   map[string][]int // the rows of which the form warns, by question; how many there are is in sum
 	docs     []rowMade
 	files    []string // of its folder, that go into a zip file
 }
@@ -98,6 +99,9 @@ type rowMade struct {
 
 // mostRejected is how many rows that could not be done a page tells one by one; all of them are in the workbook.
 const mostRejected = 100
+
+// mostWarned is how many rows are named beside a question of which the form warns.
+const mostWarned = 10
 
 func (t *batchStage) running() bool {
 	select {
@@ -152,17 +156,20 @@ func (s *Service) TidyBatches(ctx context.Context) error {
 	defer b.mu.Unlock()
 	now := s.desk.Now()
 	for who, j := range b.of {
-		if real := time.Now(); os.Chtimes(j.dir, real, real) != nil {
-			continue
+		real := time.Now()
+		err := os.Chtimes(j.dir, real, real)
+		gone := errors.Is(err, fs.ErrNotExist) // somebody who cleans up temporary files took it
+		if gone {
+			j.stage.cancel()
 		}
-		if j.stage.running() {
+		if err != nil && !gone || j.stage.running() {
 			continue
 		}
 		erased, err := s.desk.ErasedSince(ctx, j.began)
 		if err != nil {
 			return err
 		}
-		if erased || now.Sub(j.stage.at) >= batchKept {
+		if gone || erased || now.Sub(j.stage.at) >= batchKept {
 			j.drop()
 			delete(b.of, who)
 		}
@@ -408,6 +415,18 @@ func (t *batchStage) take(d *caseforms.Definitions, r batch.Result, told *tellin
 			t.rejected = append(t.rejected, rowSays{r.Row, says(d, r.Problems, caseforms.Blocking)})
 		}
 	case batch.Done:
+		for _, p := range r.Problems {
+			if p.Severity != caseforms.Warning {
+				continue
+			}
+			if t.warned == nil {
+				t.warned = map[string][]int{}
+			}
+			key := batch.Warned(p)
+			if rows := t.warned[key]; len(rows) <= mostWarned && !slices.Contains(rows, r.Row) {
+				t.warned[key] = append(rows, r.Row)
+			}
+		}
 		told.mu.Lock()
 		defer told.mu.Unlock()
 		x, ok := told.of[r.Ref]
@@ -506,6 +525,25 @@ func tableOf(caption string, rows []rowSays) Table {
 		t.Rows = append(t.Rows, []Cell{TextCell(fmt.Sprint(x.row)), {Text: x.says, Pre: true}})
 	}
 	return t
+}
+
+// looks is a table of what the form warns of in rows that can be done, what concerns most rows first.
+func (t *batchStage) looks() Table {
+	out := Table{Caption: "Look at these answers: they can be right, and the documents are made all the same", Heads: []string{"What it is", "How often", "Rows"}, Numeric: map[int]bool{1: true}}
+	keys := slices.SortedFunc(maps.Keys(t.sum.Warnings), func(a, b string) int {
+		return cmp.Or(cmp.Compare(t.sum.Warnings[b], t.sum.Warnings[a]), strings.Compare(a, b))
+	})
+	for _, key := range keys {
+		var rows []string
+		for _, n := range t.warned[key] {
+			rows = append(rows, fmt.Sprint(n))
+		}
+		if len(rows) > mostWarned {
+			rows[mostWarned] = "…"
+		}
+		out.Rows = append(out.Rows, []Cell{TextCell(forPages(key)), TextCell(fmt.Sprint(t.sum.Warnings[key])), TextCell(strings.Join(rows, ", "))})
+	}
+	return out
 }
 
 // endedBadly tells why a stage ended before it was done; "" when it did not.

@@ -167,6 +167,7 @@ type batchRunData struct {
 	Password   Input
 	Rejected   Table
 	Doubts     Table
+	Looks      Table
 	Goes       Table
 	Docs       Table
 	Pages      Pages
@@ -223,6 +224,7 @@ func (d *batchRunData) counts(pairs ...any) {
 
 func (s *Service) checked(d *batchRunData, t *batchStage) string {
 	good := t.sum.Done
+	d.Looks = t.looks()
 	d.counts("Rows in the workbook", t.sum.Rows, "Good", good, "Say the same as another row", t.sum.Same, "Have a problem", t.sum.Rejected, "Not reached", t.sum.Rest())
 	d.Record = t.err == nil && good > 0
 	return "Your workbook was checked"
@@ -242,6 +244,7 @@ func (s *Service) tried(d *batchRunData, j *batchJob, t *batchStage) string {
 	}
 	d.counts("Rows in the workbook", t.sum.Rows, "Documents that will be issued", issue, "Recorded before; will only be sent", late, "Recorded before; will be left as they are", before,
 		"Say the same as another row", t.sum.Same, "Cannot be recorded", t.sum.Rejected, "Not reached", t.sum.Rest())
+	d.Looks = t.looks()
 	d.Doubts = tableOf("Look at these before you go on", t.doubts)
 	d.Goes = Table{Caption: "Whom they go to", Heads: []string{"Office", "Documents", "What becomes of them"}, Numeric: map[int]bool{1: true}, None: "Nothing is sent by e-mail."}
 	held, sent := 0, 0

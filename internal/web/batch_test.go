@@ -109,6 +109,8 @@ func TestBatchFromWorkbookToOutbox(t *testing.T) {
 	petra.putIn("petra", sampleBook(t))
 	was := len(h.ledger())
 	page = petra.get("/batch/run").expect(t, 200, "Your workbook was checked", "Rows in the workbook", "Rows that have a problem", "Public: is none of the answers that may be given", "Save the rows that have a problem", "Record and send the good rows")
+	const warned = "Serious community concern or media interest: is not answered"
+	page.expect(t, 200, "Look at these answers", warned, "5, 6, 7, 8, 10")
 	if strings.Contains(page.body, "person.dob") || strings.Contains(page.body, "Sampleson.xlsx") {
 		t.Error("a problem is told by its key, or the name of the file is told")
 	}
@@ -128,6 +130,7 @@ func TestBatchFromWorkbookToOutbox(t *testing.T) {
 	petra.post("/batch/run/send", "stage", "7", "how", "record").expect(t, 409, "gone on since")
 
 	page = petra.tried("petra", "how", "send", "without", "they go apart").expect(t, 200, "Nothing was recorded or sent yet", "Documents that will be issued", "Northtown PPO", "ppo@council.example", "go by e-mail", "Record and send 5 documents")
+	page.expect(t, 200, "Look at these answers", warned)
 	if h.issuedOf("pp1") != 0 {
 		t.Fatal("trying it recorded something")
 	}
@@ -405,6 +408,15 @@ func TestBatchIsTakenAway(t *testing.T) {
 	old := time.Now().Add(-batchLeft - time.Minute)
 	h.must(os.Chtimes(left, old, old))
 	gone(left, "when a program was killed")
+
+	// A folder that somebody took away who cleans up does not leave its batch in memory.
+	petra.putIn("petra", sampleBook(t))
+	j, _ = h.batches.job(h.as("petra").ID)
+	h.must(os.RemoveAll(j.dir))
+	h.must(h.TidyBatches(t.Context()))
+	if j, _ := h.batches.job(h.as("petra").ID); j != nil {
+		t.Error("a batch without its folder is left")
+	}
 
 	petra.upload("/batch", map[string][2]string{"cases": {"x.xlsx", "nonsense\x00"}}, "form", "pp1").expect(t, 303)
 	h.stageOf("petra")

@@ -132,7 +132,7 @@ func special(h *house, key string) (s sight, ok bool) {
 			}
 		}
 	case "GET /carry-on":
-		b, err := json.Marshal(keptForm{"/cases", map[string][]string{"q": {"Sampleson"}}})
+		b, err := json.Marshal(keptForm{Path: "/cases", Form: map[string][]string{"q": {"Sampleson"}}})
 		h.must(err)
 		h.must(h.desk.KeepForm(t.Context(), h.as("petra").ID, b))
 		s.path = "/carry-on"

@@ -15,12 +15,12 @@ func (s *Service) directoryRoutes() []Route {
 	keepers := Only(caseforms.RoleManager, caseforms.RoleAdmin)
 	return []Route{
 		{Method: "GET", Pattern: "/directory", Who: readers, Do: s.directory, Nav: "Directory"},
-		{Method: "POST", Pattern: "/directory", Who: keepers, Do: s.addRecipient},
-		{Method: "POST", Pattern: "/directory/import", Who: keepers, Do: s.importDirectory, Body: directoryMost},
-		{Method: "POST", Pattern: "/directory/{recipient:r-[0-9a-f]{6,16}}/close", Who: keepers, Do: s.closeRecipient},
+		{Method: "POST", Pattern: "/directory", Who: keepers, Do: s.addRecipient, Proven: true},
+		{Method: "POST", Pattern: "/directory/import", Who: keepers, Do: s.importDirectory, Body: directoryMost, Proven: true},
+		{Method: "POST", Pattern: "/directory/{recipient:r-[0-9a-f]{6,16}}/close", Who: keepers, Do: s.closeRecipient, Proven: true},
 		{Method: "GET", Pattern: "/policies", Who: readers, Do: s.policies},
-		{Method: "POST", Pattern: "/policies", Who: Only(caseforms.RoleAdmin), Do: s.setPolicy},
-		{Method: "POST", Pattern: "/policies/remove", Who: Only(caseforms.RoleAdmin), Do: s.removePolicy},
+		{Method: "POST", Pattern: "/policies", Who: Only(caseforms.RoleAdmin), Do: s.setPolicy, Proven: true},
+		{Method: "POST", Pattern: "/policies/remove", Who: Only(caseforms.RoleAdmin), Do: s.removePolicy, Proven: true},
 	}
 }
 

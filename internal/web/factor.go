@@ -216,7 +216,7 @@ func (s *Service) resetFactor(w http.ResponseWriter, r *Request) error {
 	if err := r.Desk.ResetFactor(r.Context(), r.Actor, login); err != nil {
 		return err
 	}
-	s.notify(r, Notice{Good: true, Text: "Their app and their password do not work any more, and they are signed out. When you are sure who they are, make a link and hand it to them."})
+	s.notify(r, Notice{Good: true, Text: "Their app, their password and their API keys do not work any more, and they are signed out. When you are sure who they are, make a link and hand it to them."})
 	return seeOther(w, r, "/people")
 }
 
@@ -228,7 +228,7 @@ func (s *Service) sendToProve(w http.ResponseWriter, r *Request) {
 	q := url.Values{}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		q.Set("next", s.inside(r.URL.RequestURI()))
-	} else if !r.route.Secret && s.keep(r, r.Actor.ID) {
+	} else if !r.route.Secret && s.keep(r, r.Actor.ID, true) {
 		q.Set("next", "/carry-on")
 	} else if u, err := url.Parse(r.Referer()); err == nil && u.Host == r.Host { // nothing was typed there; it is one click more
 		q.Set("next", s.inside(u.RequestURI()))

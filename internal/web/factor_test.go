@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pquerna/otp/totp"
+
+	"caseforms/internal/casework"
 )
 
 var (
@@ -218,6 +220,15 @@ func TestBetweenPasswordAndCode(t *testing.T) {
 	if a, b := keyOnPage.FindString(one.get("/sign-in/second").body), keyOnPage.FindString(two.get("/sign-in/second").body); a == "" || a == b {
 		t.Errorf("%q and %q", a, b)
 	}
+	// When one of them is done, the other cannot put another app in its place.
+	secretOf := func(v *visitor) string {
+		return strings.ReplaceAll(keyOnPage.FindStringSubmatch(v.get("/sign-in/second").expect(t, 200).body)[1], " ", "")
+	}
+	mine, others := secretOf(one), secretOf(two)
+	one.post("/sign-in/second", "code", h.app(mine, 0)).expect(t, 200, "Keep your recovery codes")
+	two.get("/sign-in/second").expect(t, 404)
+	two.post("/sign-in/second", "code", h.app(others, 0)).expect(t, 404)
+	one.get("/").expect(t, 200, "Mary Manager")
 }
 
 // Both steps of signing in say the same whoever it is, and whether or not a code would be asked for.
@@ -292,8 +303,14 @@ func TestResetFactor(t *testing.T) {
 		h.signedIn(login).post(path).expect(t, 403)
 	}
 	v.get("/").expect(t, 200)
+	program := h.visitor() // with a key that somebody made who had got in
+	key, _, err := h.desk.MakeKey(t.Context(), h.as("petra"), casework.MakeKey{Login: "petra", Scopes: []string{"forms:read"}})
+	h.must(err)
+	program.header.Set("Authorization", "Bearer "+key)
+	program.get("/api/v1/forms").expect(t, 200)
 	adam := h.signedIn("adam")
 	adam.post(path).expect(t, 303, "/people")
+	program.get("/api/v1/forms").expect(t, 401)
 	adam.get("/people").expect(t, 200, "When you are sure who they are")
 	v.get("/").expect(t, 303)
 	out := h.visitor()
@@ -332,7 +349,7 @@ func TestProven(t *testing.T) {
 	before := len(h.ledger())
 	v.post(link).expect(t, 303, "/confirm?")
 	v.post("/people", "login", "new", "name", "Nora New", "roles", "admin").expect(t, 303, "/confirm?next=%2Fcarry-on")
-	for _, path := range []string{"/people/" + h.as("petra").ID + "/reset", "/account/second-factor/begin", "/account/second-factor/codes", "/account/second-factor/remove", "/account/second-factor", "/account/sessions/end-others", "/account/sessions/s-000000000000/end"} {
+	for _, path := range []string{"/people/" + h.as("petra").ID + "/reset", "/people/" + h.as("petra").ID + "/sign-out", "/policies", "/policies/remove", "/directory", "/directory/import", "/directory/r-00000000/close", "/account/second-factor/begin", "/account/second-factor/codes", "/account/second-factor/remove", "/account/second-factor", "/account/sessions/end-others", "/account/sessions/s-000000000000/end"} {
 		v.post(path).expect(t, 303, "/confirm?")
 	}
 	for _, r := range h.ledger()[before:] {
@@ -359,8 +376,11 @@ func TestProven(t *testing.T) {
 	stale := h.visitor()
 	stale.cookies[h.cookieName()] = &http.Cookie{Name: h.cookieName(), Value: old}
 	stale.get("/").expect(t, 303)
-	v.get("/carry-on").expect(t, 200, `value="Nora New"`, `action="/people"`)
-	v.post("/people", "login", "new", "name", "Nora New", "roles", "admin").expect(t, 303, "/people")
+	kept := v.get("/carry-on").expect(t, 200, `value="Nora New"`, "you had to show first that it is you")
+	if strings.Contains(kept.body, "signed out,") || strings.Contains(kept.body, "you had been signed out") {
+		t.Error("it says that somebody was signed out who was not")
+	}
+	v.carryOn("login", "new", "name", "Nora New", "roles", "admin").expect(t, 303, "/people")
 	h.wait(11 * time.Minute)
 	for range 5 {
 		v.post("/confirm", "password", "wrong wrong wrong").expect(t, 422)

@@ -74,15 +74,24 @@ func (s *Service) whose(r *Request) (*subject, *Choice, []FieldProblem, error) {
 	}
 	found, _, err := r.Desk.Find(r.Context(), r.Actor, query)
 	var ours *caseforms.Error
+	// A name alone does not tell of a restricted case, so that nobody learns by it that there is one. Whoever has a number is told; so a number is asked for
+	// first, whether or not there is such a case.
+	unnamed := func() (*subject, *Choice, []FieldProblem, error) {
+		if typed != "" {
+			return out, nil, nil, nil
+		}
+		return nil, &Choice{ID: "existing", Legend: "Do you have a number of this person?", Options: []Option{{Value: newCase, Label: "No, I have none", Hint: "A new case is begun"}}},
+			[]FieldProblem{{"case", "Enter the person’s CRN, prison number or PNC ID, by which a case of them is found that there may be already"}}, nil
+	}
 	if errors.As(err, &ours) && (ours.Kind == caseforms.NotFound || ours.Kind == caseforms.Invalid) {
-		return out, nil, nil, nil
+		return unnamed()
 	}
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	found = slices.DeleteFunc(found, func(f casework.Found) bool { return f.Named })
 	if len(found) == 0 {
-		return out, nil, nil, nil
+		return unnamed()
 	}
 	q := &Choice{ID: "existing", Legend: "Is it one of these?"}
 	msg := "There is a case of somebody of this name already: say whether it is the same person"
@@ -99,10 +108,10 @@ func (s *Service) whose(r *Request) (*subject, *Choice, []FieldProblem, error) {
 		q.Options = append(q.Options, Option{Value: string(f.Case), Label: cmp.Or(f.Card.Name, "No name yet"), Hint: strings.Join(slices.DeleteFunc([]string{string(f.Case), bornOn(f.Card.DOB), f.Card.CRN}, func(s string) bool { return s == "" }), ", ")})
 	}
 	if len(q.Options) == 0 {
-		return out, nil, nil, nil
+		return unnamed()
 	}
 	if typed == "" {
-		q.Options = append(q.Options, Option{Value: newCase, Label: "No, it is another person", Hint: "A new case is begun"})
+		q.Options = append(q.Options, Option{Value: newCase, Label: "No, it is another person", Hint: "A new case is begun. If you have a number of this person, enter it first"})
 	}
 	q.Problem = msg
 	return nil, q, []FieldProblem{{"existing", msg}}, nil

@@ -64,7 +64,21 @@ func TestFormsStart(t *testing.T) {
 	if r := start("case", ed.Get("person.crn").Text()).expect(t, 403, "restricted"); strings.Contains(r.body, h.foreignName) {
 		t.Error("it tells whose it is")
 	}
-	if r := start("given", ed.Get("person.given_names").Text(), "family", ed.Get("person.family_name").Text()).expect(t, 303); r.StatusCode != 303 {
-		t.Error("the name of a restricted case is told")
+	// by the name alone a number is asked for, and nothing is told of the case
+	n = count()
+	asked = start("given", ed.Get("person.given_names").Text(), "family", ed.Get("person.family_name").Text()).expect(t, 422, "Enter the person’s CRN", `href="#case"`, "No, I have none").sheet(t)
+	for _, told := range []string{string(h.foreignCase), ed.Get("person.crn").Text(), bornOn(ed.Get("person.dob").Text())} {
+		if strings.Contains(asked.text, told) {
+			t.Errorf("it tells %q", told)
+		}
 	}
+	v.send(asked).expect(t, 422, "Enter the person’s CRN")
+	if other := start("given", "Nobody", "family", "Unheardof").expect(t, 422, "Enter the person’s CRN", "No, I have none"); strings.Contains(other.body, "restricted") || strings.Contains(asked.text, "restricted") {
+		t.Error("a name tells that there is a restricted case")
+	}
+	if count() != n {
+		t.Error("a second case of somebody is begun unnoticed")
+	}
+	v.send(asked, "case", ed.Get("person.crn").Text()).expect(t, 403, "restricted")
+	v.send(asked, "existing", "new").expect(t, 303, "/drafts/DR-")
 }

@@ -15,7 +15,7 @@ func (s *Service) peopleRoutes() []Route {
 		{Method: "GET", Pattern: "/people", Who: admin, Do: s.people, Nav: "People"},
 		{Method: "POST", Pattern: "/people", Who: admin, Do: s.addPerson, Proven: true},
 		{Method: "POST", Pattern: "/people/{user:u-[0-9a-f]{10}}/link", Who: admin, Do: s.makeLink, Proven: true},
-		{Method: "POST", Pattern: "/people/{user:u-[0-9a-f]{10}}/sign-out", Who: admin, Do: s.signOutPerson},
+		{Method: "POST", Pattern: "/people/{user:u-[0-9a-f]{10}}/sign-out", Who: admin, Do: s.signOutPerson, Proven: true},
 	}
 }
 

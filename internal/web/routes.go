@@ -26,7 +26,7 @@ type Route struct {
 	Quiet bool   // asking for it does not count as doing something, and does not keep a session from ending
 	// Secret tells that what is sent holds a password: it is not kept for somebody whose session was over.
 	Secret bool
-	// Proven tells that it changes who can get in: whoever does it has to have proved a short while ago who they are.
+	// Proven tells that it changes who can get in, or where mail may go: whoever does it has to have proved a short while ago who they are.
 	Proven bool
 	// API is for programs: who asks is told by a key and not by a cookie, failures are problem+json, and nobody is sent to sign in.
 	API bool

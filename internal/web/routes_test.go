@@ -85,6 +85,8 @@ func foundationWalks(h *house) map[string]walk {
 		"GET /time-nearly-over":       {want: [6]int{in, 200, 200, 200, 200, 200}},
 		"POST /stay":                  {want: [6]int{in, in, in, in, in, in}},
 		"GET /carry-on":               {want: [6]int{in, in, in, in, in, in}},
+		"POST /carry-on":              {want: [6]int{in, in, in, in, in, in}},
+		"POST /carry-on/drop":         {want: [6]int{in, in, in, in, in, in}},
 		"GET /assets/{hash:[0-9a-f]{16}}/{name:[A-Za-z0-9/._-]+}": {want: [6]int{200, 200, 200, 200, 200, 200}, path: "/assets/" + h.assets.hash + "/app.css", foreign: "/assets/" + h.assets.hash + "/vendor/fetch", wantFor: [6]int{404, 404, 404, 404, 404, 404}},
 	}
 }

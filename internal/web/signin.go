@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,6 +26,8 @@ func (s *Service) signInRoutes() []Route {
 		{Method: "GET", Pattern: "/time-nearly-over", Who: SignedIn(), Do: s.warning, Quiet: true},
 		{Method: "POST", Pattern: "/stay", Who: SignedIn(), Do: s.stay, Body: 16 << 10},
 		{Method: "GET", Pattern: "/carry-on", Who: SignedIn(), Do: s.carryOn},
+		{Method: "POST", Pattern: "/carry-on", Who: SignedIn(), Do: s.sendKept, Body: draftMost},
+		{Method: "POST", Pattern: "/carry-on/drop", Who: SignedIn(), Do: s.dropKept, Body: draftMost},
 	}
 	if len(s.o.Demo) > 0 {
 		routes = append(routes, Route{Method: "POST", Pattern: "/sign-in/demo", Who: Anybody(), Do: s.signInDemo, Body: 16 << 10})
@@ -111,7 +114,7 @@ func (s *Service) sendToSignIn(w http.ResponseWriter, r *Request) {
 		if next != "/" {
 			q.Set("next", next)
 		}
-	case st.ended != nil && r.route != nil && !r.route.Who.anybody && !r.route.Secret && s.keep(r, st.ended.User):
+	case st.ended != nil && r.route != nil && !r.route.Who.anybody && !r.route.Secret && s.keep(r, st.ended.User, false):
 		q.Set("why", "kept")
 		q.Set("next", "/carry-on")
 	}
@@ -234,18 +237,22 @@ func (s *Service) stay(w http.ResponseWriter, r *Request) error {
 	return seeOther(w, r, s.inside(r.PostFormValue("next")))
 }
 
-// keptForm is what somebody sent when their time was just over. It waits, sealed in the store, for them to sign in again, and goes nowhere by itself.
+// keptForm is what somebody sent when their time was just over, or before they had proved who they are. It waits, sealed in the store, for them to sign in again, and goes nowhere by itself.
 type keptForm struct {
-	Path string
-	Form url.Values
+	Path  string
+	Form  url.Values
+	Proof bool // a proof was wanted; they were signed in
 }
 
 // keep keeps what was sent for a user; false when it is no form, or cannot be kept.
-func (s *Service) keep(r *Request, user string) bool {
+func (s *Service) keep(r *Request, user string, proof bool) bool {
+	if strings.HasPrefix(r.route.Pattern, "/carry-on") { // it is kept already
+		return true
+	}
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") || r.ParseForm() != nil || len(r.PostForm) == 0 {
 		return false
 	}
-	b, err := json.Marshal(keptForm{r.URL.RequestURI(), r.PostForm})
+	b, err := json.Marshal(keptForm{r.URL.RequestURI(), r.PostForm, proof})
 	if err == nil {
 		err = s.desk.KeepForm(r.Context(), user, b)
 	}
@@ -257,19 +264,52 @@ func (s *Service) keep(r *Request, user string) bool {
 
 // carryOn shows what was kept, to be sent again by whoever sent it.
 func (s *Service) carryOn(w http.ResponseWriter, r *Request) error {
-	b, at, err := r.Desk.TakeForm(r.Context(), r.Actor)
+	f, at, err := s.kept(r)
 	if err != nil {
 		return err
 	}
-	var f keptForm
-	if b == nil || json.Unmarshal(b, &f) != nil {
+	if f == nil {
 		return seeOther(w, r, "/")
 	}
 	return s.page(w, r, "carry-on", Page{Title: "Carry on where you were", Form: true, Data: struct {
-		Path string
-		Form url.Values
-		At   time.Time
-	}{f.Path, f.Form, at}})
+		*keptForm
+		Which int64
+		At    time.Time
+	}{f, at.UnixMilli(), at}})
+}
+
+// kept is what is kept for whoever asks; nil is nothing.
+func (s *Service) kept(r *Request) (*keptForm, time.Time, error) {
+	b, at, err := r.Desk.KeptForm(r.Context(), r.Actor)
+	var f keptForm
+	if err != nil || b == nil || json.Unmarshal(b, &f) != nil {
+		return nil, at, err
+	}
+	return &f, at, nil
+}
+
+// sendKept lets the browser send what was kept to where it was meant for, and keeps it no more. What is kept by now in its place is shown first.
+func (s *Service) sendKept(w http.ResponseWriter, r *Request) error {
+	f, at, err := s.kept(r)
+	if err != nil {
+		return err
+	}
+	if f == nil || r.URL.Query().Get("which") != fmt.Sprint(at.UnixMilli()) {
+		return seeOther(w, r, "/carry-on")
+	}
+	if err := r.Desk.DropForm(r.Context(), r.Actor); err != nil {
+		return err
+	}
+	http.Redirect(w, r.Request, f.Path, http.StatusTemporaryRedirect) // with which browsers send the same again
+	return nil
+}
+
+func (s *Service) dropKept(w http.ResponseWriter, r *Request) error {
+	if err := r.Desk.DropForm(r.Context(), r.Actor); err != nil {
+		return err
+	}
+	s.notify(r, Notice{Good: true, Text: "It was not sent, and is not kept any more."})
+	return seeOther(w, r, "/")
 }
 
 // browser is roughly which browser it is, for its owner to tell sessions apart.

@@ -162,6 +162,15 @@ func TestSessionIsStored(t *testing.T) {
 	v.get("/").expect(t, 200)
 }
 
+var keptOnPage = regexp.MustCompile(`/carry-on\?which=\d+`)
+
+// carryOn sends what was kept, as a browser does.
+func (v *visitor) carryOn(pairs ...string) reply {
+	v.h.t.Helper()
+	r := v.post(keptOnPage.FindString(v.get("/carry-on").expect(v.h.t, 200).body), pairs...).expect(v.h.t, 307)
+	return v.post(r.location(), pairs...)
+}
+
 // What somebody sends when their time is just over is kept for them, and for nobody else.
 func TestCarryOn(t *testing.T) {
 	t.Parallel()
@@ -173,11 +182,27 @@ func TestCarryOn(t *testing.T) {
 	v.post("/cases", "q", "Sampleson <b>").expect(t, 303, "why=kept", "next=%2Fcarry-on")
 	h.signedIn("sue").get("/carry-on").expect(t, 303)
 	v.post("/sign-in", "login", "petra", "password", goodPassword, "next", "/carry-on").expect(t, 303, "/carry-on")
-	r := v.get("/carry-on").expect(t, 200, `value="Sampleson &lt;b&gt;"`, `action="/cases"`)
+	r := v.get("/carry-on").expect(t, 200, `value="Sampleson &lt;b&gt;"`, "you had been signed out")
 	if strings.Contains(r.body, "<b>") {
 		t.Error("not escaped")
 	}
+	v.get("/carry-on").expect(t, 200, `value="Sampleson &lt;b&gt;"`) // looking at it takes nothing away
+	v.post("/carry-on?which=1", "q", "Sampleson <b>").expect(t, 303, "/carry-on")
+	v.carryOn("q", "Sampleson <b>").expect(t, 200)
 	v.get("/carry-on").expect(t, 303) // once
+	v.post("/carry-on?which=1", "q", "x").expect(t, 303, "/carry-on")
+	// Over once more while it is sent, it is still kept as it was; and it need not be sent.
+	h.wait(time.Hour)
+	v.post("/cases", "q", "Sampleson").expect(t, 303, "why=kept")
+	v.post("/sign-in", "login", "petra", "password", goodPassword).expect(t, 303)
+	which := keptOnPage.FindString(v.get("/carry-on").body)
+	h.wait(25 * time.Minute)
+	v.post(which, "q", "Sampleson").expect(t, 303, "why=kept", "next=%2Fcarry-on")
+	v.post("/sign-in", "login", "petra", "password", goodPassword).expect(t, 303)
+	v.get("/carry-on").expect(t, 200, which)
+	v.post("/carry-on/drop").expect(t, 303, "/")
+	v.get("/").expect(t, 200, "It was not sent")
+	v.get("/carry-on").expect(t, 303)
 	// A password is not kept.
 	h.wait(time.Hour)
 	v.post("/account/password", "old", goodPassword, "password", "five zebras hum loudly", "again", "five zebras hum loudly").expect(t, 303, "why=idle")
