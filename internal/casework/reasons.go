@@ -52,8 +52,8 @@ func (k *Desk) withReasons(ctx context.Context, d *Draft) (_ *Draft, err error) 
 	return d, nil
 }
 
-// GiveReasons says of warnings of a draft why they are let stand, those of whoever it is for among several. What was said before and is about
-// the same answers stays. The version of the draft stays what it is.
+// GiveReasons says of warnings of a draft why they are let stand: those of the copy that it makes, and of whoever it is for among several. What was
+// said before and is about the same answers stays. The version of the draft stays what it is.
 func (k *Desk) GiveReasons(ctx context.Context, a caseforms.Actor, id caseforms.DraftID, to string, given []caseforms.Reason) error {
 	for try := 0; ; try++ {
 		d, content, err := k.draft(ctx, a, id, "give reasons in this draft")
@@ -72,7 +72,25 @@ func (k *Desk) GiveReasons(ctx context.Context, a caseforms.Actor, id caseforms.
 		if c == nil {
 			return &Refused{ps}
 		}
-		if ps, err = defs.Check(f, c, caseforms.FillOptions{Today: k.today(), For: to}); err != nil {
+		o := caseforms.FillOptions{Today: k.today(), For: to}
+		b, err := k.Begun(ctx, a, &Draft{Draft: *d})
+		if err != nil {
+			return err
+		}
+		if b != nil { // as it will be issued
+			o.Copy = b.Copy
+			if o.For == "" {
+				if o.For, err = amongSeveral(defs, f, content, b.For); err != nil {
+					return err
+				}
+			}
+		}
+		ps, err = defs.Check(f, c, o)
+		if err != nil && to == "" && o.For != "" { // whom it was made for is not among them any more, and whom it is for is said later
+			o.For = ""
+			ps, err = defs.Check(f, c, o)
+		}
+		if err != nil {
 			return err
 		}
 		had, err := k.reasonsOf(ctx, d)
@@ -92,12 +110,12 @@ func (k *Desk) GiveReasons(ctx context.Context, a caseforms.Actor, id caseforms.
 		if slices.Equal(all, had) {
 			return nil
 		}
-		b, err := json.Marshal(all)
+		said, err := json.Marshal(all)
 		if err != nil {
 			return err
 		}
 		e := store.Entry{Acts: []store.Act{store.Alteration}, What: "reasons given in a draft", Actor: a.ID, Case: d.Case, Detail: map[string]string{"draft": string(id)}}
-		if err = k.store.SaveReasons(ctx, d, b, e); err == nil || !errors.Is(err, store.ErrChanged) || try == 5 {
+		if err = k.store.SaveReasons(ctx, d, said, e); err == nil || !errors.Is(err, store.ErrChanged) || try == 5 {
 			return again(err)
 		}
 	}

@@ -131,13 +131,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	if c == nil {
 		return nil, nil, &Refused{ps}
 	}
-	if whom != "" && r.For == "" {
-		ed, err := d.Edit(r.Case)
-		if err != nil {
+	if r.For == "" {
+		if r.For, err = amongSeveral(d, f, r.Case, whom); err != nil {
 			return nil, nil, err
-		}
-		if f.Addressee != nil && ed.Items(f.Addressee.List) > 1 { // else it is for the one there is, whose name may be what is corrected
-			r.For = whom
 		}
 	}
 	o := caseforms.FillOptions{Today: k.today(), For: r.For, Copy: r.Copy}

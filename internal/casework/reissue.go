@@ -170,6 +170,18 @@ func (k *Desk) Begun(ctx context.Context, a caseforms.Actor, d *Draft) (*Begun, 
 	return b, err
 }
 
+// amongSeveral is whom a new version is for when a record has several addressees; else it is for the one there is, whose name may be what is corrected.
+func amongSeveral(d *caseforms.Definitions, f *caseforms.Form, record []byte, whom string) (string, error) {
+	if whom == "" || f.Addressee == nil {
+		return "", nil
+	}
+	ed, err := d.Edit(record)
+	if err != nil || ed.Items(f.Addressee.List) < 2 {
+		return "", err
+	}
+	return whom, nil
+}
+
 // forWhom is the addressee that a version was made for, by name; "" when it is for none in particular.
 func (k *Desk) forWhom(ctx context.Context, m *matter, v *store.Version) (string, error) {
 	doc, _, _, err := k.refill(ctx, m.doc, v)

@@ -361,7 +361,11 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	ps, err := x.defs.Check(x.form, x.c, caseforms.FillOptions{Today: x.today})
+	o, err := x.options(r)
+	if err != nil {
+		return err
+	}
+	ps, err := x.defs.Check(x.form, x.c, o)
 	if err != nil {
 		return err
 	}
@@ -672,7 +676,11 @@ func (s *Service) answers(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	ps, err := x.defs.Check(x.form, x.c, caseforms.FillOptions{Today: x.today})
+	o, err := x.options(r)
+	if err != nil {
+		return err
+	}
+	ps, err := x.defs.Check(x.form, x.c, o)
 	if err != nil {
 		return err
 	}

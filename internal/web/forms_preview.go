@@ -16,12 +16,11 @@ func (s *Service) printedDraft(r *Request) (*filling, []byte, render.Report, err
 	if err != nil {
 		return nil, nil, render.Report{}, err
 	}
-	o := caseforms.FillOptions{Today: x.today, Draft: true}
-	if b, err := r.Desk.Begun(r.Context(), r.Actor, x.Draft); err != nil {
+	o, err := x.options(r)
+	if err != nil {
 		return nil, nil, render.Report{}, err
-	} else if b != nil { // as it will be issued
-		o.Copy, o.For = b.Copy, x.addresseeNamed(b.For)
 	}
+	o.Draft = true
 	doc, err := x.defs.Fill(x.form, x.c, o)
 	if err != nil {
 		return nil, nil, render.Report{}, err
@@ -29,6 +28,16 @@ func (s *Service) printedDraft(r *Request) (*filling, []byte, render.Report, err
 	var b bytes.Buffer
 	report, err := render.Write(&b, doc, render.FormatPDF, render.Options{})
 	return x, b.Bytes(), report, err
+}
+
+// options are those with which a draft will be issued, as far as they are known before that.
+func (x *filling) options(r *Request) (caseforms.FillOptions, error) {
+	o := caseforms.FillOptions{Today: x.today}
+	b, err := r.Desk.Begun(r.Context(), r.Actor, x.Draft)
+	if b != nil {
+		o.Copy, o.For = b.Copy, x.addresseeNamed(b.For)
+	}
+	return o, err
 }
 
 func (s *Service) draftPreview(w http.ResponseWriter, r *Request) error {

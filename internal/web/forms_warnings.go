@@ -141,11 +141,15 @@ func (v *warningsView) given() (out []caseforms.Reason) {
 
 // oddIn are the warnings about answers of a topic of which it is not said why they stand. What is not answered does not interrupt before the
 // form is issued: there may be time to answer it. What is urgent is not interrupted.
-func (x *filling) oddIn(topic *caseforms.Topic) ([]caseforms.Problem, error) {
+func (x *filling) oddIn(r *Request, topic *caseforms.Topic) ([]caseforms.Problem, error) {
 	if x.Bar.Urgent {
 		return nil, nil
 	}
-	ps, err := x.defs.Check(x.form, x.c, caseforms.FillOptions{Today: x.today})
+	o, err := x.options(r)
+	if err != nil {
+		return nil, err
+	}
+	ps, err := x.defs.Check(x.form, x.c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +192,7 @@ func (s *Service) partWarnings(w http.ResponseWriter, r *Request) error {
 			from = f
 		}
 	}
-	ps, err := x.oddIn(topic)
+	ps, err := x.oddIn(r, topic)
 	if err != nil {
 		return err
 	}

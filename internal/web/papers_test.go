@@ -287,6 +287,28 @@ func TestOtherCopies(t *testing.T) {
 	}
 }
 
+// guessable is a conference report of which the copy that is shared lets it be guessed who spoke: no other copy has that warning.
+func guessable(t *testing.T) []byte {
+	return bytes.Replace(sampleCases(t)["08-conference-confidential"], []byte(`"case_records",`), []byte(`"case_records", "victim",`), 1)
+}
+
+// A new version of the copy that is shared asks why what it alone tells stands, and is issued with what was said.
+func TestNewVersionOfSharedCopy(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	petra := h.signedIn("petra")
+	out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "conference", Case: guessable(t), Copy: caseforms.CopyDisclosable})
+	h.must(err)
+	at := "/documents/" + string(out.Ref)
+	draft := petra.post(at+"/new-version", "why", "x").expect(t, 303).location()
+	s := petra.open(draft + "/issue")
+	if !s.fields.Has("why.forms.conference.sources") || !strings.Contains(s.text, "it can be guessed who spoke") {
+		t.Fatal(s.text)
+	}
+	petra.send(s, reasonsFor(s)...).expect(t, 303, at)
+	petra.get(at).expect(t, 200, "issue 2", "it can be guessed who spoke")
+}
+
 // leaks issues a conference report again of which an answer tells where the children are.
 func (h *house) leaks(ref caseforms.Ref) {
 	h.t.Helper()
