@@ -38,11 +38,17 @@ func (k *Desk) reasonsOf(ctx context.Context, d *store.Draft) (out []caseforms.R
 	if err != nil || of.Issue < 1 || of.Issue > len(doc.Versions) {
 		return out, err
 	}
-	rec, err := k.store.Prove(ctx, doc.Versions[of.Issue-1].Entry)
+	said, err := k.reasonsIn(ctx, &doc.Versions[of.Issue-1])
+	return append(out, said...), err
+}
+
+// reasonsIn are those with which a version was issued.
+func (k *Desk) reasonsIn(ctx context.Context, v *store.Version) ([]caseforms.Reason, error) {
+	rec, err := k.store.Prove(ctx, v.Entry)
 	if err != nil {
 		return nil, err
 	}
-	return append(out, readReasons(rec.Detail)...), nil
+	return readReasons(rec.Detail), nil
 }
 
 func (k *Desk) withReasons(ctx context.Context, d *Draft) (_ *Draft, err error) {
@@ -128,9 +134,11 @@ func (k *Desk) reasons(ctx context.Context, r *Record, urgent bool, ps []casefor
 		if err != nil {
 			return "", err
 		}
-		if rec, err := k.store.Prove(ctx, doc.Latest().Entry); err == nil {
-			had = append(had, readReasons(rec.Detail)...)
+		said, err := k.reasonsIn(ctx, doc.Latest())
+		if err != nil {
+			return "", err
 		}
+		had = append(had, said...)
 	}
 	all, missing, err := caseforms.Reasons(r.Case, ps, urgent, had, r.Reasons)
 	switch {

@@ -42,11 +42,14 @@ type Record struct {
 	Outputs []Output
 	Send    []store.NewItem // what is to be delivered, entered in the same act
 
-	// Reasons are why it is issued although warnings stand, beside those that were given in the draft. Unasked issues it without: nobody looks at each row of a batch.
+	// Reasons are why it is issued although warnings stand, beside those that were given in the draft and those that it had before. Unasked issues it without: nobody looks at each row of a batch.
 	Reasons []caseforms.Reason
 	Unasked bool
+	had     []caseforms.Reason
 
-	// Row tells the row of a batch that it is made from, by all that goes into the document: the same row is issued once, and what was issued is given back.
+	copied bool // it is another copy of what a document says: it is refused when the case says something else by now
+
+	// Row tells the row of a batch that it is made from, by all that goes into the document, or what else it is to be the only document of: the same row is issued once, and what was issued is given back.
 	Row string
 
 	// Mail sends it by e-mail in the same act: to whom, or to nobody in particular, which is whoever the form goes to. Ref, Chase and Dry are not looked at.
@@ -91,7 +94,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	}
 	var draft *store.Draft
 	whom := "" // of a draft of a new version
-	var had []caseforms.Reason
+	had := r.had
 	if r.Draft != "" {
 		d, content, err := k.draft(ctx, a, r.Draft, "issue this draft")
 		if err != nil {
@@ -382,6 +385,9 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 		if have.SameRecord(record) {
 			i.Case, out.Case = id, id
 			return k.twice(ctx, r, i, have, doubts)
+		}
+		if r.copied {
+			return errCopyChanged
 		}
 		if err := k.samePerson(ctx, r.SamePerson, have, c, doubts); err != nil {
 			return err
