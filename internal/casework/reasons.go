@@ -85,8 +85,8 @@ func (k *Desk) GiveReasons(ctx context.Context, a caseforms.Actor, id caseforms.
 		}
 		if b != nil { // as it will be issued
 			o.Copy = b.Copy
-			if o.For == "" {
-				if o.For, err = amongSeveral(defs, f, content, b.For); err != nil {
+			if o.For == "" && b.For != "" {
+				if o.For, err = b.amongSeveral(defs, f, content); err != nil {
 					return err
 				}
 			}

@@ -64,6 +64,7 @@ type Issued struct {
 	Version  int
 	Case     caseforms.CaseID
 	NewCase  bool
+	Copy     string // which copy it is; the document itself does not tell
 	Document *caseforms.Document
 	Files    []IssuedFile
 	Sent     []Outgoing
@@ -82,7 +83,8 @@ type Refused struct{ Problems []caseforms.Problem }
 
 func (e *Refused) Error() string { return "the form cannot be issued yet; nothing was recorded" }
 
-// Record issues a document. The problems are those that did not stand against it; when it cannot be issued, the error is a [Refused].
+// Record issues a document. The problems are those that did not stand against it; when it cannot be issued, the error is a [Refused], or an
+// [Unexplained] when nothing but reasons is missing.
 func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued, []caseforms.Problem, error) {
 	if err := a.Need("issue documents", caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
 		return nil, nil, err
@@ -93,7 +95,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		}
 	}
 	var draft *store.Draft
-	whom := "" // of a draft of a new version
+	var begun *Begun
 	had := r.had
 	if r.Draft != "" {
 		d, content, err := k.draft(ctx, a, r.Draft, "issue this draft")
@@ -107,7 +109,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 			return nil, nil, err
 		}
 		r.Base = 0
-		if whom, err = k.goesOn(ctx, a, &r, d); err != nil {
+		if begun, err = k.goesOn(ctx, a, &r, d); err != nil {
 			return nil, nil, err
 		}
 		if r.Case == nil {
@@ -135,7 +137,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		return nil, nil, &Refused{ps}
 	}
 	if r.For == "" {
-		if r.For, err = amongSeveral(d, f, r.Case, whom); err != nil {
+		if r.For, err = begun.amongSeveral(d, f, r.Case); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -151,7 +153,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	}
 	reasons, err := k.reasons(ctx, &r, d.Urgent(f, c), ps, had)
 	if err != nil {
-		return nil, nil, err
+		return nil, ps, err
 	}
 	if len(r.Outputs) == 0 {
 		r.Outputs = []Output{{Format: render.FormatPDF}}
@@ -170,7 +172,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	}
 	// Somebody else may issue of the same case at the same moment, and a reference drawn may be taken: then all is looked at once more.
 	for try := 0; ; try++ {
-		out := &Issued{Ref: r.Again}
+		out := &Issued{Ref: r.Again, Copy: o.Copy}
 		i := store.Issue{
 			Form: f.ID, FormVersion: f.Version, Area: r.Area, Copy: o.Copy, Definition: f.Hash, Bundle: bundle, Renderer: renderer, Send: r.Send, Draft: draft,
 			Entry: store.Entry{Acts: []store.Act{store.Combination}, What: "document issued", Actor: a.ID, Detail: map[string]string{}},
@@ -249,7 +251,7 @@ func (k *Desk) issuedBefore(ctx context.Context, a caseforms.Actor, row string) 
 	if err != nil {
 		return nil, err
 	}
-	out := &Issued{Ref: ref, Version: version, Case: m.c.ID, Before: true}
+	out := &Issued{Ref: ref, Version: version, Case: m.c.ID, Copy: m.doc.Copy, Before: true}
 	if out.Document, out.Files, _, err = k.refill(ctx, m.doc, &m.doc.Versions[version-1]); err != nil {
 		return nil, err
 	}
@@ -326,8 +328,12 @@ func (k *Desk) chooseDocument(ctx context.Context, a caseforms.Actor, r *Record,
 			if err != nil {
 				return err
 			}
+			flag := "--base "
+			if r.Draft != "" {
+				flag = "--seen-issue "
+			}
 			return &caseforms.Error{Kind: caseforms.Conflict, Msg: fmt.Sprintf("%s issued %s again at %s, as issue %d; yours was not recorded", by, r.Again, longTime(now.Issued), now.Number),
-				Hint: "look at it first, then say --base " + strconv.Itoa(now.Number)}
+				Hint: "look at it first, then say " + flag + strconv.Itoa(now.Number)}
 		}
 		r.Base = doc.Latest().Number // when the act is tried once more, nobody else may have issued it meanwhile
 		if strings.TrimSpace(r.Why) == "" {

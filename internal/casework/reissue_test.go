@@ -136,3 +136,28 @@ func TestReissueReasonsOfItsCopy(t *testing.T) {
 	}
 	o.intact()
 }
+
+// The document for the second authority is made although the first was erased meanwhile.
+func TestForAnotherWhenTheFirstIsErased(t *testing.T) {
+	t.Parallel()
+	o, _ := posted(t)
+	petra := o.as("petra")
+	first := o.record("petra", Record{Form: "cp1", Case: sample(t, "04-many-children"), For: "Northtown Council"})
+	d, err := o.ForAnother(o.ctx, petra, first.Ref, "Southtown Council")
+	o.must(err)
+	o.must(o.Erase(o.ctx, o.as("boss"), "", first.Ref, "sent in error"))
+	b, err := o.Begun(o.ctx, petra, d)
+	o.must(err)
+	if b == nil || !b.Another || b.Copy != caseforms.CopyFull {
+		t.Errorf("%+v", b)
+	}
+	// For whom it is was erased with the first: it is not made for whoever stands first.
+	_, _, err = o.Record(o.ctx, petra, Record{Draft: d.ID, Base: d.Version, Unasked: true})
+	refused(t, err, caseforms.Invalid, "for whom")
+	out, _, err := o.Record(o.ctx, petra, Record{Draft: d.ID, Base: d.Version, For: "Southtown Council", Unasked: true})
+	o.must(err)
+	if out.Ref == first.Ref || out.Document.For != "Southtown Council" {
+		t.Errorf("it is %s for %q", out.Ref, out.Document.For)
+	}
+	o.intact()
+}

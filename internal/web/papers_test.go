@@ -397,6 +397,26 @@ func TestNotYetSentToTheOther(t *testing.T) {
 	}
 }
 
+// The document for the second authority is made although the first was erased meanwhile; whom it is for has to be said then.
+func TestForAnotherAfterErasure(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	sue := h.signedIn("sue")
+	issued, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Unasked: true, Form: "cp1", Case: sampleCases(t)["04-many-children"], For: "Northtown Council"})
+	h.must(err)
+	draft := sue.post("/documents/"+string(issued.Ref)+"/for-another", "who", "Southtown Council").expect(t, 303, "/issue").location()
+	sue.open(draft).reply.expect(t, 200, "its page leads to the document for the next")
+	h.must(h.desk.Erase(t.Context(), h.as("adam"), "", issued.Ref, "sent in error"))
+	sue.get(strings.TrimSuffix(draft, "/issue")+"/preview").expect(t, 200, "%PDF")
+	s := sue.open(draft)
+	if s.fields.Has("for") {
+		t.Errorf("it is for number %s", s.fields.Get("for"))
+	}
+	sue.send(s, reasonsFor(s)...).expect(t, 422, "Choose who this document is for")
+	r := sue.send(s, append(reasonsFor(s), "for", "2")...).expect(t, 303, "/documents/CF-")
+	sue.get(r.location()+"/send").expect(t, 200, "Southtown Council")
+}
+
 // A new version is for the authority that its document is for; when that is not among those of the form any more, nobody is chosen for it.
 func TestNewVersionIsForTheSame(t *testing.T) {
 	t.Parallel()
