@@ -103,6 +103,7 @@ type options struct {
 	listen, tlsCert, tlsKey, metrics                                     string
 	demo, behindProxy                                                    bool
 	message                                                              int64
+	seenIssue                                                            int
 	hold, releaseHold, list, yes, open, samePerson, named                bool
 }
 

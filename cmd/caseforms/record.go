@@ -34,6 +34,7 @@ var recordCommand = &command{
 		inv.set.StringVar(&o.caseID, "case", "", "the case it belongs to (default: found by CRN, prison number or PNC ID, else a new one)")
 		inv.set.StringVar(&o.draftID, "draft", "", "issue this draft, which then goes; without FORM and CASE")
 		inv.set.IntVar(&o.base, "base", 0, "with --draft or --again: the version, or issue, that you have seen")
+		inv.set.IntVar(&o.seenIssue, "seen-issue", 0, "with --draft of a new version: the latest issue that you have seen, where it is not the one that the draft was begun from")
 		inv.set.BoolVar(&o.samePerson, "same-person", false, "with --case: it is the same person although the name is quite another")
 		inv.set.BoolVar(&o.force, "force", false, "overwrite the file if it is there")
 	},
@@ -42,7 +43,7 @@ var recordCommand = &command{
 
 func record(ctx context.Context, inv *invocation) error {
 	o := &inv.opt
-	r := casework.Record{Copy: o.copy, For: o.addressee, Why: o.why, Base: o.base, SamePerson: o.samePerson}
+	r := casework.Record{Copy: o.copy, For: o.addressee, Why: o.why, Base: o.base, Seen: o.seenIssue, SamePerson: o.samePerson}
 	for _, s := range o.reasons {
 		r.Reasons = append(r.Reasons, reason(s))
 	}

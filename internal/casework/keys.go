@@ -252,6 +252,9 @@ func (k *Desk) AnswerOnce(ctx context.Context, o *Once, answer []byte) error {
 	return k.store.Answered(ctx, o.key, answer)
 }
 
+// ForgetOnce takes the name back from a request of which nothing was done, so that it can be given to what is asked instead.
+func (k *Desk) ForgetOnce(ctx context.Context, o *Once) error { return k.store.Forget(ctx, o.key) }
+
 // DoneBefore tells whether an act was not done because the same request was done before.
 func DoneBefore(err error) bool { return errors.Is(err, store.ErrDone) }
 

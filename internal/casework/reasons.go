@@ -38,11 +38,17 @@ func (k *Desk) reasonsOf(ctx context.Context, d *store.Draft) (out []caseforms.R
 	if err != nil || of.Issue < 1 || of.Issue > len(doc.Versions) {
 		return out, err
 	}
-	rec, err := k.store.Prove(ctx, doc.Versions[of.Issue-1].Entry)
+	said, err := k.reasonsIn(ctx, &doc.Versions[of.Issue-1])
+	return append(out, said...), err
+}
+
+// reasonsIn are those with which a version was issued.
+func (k *Desk) reasonsIn(ctx context.Context, v *store.Version) ([]caseforms.Reason, error) {
+	rec, err := k.store.Prove(ctx, v.Entry)
 	if err != nil {
 		return nil, err
 	}
-	return append(out, readReasons(rec.Detail)...), nil
+	return readReasons(rec.Detail), nil
 }
 
 func (k *Desk) withReasons(ctx context.Context, d *Draft) (_ *Draft, err error) {
@@ -52,8 +58,8 @@ func (k *Desk) withReasons(ctx context.Context, d *Draft) (_ *Draft, err error) 
 	return d, nil
 }
 
-// GiveReasons says of warnings of a draft why they are let stand, those of whoever it is for among several. What was said before and is about
-// the same answers stays. The version of the draft stays what it is.
+// GiveReasons says of warnings of a draft why they are let stand: those of the copy that it makes, and of whoever it is for among several. What was
+// said before and is about the same answers stays. The version of the draft stays what it is.
 func (k *Desk) GiveReasons(ctx context.Context, a caseforms.Actor, id caseforms.DraftID, to string, given []caseforms.Reason) error {
 	for try := 0; ; try++ {
 		d, content, err := k.draft(ctx, a, id, "give reasons in this draft")
@@ -72,7 +78,25 @@ func (k *Desk) GiveReasons(ctx context.Context, a caseforms.Actor, id caseforms.
 		if c == nil {
 			return &Refused{ps}
 		}
-		if ps, err = defs.Check(f, c, caseforms.FillOptions{Today: k.today(), For: to}); err != nil {
+		o := caseforms.FillOptions{Today: k.today(), For: to}
+		b, err := k.Begun(ctx, a, &Draft{Draft: *d})
+		if err != nil {
+			return err
+		}
+		if b != nil { // as it will be issued
+			o.Copy = b.Copy
+			if o.For == "" && b.For != "" {
+				if o.For, err = b.amongSeveral(defs, f, content); err != nil {
+					return err
+				}
+			}
+		}
+		ps, err = defs.Check(f, c, o)
+		if err != nil && to == "" && o.For != "" { // whom it was made for is not among them any more, and whom it is for is said later
+			o.For = ""
+			ps, err = defs.Check(f, c, o)
+		}
+		if err != nil {
 			return err
 		}
 		had, err := k.reasonsOf(ctx, d)
@@ -92,12 +116,12 @@ func (k *Desk) GiveReasons(ctx context.Context, a caseforms.Actor, id caseforms.
 		if slices.Equal(all, had) {
 			return nil
 		}
-		b, err := json.Marshal(all)
+		said, err := json.Marshal(all)
 		if err != nil {
 			return err
 		}
 		e := store.Entry{Acts: []store.Act{store.Alteration}, What: "reasons given in a draft", Actor: a.ID, Case: d.Case, Detail: map[string]string{"draft": string(id)}}
-		if err = k.store.SaveReasons(ctx, d, b, e); err == nil || !errors.Is(err, store.ErrChanged) || try == 5 {
+		if err = k.store.SaveReasons(ctx, d, said, e); err == nil || !errors.Is(err, store.ErrChanged) || try == 5 {
 			return again(err)
 		}
 	}
@@ -110,9 +134,11 @@ func (k *Desk) reasons(ctx context.Context, r *Record, urgent bool, ps []casefor
 		if err != nil {
 			return "", err
 		}
-		if rec, err := k.store.Prove(ctx, doc.Latest().Entry); err == nil {
-			had = append(had, readReasons(rec.Detail)...)
+		said, err := k.reasonsIn(ctx, doc.Latest())
+		if err != nil {
+			return "", err
 		}
+		had = append(had, said...)
 	}
 	all, missing, err := caseforms.Reasons(r.Case, ps, urgent, had, r.Reasons)
 	switch {

@@ -42,11 +42,14 @@ type Record struct {
 	Outputs []Output
 	Send    []store.NewItem // what is to be delivered, entered in the same act
 
-	// Reasons are why it is issued although warnings stand, beside those that were given in the draft. Unasked issues it without: nobody looks at each row of a batch.
+	// Reasons are why it is issued although warnings stand, beside those that were given in the draft and those that it had before. Unasked issues it without: nobody looks at each row of a batch.
 	Reasons []caseforms.Reason
 	Unasked bool
+	had     []caseforms.Reason
 
-	// Row tells the row of a batch that it is made from, by all that goes into the document: the same row is issued once, and what was issued is given back.
+	copied bool // it is another copy of what a document says: it is refused when the case says something else by now
+
+	// Row tells the row of a batch that it is made from, by all that goes into the document, or what else it is to be the only document of: the same row is issued once, and what was issued is given back.
 	Row string
 
 	// Mail sends it by e-mail in the same act: to whom, or to nobody in particular, which is whoever the form goes to. Ref, Chase and Dry are not looked at.
@@ -61,6 +64,7 @@ type Issued struct {
 	Version  int
 	Case     caseforms.CaseID
 	NewCase  bool
+	Copy     string // which copy it is; the document itself does not tell
 	Document *caseforms.Document
 	Files    []IssuedFile
 	Sent     []Outgoing
@@ -79,7 +83,8 @@ type Refused struct{ Problems []caseforms.Problem }
 
 func (e *Refused) Error() string { return "the form cannot be issued yet; nothing was recorded" }
 
-// Record issues a document. The problems are those that did not stand against it; when it cannot be issued, the error is a [Refused].
+// Record issues a document. The problems are those that did not stand against it; when it cannot be issued, the error is a [Refused], or an
+// [Unexplained] when nothing but reasons is missing.
 func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued, []caseforms.Problem, error) {
 	if err := a.Need("issue documents", caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
 		return nil, nil, err
@@ -90,8 +95,8 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		}
 	}
 	var draft *store.Draft
-	whom := "" // of a draft of a new version
-	var had []caseforms.Reason
+	var begun *Begun
+	had := r.had
 	if r.Draft != "" {
 		d, content, err := k.draft(ctx, a, r.Draft, "issue this draft")
 		if err != nil {
@@ -104,7 +109,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 			return nil, nil, err
 		}
 		r.Base = 0
-		if whom, err = k.goesOn(ctx, a, &r, d); err != nil {
+		if begun, err = k.goesOn(ctx, a, &r, d); err != nil {
 			return nil, nil, err
 		}
 		if r.Case == nil {
@@ -131,13 +136,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	if c == nil {
 		return nil, nil, &Refused{ps}
 	}
-	if whom != "" && r.For == "" {
-		ed, err := d.Edit(r.Case)
-		if err != nil {
+	if r.For == "" {
+		if r.For, err = begun.amongSeveral(d, f, r.Case); err != nil {
 			return nil, nil, err
-		}
-		if f.Addressee != nil && ed.Items(f.Addressee.List) > 1 { // else it is for the one there is, whose name may be what is corrected
-			r.For = whom
 		}
 	}
 	o := caseforms.FillOptions{Today: k.today(), For: r.For, Copy: r.Copy}
@@ -152,7 +153,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	}
 	reasons, err := k.reasons(ctx, &r, d.Urgent(f, c), ps, had)
 	if err != nil {
-		return nil, nil, err
+		return nil, ps, err
 	}
 	if len(r.Outputs) == 0 {
 		r.Outputs = []Output{{Format: render.FormatPDF}}
@@ -171,7 +172,7 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	}
 	// Somebody else may issue of the same case at the same moment, and a reference drawn may be taken: then all is looked at once more.
 	for try := 0; ; try++ {
-		out := &Issued{Ref: r.Again}
+		out := &Issued{Ref: r.Again, Copy: o.Copy}
 		i := store.Issue{
 			Form: f.ID, FormVersion: f.Version, Area: r.Area, Copy: o.Copy, Definition: f.Hash, Bundle: bundle, Renderer: renderer, Send: r.Send, Draft: draft,
 			Entry: store.Entry{Acts: []store.Act{store.Combination}, What: "document issued", Actor: a.ID, Detail: map[string]string{}},
@@ -250,7 +251,7 @@ func (k *Desk) issuedBefore(ctx context.Context, a caseforms.Actor, row string) 
 	if err != nil {
 		return nil, err
 	}
-	out := &Issued{Ref: ref, Version: version, Case: m.c.ID, Before: true}
+	out := &Issued{Ref: ref, Version: version, Case: m.c.ID, Copy: m.doc.Copy, Before: true}
 	if out.Document, out.Files, _, err = k.refill(ctx, m.doc, &m.doc.Versions[version-1]); err != nil {
 		return nil, err
 	}
@@ -327,8 +328,12 @@ func (k *Desk) chooseDocument(ctx context.Context, a caseforms.Actor, r *Record,
 			if err != nil {
 				return err
 			}
+			flag := "--base "
+			if r.Draft != "" {
+				flag = "--seen-issue "
+			}
 			return &caseforms.Error{Kind: caseforms.Conflict, Msg: fmt.Sprintf("%s issued %s again at %s, as issue %d; yours was not recorded", by, r.Again, longTime(now.Issued), now.Number),
-				Hint: "look at it first, then say --base " + strconv.Itoa(now.Number)}
+				Hint: "look at it first, then say " + flag + strconv.Itoa(now.Number)}
 		}
 		r.Base = doc.Latest().Number // when the act is tried once more, nobody else may have issued it meanwhile
 		if strings.TrimSpace(r.Why) == "" {
@@ -386,6 +391,9 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 		if have.SameRecord(record) {
 			i.Case, out.Case = id, id
 			return k.twice(ctx, r, i, have, doubts)
+		}
+		if r.copied {
+			return errCopyChanged
 		}
 		if err := k.samePerson(ctx, r.SamePerson, have, c, doubts); err != nil {
 			return err

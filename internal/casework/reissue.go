@@ -29,7 +29,7 @@ type Begun struct {
 	Copy     string
 	For      string // of several addressees, the one that the document is for
 	Why      string
-	Another  bool // it makes none: it makes a document of its own for another addressee, who is For
+	Another  bool // it makes none: it makes a document of its own for another addressee, who is For, or "" when the first document was erased meanwhile
 }
 
 // What the ledger calls the beginning of such a draft. It names the document, the issue and the reason, or the addressee, and the draft names it.
@@ -154,20 +154,40 @@ func (k *Desk) Begun(ctx context.Context, a caseforms.Actor, d *Draft) (*Begun, 
 	if b == nil || err != nil {
 		return nil, err
 	}
+	if b.Another { // the first document may be erased by now: this one is made without it
+		m, err := k.whose(ctx, b.Ref)
+		if err != nil {
+			return nil, err
+		}
+		b.Copy = m.doc.Copy
+		return b, k.see(ctx, a, m.c, "issue this document")
+	}
 	m, err := k.matter(ctx, a, b.Ref, "issue this document again")
 	if err != nil {
 		return nil, err
 	}
 	v := m.doc.Latest()
 	b.Latest, b.LatestAt, b.Copy = v.Number, v.Issued, m.doc.Copy
-	if b.Another {
-		return b, nil
-	}
 	if b.LatestBy, err = k.nameOf(ctx, v.IssuedBy); err != nil {
 		return nil, err
 	}
 	b.For, err = k.forWhom(ctx, m, v)
 	return b, err
+}
+
+// amongSeveral is whom it is for when a record has several addressees; else it is for the one there is, whose name may be what is corrected.
+func (b *Begun) amongSeveral(d *caseforms.Definitions, f *caseforms.Form, record []byte) (string, error) {
+	if b == nil || f.Addressee == nil {
+		return "", nil
+	}
+	ed, err := d.Edit(record)
+	if err != nil || ed.Items(f.Addressee.List) < 2 {
+		return "", err
+	}
+	if b.Another && b.For == "" {
+		return "", &caseforms.Error{Kind: caseforms.Invalid, Msg: "the document that this was begun from was erased, and with it for whom this one is", Hint: "say for whom: --for NAME"}
+	}
+	return b.For, nil
 }
 
 // forWhom is the addressee that a version was made for, by name; "" when it is for none in particular.
@@ -183,20 +203,20 @@ func (k *Desk) forWhom(ctx context.Context, m *matter, v *store.Version) (string
 	return "", err
 }
 
-// goesOn makes what is issued from a draft of a new version the next issue of its document. whom is the addressee that this is for.
-func (k *Desk) goesOn(ctx context.Context, a caseforms.Actor, r *Record, d *store.Draft) (whom string, err error) {
+// goesOn makes what is issued from a draft of a new version the next issue of its document.
+func (k *Desk) goesOn(ctx context.Context, a caseforms.Actor, r *Record, d *store.Draft) (*Begun, error) {
 	b, err := k.Begun(ctx, a, &Draft{Draft: *d})
 	if b == nil || err != nil {
-		return "", err
+		return nil, err
 	}
 	if b.Another {
 		if r.Copy == "" {
 			r.Copy = b.Copy
 		}
-		return b.For, nil
+		return b, nil
 	}
 	if r.Again != "" && r.Again != b.Ref {
-		return "", &caseforms.Error{Kind: caseforms.Invalid, Msg: "this draft makes a new version of " + string(b.Ref) + ", not of " + string(r.Again)}
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "this draft makes a new version of " + string(b.Ref) + ", not of " + string(r.Again)}
 	}
 	r.Again, r.Copy, r.Base = b.Ref, b.Copy, b.Issue
 	if r.Seen != 0 {
@@ -205,5 +225,5 @@ func (k *Desk) goesOn(ctx context.Context, a caseforms.Actor, r *Record, d *stor
 	if r.Why == "" {
 		r.Why = b.Why
 	}
-	return b.For, nil
+	return b, nil
 }

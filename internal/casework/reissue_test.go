@@ -1,6 +1,8 @@
 package casework
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +94,70 @@ func TestReissue(t *testing.T) {
 	o.must(err)
 	if out.Version != 4 {
 		t.Errorf("it is issue %d", out.Version)
+	}
+	o.intact()
+}
+
+// guessable is a conference report of which the copy that is shared lets it be guessed who spoke: no other copy has that warning.
+func guessable(t testing.TB) []byte {
+	t.Helper()
+	s := string(sample(t, "08-conference-confidential"))
+	return []byte(strings.Replace(s, `"case_records",`, `"case_records", "victim",`, 1))
+}
+
+const guessableKey = "forms.conference.sources"
+
+// Of a new version of the shared copy the warnings of that copy are asked for, kept in the draft, and go with it into the record.
+func TestReissueReasonsOfItsCopy(t *testing.T) {
+	t.Parallel()
+	o, _ := posted(t)
+	petra := o.as("petra")
+	shared := o.record("petra", Record{Form: "conference", Case: sample(t, "08-conference-confidential"), Copy: caseforms.CopyDisclosable})
+	d, err := o.Reissue(o.ctx, petra, Reissue{Ref: shared.Ref, Why: "a test"})
+	o.must(err)
+	d, err = o.SaveDraft(o.ctx, petra, SaveDraft{ID: d.ID, Base: d.Version, Content: guessable(t)})
+	o.must(err)
+	_, _, err = o.Record(o.ctx, petra, Record{Draft: d.ID, Base: d.Version})
+	var u *Unexplained
+	if !errors.As(err, &u) || !slices.ContainsFunc(u.Problems, func(p caseforms.Problem) bool { return p.Key == guessableKey }) {
+		t.Fatalf("got %v", err)
+	}
+	var given []caseforms.Reason
+	for _, p := range u.Problems {
+		given = append(given, caseforms.Reason{Key: p.Key, Why: "She agreed to it"})
+	}
+	o.must(o.GiveReasons(o.ctx, petra, d.ID, "", given))
+	out, _, err := o.Record(o.ctx, petra, Record{Draft: d.ID, Base: d.Version})
+	o.must(err)
+	tl, err := o.Show(o.ctx, petra, out.Ref)
+	o.must(err)
+	if out.Version != 2 || !slices.ContainsFunc(tl.Versions[1].Reasons, func(r caseforms.Reason) bool { return r.Key == guessableKey && r.Why == "She agreed to it" }) {
+		t.Errorf("issue %d: %+v", out.Version, tl.Versions[1].Reasons)
+	}
+	o.intact()
+}
+
+// The document for the second authority is made although the first was erased meanwhile.
+func TestForAnotherWhenTheFirstIsErased(t *testing.T) {
+	t.Parallel()
+	o, _ := posted(t)
+	petra := o.as("petra")
+	first := o.record("petra", Record{Form: "cp1", Case: sample(t, "04-many-children"), For: "Northtown Council"})
+	d, err := o.ForAnother(o.ctx, petra, first.Ref, "Southtown Council")
+	o.must(err)
+	o.must(o.Erase(o.ctx, o.as("boss"), "", first.Ref, "sent in error"))
+	b, err := o.Begun(o.ctx, petra, d)
+	o.must(err)
+	if b == nil || !b.Another || b.Copy != caseforms.CopyFull {
+		t.Errorf("%+v", b)
+	}
+	// For whom it is was erased with the first: it is not made for whoever stands first.
+	_, _, err = o.Record(o.ctx, petra, Record{Draft: d.ID, Base: d.Version, Unasked: true})
+	refused(t, err, caseforms.Invalid, "for whom")
+	out, _, err := o.Record(o.ctx, petra, Record{Draft: d.ID, Base: d.Version, For: "Southtown Council", Unasked: true})
+	o.must(err)
+	if out.Ref == first.Ref || out.Document.For != "Southtown Council" {
+		t.Errorf("it is %s for %q", out.Ref, out.Document.For)
 	}
 	o.intact()
 }

@@ -134,6 +134,11 @@ func (t *tx) once(key []byte) error {
 	return err
 }
 
+// Forget takes its name back from a request that was not done.
+func (s *Store) Forget(ctx context.Context, key []byte) error {
+	return s.act(ctx, func(t *tx) error { return t.exec(`DELETE FROM api_requests WHERE key = $1 AND done = 0`, key) })
+}
+
 // Answered keeps what was answered to a request. The first answer stays.
 func (s *Store) Answered(ctx context.Context, key, answer []byte) error {
 	return s.act(ctx, func(t *tx) error {

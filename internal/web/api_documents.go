@@ -1,8 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -51,6 +53,7 @@ type apiIssue struct {
 	Draft      string         `json:"draft,omitempty" doc:"the draft it is issued from, which goes"`
 	Version    int            `json:"draft_version,omitzero" doc:"the version of the draft that you have seen"`
 	Case       string         `json:"case,omitempty" doc:"whose it is; else it is found by the numbers in the record, or made"`
+	SeenIssue  int            `json:"seen_issue,omitzero" doc:"of a draft of a new version: the latest issue that you have seen, where it is not the one that the draft was begun from"`
 	SamePerson bool           `json:"same_person,omitzero" doc:"it is the person of that case although the name is quite another"`
 	Again      string         `json:"again,omitempty" doc:"the document of which this is a new issue"`
 	Base       int            `json:"base,omitzero" doc:"the issue of it that you have seen"`
@@ -98,31 +101,100 @@ func hrefOf(ref caseforms.Ref, issue int, format, profile string) string {
 	return fmt.Sprintf("%s/documents/%s/files/%s?issue=%d&profile=%s", apiBase, ref, format, issue, profile)
 }
 
-// recordOf is the case record and the form that are to be issued: those that were sent, the draft's with the reasons given in it, or what is known of the case.
-func (s *Service) recordOf(ctx context.Context, r *Request, in *apiIssue, id caseforms.CaseID) (form string, record []byte, had []caseforms.Reason, err error) {
-	switch {
-	case in.Record != nil:
-		return in.Form, in.Record, nil, nil
-	case r.Key.Test:
-		return "", nil, nil, &apiProblem{code: http.StatusForbidden, kind: "test-key", msg: "with a test key the record is sent along", pointer: "/record"}
-	case in.Draft != "":
-		draft, ok := caseforms.ParseDraftID(in.Draft)
-		if !ok {
-			return "", nil, nil, &apiProblem{code: http.StatusUnprocessableEntity, msg: "this is not the name of a draft", pointer: "/draft"}
-		}
-		d, err := r.Desk.Draft(ctx, r.Actor, draft)
-		if err != nil {
-			return "", nil, nil, err
-		}
-		return d.Form, d.Content, d.Reasons, nil
-	case id != "":
-		c, err := r.Desk.ReadCase(ctx, r.Actor, id)
-		if err != nil {
-			return "", nil, nil, err
-		}
-		return in.Form, c.Record, nil, nil
+// recordOf asks for what is to be issued: of a record that was sent, of a draft, or of what is known of a case.
+func (s *Service) recordOf(r *Request, in *apiIssue) (q casework.Record, err error) {
+	id, err := caseID(in.Case)
+	if err != nil {
+		return q, err
 	}
-	return "", nil, nil, &apiProblem{code: http.StatusUnprocessableEntity, msg: "there is nothing to issue from", hint: "send a record, a draft or a case"}
+	q = casework.Record{Form: in.Form, Area: s.o.Area, Case: in.Record, CaseID: id, SamePerson: in.SamePerson, Why: in.Why, Base: in.Base, Seen: in.SeenIssue, Copy: in.Copy, For: in.For, Reasons: in.reasons(), Dry: in.DryRun}
+	switch {
+	case in.Draft != "":
+		var ok bool
+		if q.Draft, ok = caseforms.ParseDraftID(in.Draft); !ok {
+			return q, &apiProblem{code: http.StatusUnprocessableEntity, msg: "this is not the name of a draft", pointer: "/draft"}
+		}
+		if q.Base = in.Version; in.DryRun {
+			d, err := r.Desk.Draft(r.Context(), r.Actor, q.Draft)
+			if err != nil {
+				return q, err
+			}
+			q.Form, q.Base = d.Form, cmp.Or(q.Base, d.Version)
+		}
+	case in.Record != nil:
+	case id != "":
+		c, err := r.Desk.ReadCase(r.Context(), r.Actor, id)
+		if err != nil {
+			return q, err
+		}
+		q.Case = c.Record
+	default:
+		return q, &apiProblem{code: http.StatusUnprocessableEntity, msg: "there is nothing to issue from", hint: "send a record, a draft or a case"}
+	}
+	if in.Again != "" {
+		ref, ok := caseforms.ParseRef(in.Again)
+		if !ok {
+			return q, &apiProblem{code: http.StatusUnprocessableEntity, msg: "this is not a reference", pointer: "/again"}
+		}
+		q.Again = ref
+	}
+	for i, o := range in.Outputs {
+		f := render.Format(o.Format)
+		p := render.Profile(o.Profile)
+		if !slices.Contains(render.Formats, f) || p != "" && p != render.ProfileArchive && p != render.ProfileReply {
+			return q, &apiProblem{code: http.StatusUnprocessableEntity, msg: "there is no such format or profile", pointer: "/outputs/" + strconv.Itoa(i), hint: "pdf, xlsx, html, txt or json; archive or reply"}
+		}
+		q.Outputs = append(q.Outputs, casework.Output{Format: f, Profile: p})
+	}
+	return q, nil
+}
+
+// tryIssue tells what would come of it, as issuing finds it.
+func (s *Service) tryIssue(w http.ResponseWriter, r *Request, in *apiIssue) error {
+	out := apiIssued{DryRun: true, Form: in.Form, Copy: cmp.Or(in.Copy, caseforms.CopyFull), Case: in.Case}
+	if r.Key.Test && in.Record == nil {
+		return &apiProblem{code: http.StatusForbidden, kind: "test-key", msg: "with a test key the record is sent along", pointer: "/record"}
+	}
+	done, err := s.rendering(r.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
+	if r.Key.Test { // it sees no case, and this looks at none
+		j, err := s.judge(in.Form, in.Record, in.Copy, in.For)
+		if err != nil {
+			return err
+		}
+		if out.MayIssue, out.Problems = j.mayIssue(), caseProblems(j.ps); out.MayIssue {
+			_, missing, err := caseforms.Reasons(in.Record, j.ps, j.d.Urgent(j.f, j.c), nil, in.reasons())
+			if err != nil {
+				return err
+			}
+			out.MayIssue = len(missing) == 0
+		}
+		return answerJSON(w, http.StatusOK, &out)
+	}
+	q, err := s.recordOf(r, in)
+	if err != nil {
+		return err
+	}
+	if out.Form = q.Form; q.Draft != "" {
+		out.Copy = in.Copy // it may be another's
+	}
+	would, ps, err := r.Desk.Record(r.Context(), r.Actor, q)
+	var refused *casework.Refused
+	var unexplained *casework.Unexplained
+	switch {
+	case errors.As(err, &refused):
+		ps = refused.Problems
+	case errors.As(err, &unexplained):
+	case err != nil:
+		return err
+	default:
+		out.MayIssue, out.Form, out.Copy = true, would.Document.Form, would.Copy
+	}
+	out.Problems = caseProblems(ps)
+	return answerJSON(w, http.StatusOK, &out)
 }
 
 func (s *Service) apiIssue(w http.ResponseWriter, r *Request) error {
@@ -137,37 +209,12 @@ func (s *Service) apiIssue(w http.ResponseWriter, r *Request) error {
 	if err := r.dry(in.DryRun); err != nil {
 		return err
 	}
-	id, err := caseID(in.Case)
-	if err != nil {
-		return err
-	}
 	if in.Draft != "" && in.Version == 0 && !in.DryRun {
 		return &apiProblem{code: http.StatusUnprocessableEntity, msg: "say which version of the draft you have seen", pointer: "/draft_version"}
 	}
 	ctx := r.Context()
 	if in.DryRun {
-		form, record, had, err := s.recordOf(ctx, r, &in, id)
-		if err != nil {
-			return err
-		}
-		done, err := s.rendering(ctx)
-		if err != nil {
-			return err
-		}
-		defer done()
-		j, err := s.judge(form, record, in.Copy, in.For)
-		if err != nil {
-			return err
-		}
-		may := j.mayIssue()
-		if may {
-			_, missing, err := caseforms.Reasons(record, j.ps, j.d.Urgent(j.f, j.c), had, in.reasons())
-			if err != nil {
-				return err
-			}
-			may = len(missing) == 0
-		}
-		return answerJSON(w, http.StatusOK, &apiIssued{DryRun: true, MayIssue: may, Form: j.f.ID, Copy: j.o.Copy, Case: string(id), Problems: caseProblems(j.ps)})
+		return s.tryIssue(w, r, &in)
 	}
 	once, next, err := s.once(r, "issue", asked, true)
 	if err != nil {
@@ -177,46 +224,28 @@ func (s *Service) apiIssue(w http.ResponseWriter, r *Request) error {
 	if once.Answer != nil {
 		return s.issuedBefore(w, once.Answer)
 	}
-	q := casework.Record{Form: in.Form, Area: s.o.Area, CaseID: id, SamePerson: in.SamePerson, Why: in.Why, Base: in.Base, Copy: in.Copy, For: in.For, Reasons: in.reasons(), Row: once.Row()}
-	if in.Draft != "" {
-		draft, ok := caseforms.ParseDraftID(in.Draft)
-		if !ok {
-			return &apiProblem{code: http.StatusUnprocessableEntity, msg: "this is not the name of a draft", pointer: "/draft"}
-		}
-		q.Draft, q.Base, q.Case = draft, in.Version, in.Record
-	} else {
-		if _, q.Case, _, err = s.recordOf(ctx, r, &in, id); err != nil {
-			return err
-		}
+	q, err := s.recordOf(r, &in)
+	if err != nil {
+		return err
 	}
-	if in.Again != "" {
-		ref, ok := caseforms.ParseRef(in.Again)
-		if !ok {
-			return &apiProblem{code: http.StatusUnprocessableEntity, msg: "this is not a reference", pointer: "/again"}
-		}
-		q.Again = ref
-	}
-	for i, o := range in.Outputs {
-		f := render.Format(o.Format)
-		p := render.Profile(o.Profile)
-		if !slices.Contains(render.Formats, f) || p != "" && p != render.ProfileArchive && p != render.ProfileReply {
-			return &apiProblem{code: http.StatusUnprocessableEntity, msg: "there is no such format or profile", pointer: "/outputs/" + strconv.Itoa(i), hint: "pdf, xlsx, html, txt or json; archive or reply"}
-		}
-		q.Outputs = append(q.Outputs, casework.Output{Format: f, Profile: p})
-	}
+	q.Row = once.Row()
 	done, err := s.rendering(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
 	issued, ps, err := r.Desk.Record(ctx, r.Actor, q)
+	var refused *casework.Refused
+	var unexplained *casework.Unexplained
+	if errors.As(err, &refused) || errors.As(err, &unexplained) { // it is put right and asked for by the same name
+		if err := r.Desk.ForgetOnce(ctx, once); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return err
 	}
-	out := apiIssued{MayIssue: true, Ref: string(issued.Ref), Issue: issued.Version, Case: string(issued.Case), Form: issued.Document.Form, Copy: q.Copy}
-	if out.Copy == "" {
-		out.Copy = caseforms.CopyFull
-	}
+	out := apiIssued{MayIssue: true, Ref: string(issued.Ref), Issue: issued.Version, Case: string(issued.Case), Form: issued.Document.Form, Copy: issued.Copy}
 	if issued.Before && in.Record != nil { // it was issued and the answer was lost: the same case is judged in the same way
 		if j, err := s.judge(in.Form, in.Record, in.Copy, in.For); err == nil {
 			ps = j.ps

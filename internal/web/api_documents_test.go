@@ -178,6 +178,69 @@ func TestAPIIssue(t *testing.T) {
 	issue(fmt.Sprintf(`{"draft":%q,"draft_version":2}`, d.Draft)).expect(t, 201)
 }
 
+// A dry run says what issuing says: with the reasons of the issue before, for the copy and the addressee of a draft of a new version. Of such a draft the
+// issue that was seen can be told.
+func TestAPIIssueNewVersion(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.program("petra")
+	n := 0
+	issue := func(body string) reply {
+		t.Helper()
+		n++
+		return p.with("Idempotency-Key", fmt.Sprint("v", n)).ask("POST", "/documents", body)
+	}
+	both := func(body string, may bool) (out apiIssued) {
+		t.Helper()
+		p.ask("POST", "/documents", strings.Replace(body, "{", `{"dry_run":true,`, 1)).expect(t, 200, fmt.Sprintf(`"may_issue":%v`, may)).into(t, &out)
+		if r := issue(body); (r.StatusCode == 201) != may {
+			t.Errorf("the dry run said %v: %d %.300s", may, r.StatusCode, r.body)
+		} else if may {
+			r.into(t, &out)
+		}
+		return out
+	}
+	var first apiIssued
+	issue(issueBody(t, "pp1", "01-simple", `,"reasons":[{"key":"sentence.release_date","why":"Moved here"}]`)).expect(t, 201).into(t, &first)
+	both(issueBody(t, "pp1", "01-simple", fmt.Sprintf(`,"again":%q,"base":1,"why":"a test"`, first.Ref)), true)
+
+	shared, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "conference", Case: guessable(t), Copy: caseforms.CopyDisclosable})
+	h.must(err)
+	d, err := h.desk.Reissue(t.Context(), h.as("petra"), casework.Reissue{Ref: shared.Ref, Why: "a test"})
+	h.must(err)
+	draft := fmt.Sprintf(`{"draft":%q,"draft_version":1`, d.ID)
+	both(draft+"}", false)
+	var f apiIssued
+	r := issue(draft+"}").expect(t, 422, "/forms/conference/sources")
+	var reasons []string
+	for _, x := range r.problem(t).Problems {
+		reasons = append(reasons, fmt.Sprintf(`{"key":%q,"why":"a test"}`, x.Key))
+	}
+	draft += `,"reasons":[` + strings.Join(reasons, ",") + "]"
+	_, _, err = h.desk.Record(t.Context(), h.as("mary"), casework.Record{Unasked: true, Form: "conference", Case: guessable(t), Copy: caseforms.CopyDisclosable, Again: shared.Ref, Why: "another"})
+	h.must(err)
+	issue(draft+"}").expect(t, 409, "as issue 2")
+	f = both(draft+`,"seen_issue":2}`, true)
+	if f.Ref != string(shared.Ref) || f.Issue != 3 || f.Copy != caseforms.CopyDisclosable {
+		t.Errorf("%+v", f)
+	}
+}
+
+// The name of a request that was refused for what it says is free for what is put right; that of one that was done is not.
+func TestAPIIssueNameIsFree(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.program("petra").with("Idempotency-Key", "one")
+	p.ask("POST", "/documents", `{"form":"pp1","record":{}}`).expect(t, 422, "/person/")
+	p.ask("POST", "/documents", issueBody(t, "pp1", "01-simple")).expect(t, 422, "urn:caseforms:problem:reasons")
+	good := issueBody(t, "pp1", "01-simple", `,"reasons":[{"key":"sentence.release_date","why":"Moved here"}]`)
+	p.ask("POST", "/documents", good).expect(t, 201)
+	if r := p.ask("POST", "/documents", good).expect(t, 201); r.Header.Get("Idempotency-Replayed") == "" {
+		t.Error("it was issued twice")
+	}
+	p.ask("POST", "/documents", issueBody(t, "pp1", "01-simple")).expect(t, 422, "used before")
+}
+
 func TestAPIFollowUp(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

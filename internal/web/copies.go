@@ -35,12 +35,13 @@ func otherCopies(t *casework.Timeline) (out []Link) {
 
 type copyData struct {
 	*casework.OtherCopy
-	Path    string
-	Name    string
-	Hint    string
-	Wrong   []problemText
-	Odd     []problemText
-	LeftOut Table
+	Path     string
+	Name     string
+	Hint     string
+	Wrong    []problemText
+	Warnings *warningsView
+	LeftOut  Table
+	May      bool // it may be issued, as far as this goes
 }
 
 // problemText is a problem in words: where it stands on the form, and what to do.
@@ -68,28 +69,46 @@ func problemTexts(ps []caseforms.Problem, sev caseforms.Severity) (out []problem
 }
 
 func (s *Service) otherCopy(w http.ResponseWriter, r *Request) error {
-	return s.otherCopyPage(w, r, nil)
-}
-
-func (s *Service) otherCopyPage(w http.ResponseWriter, r *Request, ps []FieldProblem) error {
-	ref, err := r.Ref()
+	d, err := s.copyData(r)
 	if err != nil {
 		return err
+	}
+	return s.otherCopyPage(w, r, d, nil)
+}
+
+func (s *Service) copyData(r *Request) (*copyData, error) {
+	ref, err := r.Ref()
+	if err != nil {
+		return nil, err
 	}
 	c, err := r.Desk.OtherCopy(r.Context(), r.Actor, ref, r.Var("copy"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d := copyData{OtherCopy: c, Path: documentPath(ref, "/copies/"+c.Copy), Name: copyWords[c.Copy], Hint: copyHints[c.Copy], Wrong: problemTexts(c.Problems, caseforms.Blocking), Odd: problemTexts(c.Problems, caseforms.Warning)}
+	d := &copyData{OtherCopy: c, Path: documentPath(ref, "/copies/"+c.Copy), Name: copyWords[c.Copy], Hint: copyHints[c.Copy], Wrong: problemTexts(c.Problems, caseforms.Blocking)}
+	d.May = d.Wrong == nil && !c.Changed && (c.Issued == "" || c.Old)
+	d.Warnings, err = warningsOf(r, c.Record, c.Reasons, c.Urgent, c.Problems, func(p caseforms.Problem) (out []problemLine) {
+		for _, t := range problemTexts([]caseforms.Problem{p}, caseforms.Warning) {
+			out = append(out, problemLine{Text: t.Text, Hint: t.Hint})
+		}
+		return out
+	})
+	if err != nil {
+		return nil, err
+	}
 	d.LeftOut = Table{Caption: "What this copy withholds", Heads: []string{"Part of the form", "Question", "Why"}, None: "Of what the case has, it withholds nothing."}
 	for _, l := range c.LeftOut {
 		d.LeftOut.Rows = append(d.LeftOut.Rows, []Cell{TextCell(strings.TrimRight(l.Section, " :")), TextCell(strings.TrimRight(l.Label, " :")), TextCell(sentence(l.Why))})
 	}
+	return d, nil
+}
+
+func (s *Service) otherCopyPage(w http.ResponseWriter, r *Request, d *copyData, ps []FieldProblem) error {
 	code := 0
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
 	}
-	return s.page(w, r, "copy", Page{Title: d.Name + " of " + string(ref), Status: code, Problems: ps, Form: true, Wide: true, Crumbs: documentCrumbs(ref), Data: d})
+	return s.page(w, r, "copy", Page{Title: d.Name + " of " + string(d.Ref), Status: code, Problems: ps, Form: true, Wide: true, Crumbs: documentCrumbs(d.Ref), Data: d})
 }
 
 // printCopy shows a copy as it would be printed. It is not issued, and says so.
@@ -114,21 +133,27 @@ func (s *Service) printCopy(w http.ResponseWriter, r *Request) error {
 
 // issueCopy issues a copy as a document of its own, and goes on to send it.
 func (s *Service) issueCopy(w http.ResponseWriter, r *Request) error {
-	ref, err := r.Ref()
+	d, err := s.copyData(r)
 	if err != nil {
 		return err
 	}
-	out, _, err := r.Desk.IssueCopy(r.Context(), r.Actor, ref, r.Var("copy"), int(r.whole("issue")))
+	issue := int(r.whole("issue"))
+	if d.May && issue == d.Issue {
+		if ps := d.Warnings.tell(); ps != nil {
+			return s.otherCopyPage(w, r, d, ps)
+		}
+	}
+	out, _, err := r.Desk.IssueCopy(r.Context(), r.Actor, d.Ref, d.Copy, issue, d.Warnings.given())
 	var refused *casework.Refused
 	if errors.As(err, &refused) {
-		return s.otherCopyPage(w, r, []FieldProblem{{"wrong", "This copy cannot be issued yet"}})
+		return s.otherCopyPage(w, r, d, []FieldProblem{{"wrong", "This copy cannot be issued yet"}})
 	}
 	if err != nil {
 		ps, err := toldBeside(err, "")
 		if err != nil {
 			return err
 		}
-		return s.otherCopyPage(w, r, ps)
+		return s.otherCopyPage(w, r, d, ps)
 	}
 	s.notify(r, Notice{Good: true, Text: fmt.Sprintf("The %s was issued as %s, issue %d. It was not sent to anybody yet.", strings.ToLower(copyWords[r.Var("copy")]), out.Ref, out.Version)})
 	if r.Field("then") == "send" {

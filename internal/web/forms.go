@@ -361,7 +361,11 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	ps, err := x.defs.Check(x.form, x.c, caseforms.FillOptions{Today: x.today})
+	o, err := x.options(r)
+	if err != nil {
+		return err
+	}
+	ps, err := x.defs.Check(x.form, x.c, o)
 	if err != nil {
 		return err
 	}
@@ -520,12 +524,12 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 			d.Why.Value = r.Field("why-new")
 		}
 	}
-	if chosen == "" && (begun == nil || begun.For == "") { // of one that was made for somebody who is not among them any more, it has to be said
+	if chosen == "" && (begun == nil || begun.For == "" && !begun.Another) { // of one that was made for somebody who is not among them any more, or is not known, it has to be said
 		chosen = "1"
 	}
 	if a := x.form.Addressee; a != nil {
 		n := x.edit.Items(a.List)
-		d.For = Choice{ID: "for", Legend: "Who is this document for?", Hint: "Each has a document of its own, with what concerns them only. When this one is issued, start the form again from the case for the next."}
+		d.For = Choice{ID: "for", Legend: "Who is this document for?", Hint: "Each has a document of its own, with what concerns them only. When this one is issued, its page leads to the document for the next."}
 		for i := range n {
 			name := x.edit.Get(fmt.Sprintf("%s[%d].%s", a.List, i, a.By)).Text()
 			if name == "" {
@@ -672,7 +676,11 @@ func (s *Service) answers(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	ps, err := x.defs.Check(x.form, x.c, caseforms.FillOptions{Today: x.today})
+	o, err := x.options(r)
+	if err != nil {
+		return err
+	}
+	ps, err := x.defs.Check(x.form, x.c, o)
 	if err != nil {
 		return err
 	}

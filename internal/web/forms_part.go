@@ -616,7 +616,7 @@ func (s *Service) part(w http.ResponseWriter, r *Request) error {
 			return seeOther(w, r, backTo(p.path, cameFrom(r)))
 		}
 	}
-	odd, err := x.oddIn(p.topic)
+	odd, err := x.oddIn(r, p.topic)
 	if err != nil {
 		return err
 	}

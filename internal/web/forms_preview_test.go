@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"caseforms/internal/casework"
 	"caseforms/templates"
 )
 
@@ -48,5 +49,37 @@ func TestFormsPreviewOfParts(t *testing.T) {
 			t.Errorf("the last part of a CP1 is on page %d", last)
 		}
 		v.get(path+"/preview/nothing").expect(t, 404)
+	}
+}
+
+// What was printed to find the page of a part is what the browser then gets, once, and only as long as the draft is what it was.
+func TestFormsPreviewPrintedOnce(t *testing.T) {
+	t.Parallel()
+	h := formHouse(t)
+	v := h.signedIn("petra")
+	d := h.draft("petra", "cp1", sampleCases(t)["02-full"])
+	path := "/drafts/" + string(d.ID)
+	v.get(path+"/preview/children").expect(t, 303)
+	if len(h.prints.all) != 1 {
+		t.Fatalf("%d prints are kept", len(h.prints.all))
+	}
+	was := h.prints.all[0].pdf
+	if h.signedIn("olga").get(path+"/preview").StatusCode == 200 || len(h.prints.all) != 1 {
+		t.Error("somebody who may not got it")
+	}
+	if r := v.get(path+"/preview").expect(t, 200); r.body != string(was) || len(h.prints.all) != 0 {
+		t.Error("it is printed twice")
+	}
+	v.get(path+"/preview/children").expect(t, 303)
+	_, err := h.desk.SaveDraft(t.Context(), h.as("petra"), casework.SaveDraft{ID: d.ID, Base: d.Version, Content: sampleCases(t)["01-simple"]})
+	h.must(err)
+	if r := v.get(path+"/preview").expect(t, 200); r.body == string(was) {
+		t.Error("it shows what the draft was")
+	}
+	for range printsMost + 2 {
+		h.prints.put(&printed{})
+	}
+	if n := len(h.prints.all); n != printsMost {
+		t.Errorf("%d prints are kept", n)
 	}
 }

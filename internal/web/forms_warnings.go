@@ -36,9 +36,16 @@ type warningsView struct {
 // Any tells whether there is anything to show.
 func (v *warningsView) Any() bool { return len(v.Odd)+len(v.Blank)+len(v.Other) > 0 }
 
-// warnings are those among problems that stand, with the reasons that were typed, else those that the draft has.
+// warnings are those among problems of a draft that stand, with the reasons that were typed, else those that the draft has.
 func (x *filling) warnings(r *Request, ps []caseforms.Problem, from string) (*warningsView, error) {
-	v := &warningsView{Urgent: x.Bar.Urgent}
+	return warningsOf(r, x.Draft.Content, x.Draft.Reasons, x.Bar.Urgent, ps, func(p caseforms.Problem) []problemLine {
+		return x.lines([]caseforms.Problem{p}, caseforms.Warning, from)
+	})
+}
+
+// warningsOf are those among the problems of a record that stand, with the reasons that were typed, else those there were before. line puts one in words.
+func warningsOf(r *Request, record []byte, before []caseforms.Reason, urgent bool, ps []caseforms.Problem, line func(caseforms.Problem) []problemLine) (*warningsView, error) {
+	v := &warningsView{Urgent: urgent}
 	var wanted []caseforms.Problem
 	for _, p := range ps {
 		switch {
@@ -46,11 +53,11 @@ func (x *filling) warnings(r *Request, ps []caseforms.Problem, from string) (*wa
 		case p.WantsReason():
 			wanted = append(wanted, p)
 		default:
-			v.Other = append(v.Other, x.lines([]caseforms.Problem{p}, caseforms.Warning, from)...)
+			v.Other = append(v.Other, line(p)...)
 		}
 	}
 	had := map[string]string{} // by key, of those that have a reason for all that is said
-	all, missing, err := caseforms.Reasons(x.Draft.Content, wanted, false, x.Draft.Reasons, nil)
+	all, missing, err := caseforms.Reasons(record, wanted, false, before, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +70,9 @@ func (x *filling) warnings(r *Request, ps []caseforms.Problem, from string) (*wa
 	sent := r.Method == http.MethodPost
 	common, same := "", true
 	for _, p := range wanted {
-		line := x.lines([]caseforms.Problem{p}, caseforms.Warning, from)
+		says := line(p)
 		if p.Blank() || v.Urgent {
-			v.Blank = append(v.Blank, line...)
+			v.Blank = append(v.Blank, says...)
 			v.keys = append(v.keys, p.Key)
 			if len(v.keys) == 1 {
 				common = had[p.Key]
@@ -74,10 +81,10 @@ func (x *filling) warnings(r *Request, ps []caseforms.Problem, from string) (*wa
 			continue
 		}
 		if i := slices.IndexFunc(v.Odd, func(o oddAnswer) bool { return o.Key == p.Key }); i >= 0 {
-			v.Odd[i].Lines = append(v.Odd[i].Lines, line...)
+			v.Odd[i].Lines = append(v.Odd[i].Lines, says...)
 			continue
 		}
-		o := oddAnswer{Key: p.Key, Lines: line, Why: Input{ID: "why-" + strconv.Itoa(len(v.Odd)+1), Label: "Why do you go on with this answer?", Value: had[p.Key], Lines: 2, Spell: true}}
+		o := oddAnswer{Key: p.Key, Lines: says, Why: Input{ID: "why-" + strconv.Itoa(len(v.Odd)+1), Label: "Why do you go on with this answer?", Value: had[p.Key], Lines: 2, Spell: true}}
 		if sent {
 			o.Why.Value = r.Field("why." + p.Key)
 		}
@@ -141,11 +148,15 @@ func (v *warningsView) given() (out []caseforms.Reason) {
 
 // oddIn are the warnings about answers of a topic of which it is not said why they stand. What is not answered does not interrupt before the
 // form is issued: there may be time to answer it. What is urgent is not interrupted.
-func (x *filling) oddIn(topic *caseforms.Topic) ([]caseforms.Problem, error) {
+func (x *filling) oddIn(r *Request, topic *caseforms.Topic) ([]caseforms.Problem, error) {
 	if x.Bar.Urgent {
 		return nil, nil
 	}
-	ps, err := x.defs.Check(x.form, x.c, caseforms.FillOptions{Today: x.today})
+	o, err := x.options(r)
+	if err != nil {
+		return nil, err
+	}
+	ps, err := x.defs.Check(x.form, x.c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +199,7 @@ func (s *Service) partWarnings(w http.ResponseWriter, r *Request) error {
 			from = f
 		}
 	}
-	ps, err := x.oddIn(topic)
+	ps, err := x.oddIn(r, topic)
 	if err != nil {
 		return err
 	}

@@ -301,8 +301,13 @@ func TestOtherCopies(t *testing.T) {
 	if !strings.HasPrefix(print.Header.Get("Content-Disposition"), "inline") {
 		t.Error("the print is not shown in a page")
 	}
+	issue := func(copy string, more ...string) reply {
+		t.Helper()
+		s := petra.open(at + "/copies/" + copy)
+		return petra.send(s, append(reasonsFor(s), more...)...)
+	}
 	petra.post(at+"/copies/disclosable", "issue", "2").expect(t, 422, "later issue")
-	r := petra.post(at+"/copies/disclosable", "issue", "1", "then", "send").expect(t, 303, "/send")
+	r := issue("disclosable", "then", "send").expect(t, 303, "/send")
 	page = petra.get(r.location()).expect(t, 200, "Disclosable copy", "Conference Service")
 	if !ticked(page, rs[0].ID) {
 		t.Error("the chair is not ticked")
@@ -313,7 +318,7 @@ func TestOtherCopies(t *testing.T) {
 	}
 	petra.get(at+"/copies/disclosable").expect(t, 200, "It was issued as", string(shared))
 	petra.post(at+"/copies/disclosable", "issue", "1").expect(t, 422, "issued already")
-	petra.post(at+"/copies/annex", "issue", "1").expect(t, 303, "/documents/CF-")
+	issue("annex").expect(t, 303, "/documents/CF-")
 	petra.get("/documents/"+string(shared)+"/copies/annex").expect(t, 200, "It was issued as")
 
 	// It would tell where the children are: it is not made.
@@ -326,11 +331,51 @@ func TestOtherCopies(t *testing.T) {
 	out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "conference", Case: bytes.Replace(sampleCases(t)["08-conference-confidential"], []byte("He keeps his appointments"), []byte("He kept his appointments"), 1), Again: full, Why: "a test"})
 	h.must(err)
 	petra.get(at+"/copies/disclosable").expect(t, 200, "what the case said before", "Issue it again")
-	petra.post(at+"/copies/disclosable", "issue", "3").expect(t, 303, "/documents/"+string(shared))
+	issue("disclosable").expect(t, 303, "/documents/"+string(shared))
 	petra.get("/documents/"+string(shared)).expect(t, 200, "issue 2", string(full)+" was issued again, as issue 3")
 	if out.Version != 3 {
 		t.Errorf("issue %d", out.Version)
 	}
+}
+
+// guessable is a conference report of which the copy that is shared lets it be guessed who spoke: no other copy has that warning.
+func guessable(t *testing.T) []byte {
+	return bytes.Replace(sampleCases(t)["08-conference-confidential"], []byte(`"case_records",`), []byte(`"case_records", "victim",`), 1)
+}
+
+// A new version of the copy that is shared asks why what it alone tells stands, and is issued with what was said.
+func TestNewVersionOfSharedCopy(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	petra := h.signedIn("petra")
+	out, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "conference", Case: guessable(t), Copy: caseforms.CopyDisclosable})
+	h.must(err)
+	at := "/documents/" + string(out.Ref)
+	draft := petra.post(at+"/new-version", "why", "x").expect(t, 303).location()
+	s := petra.open(draft + "/issue")
+	if !s.fields.Has("why.forms.conference.sources") || !strings.Contains(s.text, "it can be guessed who spoke") {
+		t.Fatal(s.text)
+	}
+	petra.send(s, reasonsFor(s)...).expect(t, 303, at)
+	petra.get(at).expect(t, 200, "issue 2", "it can be guessed who spoke")
+}
+
+// A copy that tells what the document does not is issued only with a reason, which stands on its page.
+func TestOtherCopiesReasons(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	petra := h.signedIn("petra")
+	full, _, err := h.desk.Record(t.Context(), h.as("petra"), casework.Record{Unasked: true, Form: "conference", Case: guessable(t)})
+	h.must(err)
+	at := "/documents/" + string(full.Ref) + "/copies/disclosable"
+	s := petra.open(at)
+	if !s.fields.Has("why.forms.conference.sources") || !strings.Contains(s.text, "it can be guessed who spoke") {
+		t.Fatal(s.text)
+	}
+	s = petra.send(s).expect(t, 422, "Say why you go on with this answer, or change it", `href="#why-1"`).sheet(t)
+	petra.send(s, append([]string{"why.forms.conference.sources", strings.Repeat("x", caseforms.MaxReason+1)}, reasonsFor(s)...)...).expect(t, 422, "at most 4000 letters")
+	r := petra.send(s, append([]string{"why.forms.conference.sources", "She agreed to it"}, reasonsFor(s)...)...).expect(t, 303, "/documents/CF-")
+	petra.get(r.location()).expect(t, 200, "Disclosable copy", "it can be guessed who spoke", "She agreed to it")
 }
 
 // leaks issues a conference report again of which an answer tells where the children are.
@@ -396,6 +441,26 @@ func TestNotYetSentToTheOther(t *testing.T) {
 	if page := sue.get("/").expect(t, 200); strings.Contains(page.body, "did not go to everybody") {
 		t.Error("the home page still counts it")
 	}
+}
+
+// The document for the second authority is made although the first was erased meanwhile; whom it is for has to be said then.
+func TestForAnotherAfterErasure(t *testing.T) {
+	t.Parallel()
+	h, _ := mailHouse(t)
+	sue := h.signedIn("sue")
+	issued, _, err := h.desk.Record(t.Context(), h.as("sue"), casework.Record{Unasked: true, Form: "cp1", Case: sampleCases(t)["04-many-children"], For: "Northtown Council"})
+	h.must(err)
+	draft := sue.post("/documents/"+string(issued.Ref)+"/for-another", "who", "Southtown Council").expect(t, 303, "/issue").location()
+	sue.open(draft).reply.expect(t, 200, "its page leads to the document for the next")
+	h.must(h.desk.Erase(t.Context(), h.as("adam"), "", issued.Ref, "sent in error"))
+	sue.get(strings.TrimSuffix(draft, "/issue")+"/preview").expect(t, 200, "%PDF")
+	s := sue.open(draft)
+	if s.fields.Has("for") {
+		t.Errorf("it is for number %s", s.fields.Get("for"))
+	}
+	sue.send(s, reasonsFor(s)...).expect(t, 422, "Choose who this document is for")
+	r := sue.send(s, append(reasonsFor(s), "for", "2")...).expect(t, 303, "/documents/CF-")
+	sue.get(r.location()+"/send").expect(t, 200, "Southtown Council")
 }
 
 // A new version is for the authority that its document is for; when that is not among those of the form any more, nobody is chosen for it.

@@ -78,6 +78,7 @@ type Service struct {
 	closing atomic.Bool
 	defs    sync.Map // area: *caseforms.Definitions
 	asked   sync.Map // *caseforms.Form: *caseforms.Asked
+	prints  prints
 	busy    chan struct{}
 
 	betweenRows func(context.Context) // of tests: before a row of a batch is tried or recorded
