@@ -295,6 +295,7 @@ func (s *Service) sendKept(w http.ResponseWriter, r *Request) error {
 		return err
 	}
 	if f == nil || r.URL.Query().Get("which") != fmt.Sprint(at.UnixMilli()) {
+		s.notify(r, Notice{Text: "Nothing was sent by this: it had been sent already, or was not kept any more. Look whether what you sent was taken."})
 		return seeOther(w, r, "/carry-on")
 	}
 	if err := r.Desk.DropForm(r.Context(), r.Actor); err != nil {

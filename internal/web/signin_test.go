@@ -191,6 +191,7 @@ func TestCarryOn(t *testing.T) {
 	v.carryOn("q", "Sampleson <b>").expect(t, 200)
 	v.get("/carry-on").expect(t, 303) // once
 	v.post("/carry-on?which=1", "q", "x").expect(t, 303, "/carry-on")
+	v.get("/").expect(t, 200, "Nothing was sent by this")
 	// Over once more while it is sent, it is still kept as it was; and it need not be sent.
 	h.wait(time.Hour)
 	v.post("/cases", "q", "Sampleson").expect(t, 303, "why=kept")
