@@ -149,7 +149,7 @@ func (b *Browser) Page(t testing.TB, base string, way Way) *Page {
 	send(p, "crashes", inspector.Enable, cdp.Empty{})
 	send(p, "the focus", emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // several pages are used at a time
 	send(p, "scripts", emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: way.NoScripts})
-	p.Screen(1280, 1024, 1)
+	p.Screen(1264, 1024, 1) // from 1280 on every part of a form has its print beside it, which is another program each time
 	return p
 }
 

@@ -215,7 +215,7 @@ func (x *tabs) judge(p *chromium.Page, name string, of ...string) {
 	problems = append(problems, p.Astray()...)
 	p.Screen(320, 256, 4) // what a screen 1280 pixels wide shows at 400 %, and as wide as a small telephone
 	problems = append(problems, p.Misfits()...)
-	p.Screen(1280, 1024, 1)
+	p.Screen(1264, 1024, 1)
 	slices.Sort(problems)
 	for _, s := range slices.Compact(problems) {
 		x.t.Errorf("%s, %s: %s", name, p.Path(), s)
