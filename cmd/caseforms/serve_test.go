@@ -131,6 +131,18 @@ func (s *served) says(what string) {
 	}
 }
 
+// figures waits until there is a figure.
+func (s *served) figures(name string) {
+	s.t.Helper()
+	text := ""
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(text, name); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("there is no %s: %s", name, text)
+		}
+		_, text = fetch(s.t, http.DefaultClient, s.url+"/metrics")
+	}
+}
+
 func fetch(t *testing.T, c *http.Client, address string) (int, string) {
 	t.Helper()
 	r, err := c.Get(address)
@@ -262,11 +274,17 @@ func TestServeTLS(t *testing.T) {
 	if err := os.WriteFile(cert, []byte("-----BEGIN CERTIFICATE-----\nMIIB"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1100 * time.Millisecond)
-	if err := shows(pool); err != nil {
-		t.Error("half a certificate is used: ", err)
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) { // it is looked at when somebody connects
+		if err := shows(pool); err != nil {
+			t.Fatal("half a certificate is used: ", err)
+		}
+		if strings.Contains(s.err.String(), "the renewed one or its key cannot be used") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("that it cannot be used is not told: ", s.err)
+		}
 	}
-	s.says("the renewed one or its key cannot be used")
 	renewed := certify(t, cert, key)
 	for end := time.Now().Add(10 * time.Second); shows(renewed) != nil; time.Sleep(50 * time.Millisecond) {
 		if err := shows(pool); err != nil && shows(renewed) != nil || time.Now().After(end) {

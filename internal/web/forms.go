@@ -350,6 +350,20 @@ type task struct {
 	Title, Href, Hint, Status, Colour string
 }
 
+// judged is a draft with what is to be said of it, as it will be issued.
+func (s *Service) judged(r *Request) (*filling, []caseforms.Problem, error) {
+	x, err := s.filling(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := x.options(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	ps, err := x.defs.Check(x.form, x.c, o)
+	return x, ps, err
+}
+
 type tasksData struct {
 	*filling
 	Tasks     []task
@@ -357,15 +371,7 @@ type tasksData struct {
 }
 
 func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
-	x, err := s.filling(r)
-	if err != nil {
-		return err
-	}
-	o, err := x.options(r)
-	if err != nil {
-		return err
-	}
-	ps, err := x.defs.Check(x.form, x.c, o)
+	x, ps, err := s.judged(r)
 	if err != nil {
 		return err
 	}
@@ -672,15 +678,7 @@ const notAnswered = "Not answered"
 
 // answers are all questions in printed order, each with the way to its page.
 func (s *Service) answers(w http.ResponseWriter, r *Request) error {
-	x, err := s.filling(r)
-	if err != nil {
-		return err
-	}
-	o, err := x.options(r)
-	if err != nil {
-		return err
-	}
-	ps, err := x.defs.Check(x.form, x.c, o)
+	x, ps, err := s.judged(r)
 	if err != nil {
 		return err
 	}
