@@ -121,16 +121,6 @@ func appCode(t *testing.T, page string) string {
 	return code
 }
 
-// says waits until the log has something.
-func (s *served) says(what string) {
-	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(s.err.String(), what); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.t.Fatalf("the log does not say %q: %s", what, s.err)
-		}
-	}
-}
-
 // figures waits until there is a figure.
 func (s *served) figures(name string) {
 	s.t.Helper()
