@@ -56,7 +56,7 @@ type DocSection struct {
 	Intro  string
 	Layout Layout
 	Parts  []Part
-	Folded []Answer // optional questions without an answer, printed as one line that names them
+	Folded []*Answer // optional questions without an answer, printed as one line that names them
 }
 
 // Empty tells whether nothing in the section is answered, so that it is named in the closing line and has no heading of its own.
@@ -173,7 +173,21 @@ type Row struct {
 	Key     string // children[1]
 	Heading string // of a card
 	Cells   []Answer
-	Folded  []Answer
+	Folded  []*Answer
+}
+
+// Answers are all answers of the item, those that are folded at the end.
+func (r *Row) Answers(yield func(*Answer) bool) {
+	for i := range r.Cells {
+		if !yield(&r.Cells[i]) {
+			return
+		}
+	}
+	for _, a := range r.Folded {
+		if !yield(a) {
+			return
+		}
+	}
 }
 
 // Answers calls f for every answer of the document in printed order, with the section it stands in. A chart has none.
@@ -188,11 +202,8 @@ func (d *Document) Answers(f func(s *DocSection, a *Answer)) {
 				f(s, p.Table.None)
 			case p.Table != nil:
 				for j := range p.Table.Rows {
-					for k := range p.Table.Rows[j].Cells {
-						f(s, &p.Table.Rows[j].Cells[k])
-					}
-					for k := range p.Table.Rows[j].Folded {
-						f(s, &p.Table.Rows[j].Folded[k])
+					for a := range p.Table.Rows[j].Answers {
+						f(s, a)
 					}
 				}
 			default:
@@ -203,8 +214,8 @@ func (d *Document) Answers(f func(s *DocSection, a *Answer)) {
 				}
 			}
 		}
-		for j := range s.Folded {
-			f(s, &s.Folded[j])
+		for _, a := range s.Folded {
+			f(s, a)
 		}
 	}
 }

@@ -328,7 +328,7 @@ func (x *filler) section(s *Section) DocSection {
 		if q.Fields != nil {
 			if t := x.table(q); t != nil {
 				if t.None != nil && x.folds(q, nil, t.None, s.Layout) {
-					out.Folded = append(out.Folded, *t.None)
+					out.Folded = append(out.Folded, t.None)
 				} else {
 					out.Parts = append(out.Parts, Part{Table: t})
 				}
@@ -344,7 +344,7 @@ func (x *filler) section(s *Section) DocSection {
 			a.Text, a.Reply = "", true
 		}
 		if x.folds(q, nil, a, s.Layout) {
-			out.Folded = append(out.Folded, *a)
+			out.Folded = append(out.Folded, a)
 			continue
 		}
 		out.Parts = append(out.Parts, Part{Answer: a})
@@ -517,7 +517,8 @@ func (x *filler) table(q *Field) *Table {
 				continue
 			}
 			if q.Layout == LayoutCards && x.folds(c, e.item, &a, LayoutRows) {
-				row.Folded = append(row.Folded, a)
+				folded := a
+				row.Folded = append(row.Folded, &folded)
 				continue
 			}
 			row.Cells = append(row.Cells, a)

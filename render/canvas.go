@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -71,8 +72,9 @@ type canvas struct {
 	size     float64
 	missing  []Glyph
 	figures  []figure
-	key      string  // of the answer being drawn, for reports
-	glyphs   []glyph // of the block being drawn; shape hands out parts of it
+	key      string    // of the answer being drawn, for reports
+	glyphs   []glyph   // of the block being drawn; shape hands out parts of it
+	wrapped  [][]glyph // the lines of its cells; wrap hands out parts of it
 	arabic   arabic
 }
 
@@ -187,8 +189,8 @@ func number(b []byte, v float64) []byte {
 		b = append(b, '-')
 		v = -v
 	}
-	n := int64(v*100 + 0.5)
-	b = strconv.AppendInt(b, n/100, 10)
+	n := int(v*100 + 0.5)
+	b = appendInt(b, n/100)
 	if f := n % 100; f != 0 {
 		b = append(b, '.', byte('0'+f/10))
 		if f%10 != 0 {
@@ -196,6 +198,21 @@ func number(b []byte, v float64) []byte {
 		}
 	}
 	return b
+}
+
+// appendInt does what strconv.AppendInt does, in half the time for the small numbers that a file is full of.
+func appendInt(b []byte, n int) []byte {
+	switch {
+	case n < 0 || n > 9999:
+		return strconv.AppendInt(b, int64(n), 10)
+	case n > 999:
+		return append(b, byte('0'+n/1000), byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10))
+	case n > 99:
+		return append(b, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
+	case n > 9:
+		return append(b, byte('0'+n/10), byte('0'+n%10))
+	}
+	return append(b, byte('0'+n))
 }
 
 func (c *canvas) op(name string, args ...float64) {
@@ -234,12 +251,18 @@ func (c *canvas) shape(f int, s string) []glyph {
 	g := c.glyphs
 	turned := false
 	for i := 0; i < len(s); {
-		if b := s[i]; b < 0x80 {
-			i++
-			if b < 0x20 {
-				b = ' '
+		if s[i] < 0x80 { // most text: all of it that follows at once
+			end := i + 1
+			for end < len(s) && s[end] < 0x80 {
+				end++
 			}
-			g = append(g, glyph{code: uint16(b), adv: fc.adv[b], r: rune(b)})
+			n := len(g)
+			g = slices.Grow(g, end-i)[:n+end-i]
+			for k := range g[n:] {
+				b := max(s[i+k], ' ')
+				g[n+k] = glyph{code: uint16(b), adv: fc.adv[b], r: rune(b)}
+			}
+			i = end
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])

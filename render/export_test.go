@@ -25,6 +25,7 @@ func SealedFor(user, owner string, streams ...[]byte) []byte {
 	for _, b := range streams {
 		f.stream(f.alloc(), "", b)
 	}
+	f.flushObjects()
 	f.trailer(catalog, info, make([]byte, 16))
 	return bytes.Clone(f.out)
 }

@@ -26,7 +26,7 @@ const producer = "caseforms"
 
 // fpdf writes the pages; it knows nothing of tags and its embedded fonts are mapped wrongly, so its file is not kept. finish reads the
 // page contents back from it and writes them into a file of its own: structure tree, fonts, metadata, identifier, object streams.
-func (s *sheet) finish(w io.Writer) error {
+func (s *sheet) finish(w io.Writer) (sum [sha256.Size]byte, err error) {
 	f := finishers.Get().(*finisher)
 	defer func() { f.seal = nil; finishers.Put(f) }()
 	f.reset()
@@ -37,14 +37,12 @@ func (s *sheet) finish(w io.Writer) error {
 	}
 	streams, err := f.writePages(s)
 	if err != nil {
-		return err
+		return sum, err
 	}
 	answers, err := s.answers()
 	if err != nil {
-		return err
+		return sum, err
 	}
-	digest := s.digest(streams, answers)
-
 	f.out = append(f.out, "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)
 	catalog, pages, info, meta, resources := f.alloc(), f.alloc(), f.alloc(), f.alloc(), f.alloc()
 	f.put(resources, "<</Font<<"+f.fonts(s)+">>>>")
@@ -75,9 +73,14 @@ func (s *sheet) finish(w io.Writer) error {
 	}
 	f.put(catalog, fmt.Sprintf("<</Type/Catalog/Pages %d 0 R/Metadata %d 0 R/Lang(%s)/ViewerPreferences<</DisplayDocTitle true>>/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R%s>>",
 		pages, meta, s.doc.Lang, tree, extensions+more))
-	f.trailer(catalog, info, digest[:16])
+	f.flushObjects()
+	h := sha256.New() // the identifier follows from everything before it
+	h.Write(f.out)
+	hashed := len(f.out)
+	f.trailer(catalog, info, h.Sum(nil)[:16])
+	h.Write(f.out[hashed:])
 	_, err = w.Write(f.out)
-	return err
+	return [sha256.Size]byte(h.Sum(nil)), err
 }
 
 // pages writes the pages and gives the number of the first; the page with index i is object first+2i. base is the first of their numbers in
@@ -171,25 +174,6 @@ var pageBegins = sync.OnceValues(func() ([]byte, error) {
 	}
 	return pages[0], nil
 })
-
-// digest identifies the contents; the file's /ID follows from it.
-func (s *sheet) digest(streams [][]byte, answers []byte) [32]byte {
-	h := sha256.New()
-	for _, b := range streams {
-		h.Write(b)
-	}
-	h.Write(answers)
-	for i := range s.elems {
-		if a := s.elems[i].actual; a != "" {
-			io.WriteString(h, a)
-		}
-	}
-	for i := range s.figures {
-		io.WriteString(h, s.figures[i].alt)
-	}
-	io.WriteString(h, string(s.options.Profile)+"\x00"+s.doc.Form+"\x00"+s.doc.Version+"\x00"+s.doc.Lang+"\x00"+s.doc.Title)
-	return [32]byte(h.Sum(nil))
-}
 
 var errFpdf = errors.New("fpdf wrote a file that cannot be read back")
 
@@ -290,7 +274,7 @@ func (f *finisher) end() { f.objects = append(f.objects, '\n') }
 func (f *finisher) str(s string) *finisher { f.objects = append(f.objects, s...); return f }
 
 func (f *finisher) int(n int) *finisher {
-	f.objects = strconv.AppendInt(f.objects, int64(n), 10)
+	f.objects = appendInt(f.objects, n)
 	return f
 }
 
@@ -618,8 +602,8 @@ func (f *finisher) flushObjects() {
 	stream := f.alloc()
 	head := f.scratch[:0]
 	for i, n := range f.numbers {
-		head = strconv.AppendInt(head, int64(n), 10)
-		head = strconv.AppendInt(append(head, ' '), int64(f.places[i]), 10)
+		head = appendInt(head, n)
+		head = appendInt(append(head, ' '), f.places[i])
 		head = append(head, ' ')
 		f.offsets[n] -= stream << placeBits
 	}
@@ -630,9 +614,8 @@ func (f *finisher) flushObjects() {
 	f.numbers, f.places, f.objects = f.numbers[:0], f.places[:0], f.objects[:0]
 }
 
-// trailer writes the last objects and the cross-reference stream that ends the file (ISO 32000-1, 7.5.8).
+// trailer writes the cross-reference stream that ends the file (ISO 32000-1, 7.5.8). All objects are flushed.
 func (f *finisher) trailer(catalog, info int, id []byte) {
-	f.flushObjects()
 	encrypt, id := f.endSeal(id)
 	xref, start := f.alloc(), f.flushed+len(f.out)
 	f.set(xref, start)

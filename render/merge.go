@@ -300,6 +300,7 @@ func (m *Merge) finish() error {
 	f.str("<</Type/Catalog/Pages ").ref(m.pages).str("/Metadata ").ref(meta).str("/Lang(" + m.lang + ")/MarkInfo<</Marked true>>/StructTreeRoot ").ref(m.tree)
 	f.str("/Outlines ").ref(m.outline).str("/PageMode/UseOutlines/ViewerPreferences<</DisplayDocTitle true/Duplex/DuplexFlipLongEdge>>>>")
 	f.end()
+	f.flushObjects()
 	f.trailer(m.catalog, info, m.digest.Sum(nil)[:16])
 	return m.flush()
 }

@@ -81,7 +81,7 @@ func PDF(w io.Writer, doc *caseforms.Document, o Options) (Report, error) {
 	}
 	defer s.release()
 	rep := s.report()
-	if err := s.finish(w); err != nil {
+	if rep.Sum, err = s.finish(w); err != nil {
 		return rep, &caseforms.Error{Kind: caseforms.Internal, Op: "pdf", Msg: "the file cannot be written", Err: err}
 	}
 	return rep, nil
@@ -289,7 +289,7 @@ func (s *sheet) height(f int, size, lead, w float64, t string) float64 {
 }
 
 func (s *sheet) block(b *block, following []block) {
-	s.glyphs = s.glyphs[:0]
+	s.glyphs, s.wrapped = s.glyphs[:0], s.wrapped[:0]
 	switch b.kind {
 	case blockHeading:
 		s.heading(b, following)
@@ -505,18 +505,20 @@ type cell struct {
 
 func (s *sheet) wrap(c *cell) {
 	limit := lineLimit(c.w-2*padX, bodySize)
-	c.lines = c.lines[:0]
+	c.lines = nil
 	if c.text == "" {
 		return
 	}
+	from := len(s.wrapped)
 	for para := range strings.SplitAfterSeq(clean(c.text), "\n") {
 		g := s.shape(c.face, para)
 		for len(g) > 0 {
 			n, skip := nextLine(g, limit)
-			c.lines = append(c.lines, g[:n+skip])
+			s.wrapped = append(s.wrapped, g[:n+skip])
 			g = g[n+skip:]
 		}
 	}
+	c.lines = s.wrapped[from:len(s.wrapped):len(s.wrapped)]
 }
 
 // rowOptions say how a row of cells is drawn.

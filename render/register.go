@@ -215,8 +215,8 @@ func (s *registerSheet) find(doc *caseforms.Document) {
 				}
 			}
 		}
-		for j := range sec.Folded {
-			s.see(&sec.Folded[j])
+		for _, a := range sec.Folded {
+			s.see(a)
 		}
 	}
 }

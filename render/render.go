@@ -9,6 +9,7 @@
 package render
 
 import (
+	"crypto/sha256"
 	"io"
 	"slices"
 	"strings"
@@ -32,8 +33,9 @@ var Formats = []Format{FormatPDF, FormatWorkbook, FormatHTML, FormatText, Format
 
 // Report tells what the reader of a file should know about how it came out.
 type Report struct {
-	Pages   int     // of a PDF
-	Missing []Glyph // letters that could not be printed and are marked in the file
+	Pages   int               // of a PDF
+	Sum     [sha256.Size]byte // SHA-256 of a PDF as it was written; zero of another format
+	Missing []Glyph           // letters that could not be printed and are marked in the file
 
 	// Sections are, of a PDF, the pages from 1 on which the sections begin, by their titles without a colon at the end; of two with the same title the first.
 	Sections map[string]int
@@ -151,7 +153,7 @@ type block struct {
 // blocks lays a document out as a sequence of blocks, without any measure.
 func blocks(doc *caseforms.Document) []block {
 	var out []block
-	var empty []caseforms.Answer
+	var empty []*caseforms.Answer
 	for i := range doc.Sections {
 		s := &doc.Sections[i]
 		if s.Layout == caseforms.LayoutReply {
@@ -160,7 +162,7 @@ func blocks(doc *caseforms.Document) []block {
 		}
 		if s.Empty() {
 			if len(s.Folded) > 0 {
-				empty = append(empty, caseforms.Answer{Label: s.Title, Text: s.Folded[0].Text})
+				empty = append(empty, &caseforms.Answer{Label: s.Title, Text: s.Folded[0].Text})
 			}
 			continue
 		}
@@ -196,7 +198,7 @@ func blocks(doc *caseforms.Document) []block {
 }
 
 // notes name the questions that have no answer, one line for each thing that is said of them.
-func notes(folded []caseforms.Answer) (out []block) {
+func notes(folded []*caseforms.Answer) (out []block) {
 	labels := map[string][]string{}
 	var texts []string
 	for _, a := range folded {

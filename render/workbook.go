@@ -599,10 +599,8 @@ func (b *book) ownSheet(t *caseforms.Table) {
 	b.put(head, width)
 	for r := range t.Rows {
 		at := map[string]*caseforms.Answer{}
-		for _, list := range [][]caseforms.Answer{t.Rows[r].Cells, t.Rows[r].Folded} {
-			for i := range list {
-				at[strings.TrimPrefix(list[i].Key[strings.LastIndexByte(list[i].Key, '.')+1:], ".")] = &list[i]
-			}
+		for a := range t.Rows[r].Answers {
+			at[a.Key[strings.LastIndexByte(a.Key, '.')+1:]] = a
 		}
 		var cells []gridCell
 		if lead > 0 {

@@ -378,7 +378,10 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	if r.Contents {
 		j.result.Case, j.result.Doc = c, made.Doc
 	}
-	sum := sha256.Sum256(made.Bytes)
+	sum := made.Report.Sum
+	if sum == [sha256.Size]byte{} {
+		sum = sha256.Sum256(made.Bytes)
+	}
 	j.sum, j.size = hex.EncodeToString(sum[:]), int64(len(made.Bytes))
 	j.temp = filepath.Join(r.work, fmt.Sprintf("%d.part", j.row.Number))
 	if err := os.WriteFile(j.temp, made.Bytes, 0o600); err != nil {

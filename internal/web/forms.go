@@ -703,8 +703,8 @@ func (x *filling) printed(t *caseforms.Topic, p caseforms.PrintedQuestion) print
 	if p.Table != nil {
 		for _, tr := range p.Table.Rows {
 			c := printedCard{Title: tr.Heading}
-			for _, a := range append(slices.Clone(tr.Cells), tr.Folded...) {
-				c.Rows = append(c.Rows, answerRow(a, ""))
+			for a := range tr.Answers {
+				c.Rows = append(c.Rows, answerRow(*a, ""))
 			}
 			row.Cards = append(row.Cards, c)
 		}

@@ -255,7 +255,7 @@ func readSections(doc *caseforms.Document) (out []readSection) {
 				for n := range p.Table.Rows {
 					tr := &p.Table.Rows[n]
 					var lines []string
-					for _, a := range append(append([]caseforms.Answer{}, tr.Cells...), tr.Folded...) {
+					for a := range tr.Answers {
 						if a.State != caseforms.NotAnswered {
 							lines = append(lines, strings.TrimRight(a.Label, " :")+": "+a.Text)
 						}
@@ -274,8 +274,8 @@ func readSections(doc *caseforms.Document) (out []readSection) {
 				}
 			}
 		}
-		for n := range sec.Folded {
-			s.Rows = append(s.Rows, row(&sec.Folded[n]))
+		for _, a := range sec.Folded {
+			s.Rows = append(s.Rows, row(a))
 		}
 		if len(s.Rows) > 0 {
 			out = append(out, s)
