@@ -151,32 +151,20 @@ const (
 	window    = 32 << 10
 )
 
-// matcher finds what was there before. What it remembers of an earlier stream lies below base and is never taken for a match, so that the same
-// stream always gives the same bytes.
-type matcher struct {
-	at   [1 << matchBits]uint32
-	base uint32
-}
-
-func (m *matcher) begin() {
-	if m.base > 1<<31 {
-		clear(m.at[:])
-		m.base = 0
-	}
-	if m.base == 0 {
-		m.base = 1 << 16
-	}
-}
+// matcher finds what was there before: by the hash of four bytes the lower half of the place where they last stood. It fits into the nearest cache.
+type matcher [1 << matchBits]uint16
 
 func slot(v uint32) uint32 { return v * 0x9E3779B1 >> (32 - matchBits) }
 
-// find is the place of the four bytes at i before, and remembers i. src[i:] has four bytes.
-func (m *matcher) find(src []byte, i int) (before uint32, ok bool) {
+// find is the place of the four bytes at i before, and remembers i. src[i:] has four bytes. What is told is looked up in src, so nothing that is
+// remembered of another place can be taken for it.
+func (m *matcher) find(src []byte, i int) (before int, ok bool) {
 	v := binary.LittleEndian.Uint32(src[i:])
 	h := slot(v)
-	before = m.at[h] - m.base
-	m.at[h] = m.base + uint32(i)
-	return before, before < uint32(i) && uint32(i)-before <= window && binary.LittleEndian.Uint32(src[before:]) == v
+	back := uint16(i) - m[h]
+	m[h] = uint16(i)
+	before = i - int(back)
+	return before, back-1 < window && before >= 0 && binary.LittleEndian.Uint32(src[before:]) == v
 }
 
 // alike is how many bytes a and b have in common at their beginning; b is not longer than a.
@@ -213,7 +201,7 @@ func (w bits64) put(out []byte, n int, v uint64, k uint) (bits64, int) {
 // zlib appends src, compressed, to dst.
 func (c *code) zlib(dst []byte, m *matcher, src []byte) []byte {
 	dst = append(append(dst, 0x78, 0x01), c.head[:c.headBits/8]...)
-	m.begin()
+	clear(m[:])
 	if need := len(dst) + 2*len(src) + 64; cap(dst) < need { // no code is longer than two bytes
 		dst = append(make([]byte, 0, need), dst...)
 	}
@@ -233,7 +221,7 @@ func (c *code) zlib(dst []byte, m *matcher, src []byte) []byte {
 		size := 4 + alike(src[before+4:], src[i+4:i+min(258, len(src)-i)])
 		v := c.length[size]
 		w, n = w.put(out, n, v&(1<<56-1), uint(v>>56))
-		d := uint32(i) - before - 1
+		d := uint32(i-before) - 1
 		s := distanceSymbol(d)
 		code := c.dist[s]
 		w, n = w.put(out, n, uint64(code&0xffffff), uint(code>>24))
@@ -243,7 +231,7 @@ func (c *code) zlib(dst []byte, m *matcher, src []byte) []byte {
 		}
 		if i+size+8 <= len(src) { // one more place within the match
 			p := i + size - 2
-			m.at[slot(binary.LittleEndian.Uint32(src[p:]))] = m.base + uint32(p)
+			m[slot(binary.LittleEndian.Uint32(src[p:]))] = uint16(p)
 		}
 		i += size
 	}
@@ -259,6 +247,5 @@ func (c *code) zlib(dst []byte, m *matcher, src []byte) []byte {
 		w.acc >>= 8
 		w.has -= min(8, w.has)
 	}
-	m.base += uint32(len(src)) + window
 	return binary.BigEndian.AppendUint32(out[:n], adler32.Checksum(src))
 }

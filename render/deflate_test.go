@@ -85,7 +85,6 @@ func train(samples [][]byte) (lit, dist []uint8) {
 	}
 	for _, s := range samples {
 		m := &matcher{}
-		m.begin()
 		for i := 0; i+8 <= len(s); {
 			before, ok := m.find(s, i)
 			if !ok {
@@ -95,7 +94,7 @@ func train(samples [][]byte) (lit, dist []uint8) {
 			}
 			n := 4 + alike(s[before+4:], s[i+4:i+min(258, len(s)-i)])
 			lf[257+int(lengthSymbol[n])] += 8
-			df[distanceSymbol(uint32(i)-before-1)] += 8
+			df[distanceSymbol(uint32(i-before)-1)] += 8
 			i += n
 		}
 		lf[256] += 8
@@ -161,8 +160,8 @@ func TestZlib(t *testing.T) {
 			case 3:
 				src = append(src, bytes.Repeat([]byte{byte(rnd.IntN(256))}, rnd.IntN(400))...)
 			}
-			src = src[:min(len(src), 100_000)]
-			if len(src) == 100_000 {
+			src = src[:min(len(src), 200_000)]
+			if len(src) == 200_000 {
 				break
 			}
 		}
@@ -179,10 +178,5 @@ func TestZlib(t *testing.T) {
 		if err != nil || !bytes.Equal(back, src) {
 			t.Fatalf("round %d, %d bytes: %v", round, len(src), err)
 		}
-	}
-	m.base = 1<<31 + 1 // it begins anew before its numbers run out
-	src := []byte(strings.Repeat("all over again ", 50))
-	if !bytes.Equal(codes()[0].zlib(nil, m, src), codes()[0].zlib(nil, &matcher{}, src)) {
-		t.Error("differs after beginning anew")
 	}
 }
