@@ -41,8 +41,12 @@ func TestSameInputSameBytes(t *testing.T) {
 	}
 	write := func(j job) []byte {
 		var b bytes.Buffer
-		if _, err := render.Write(&b, j.doc, j.format, j.o); err != nil {
+		rep, err := render.Write(&b, j.doc, j.format, j.o)
+		if err != nil {
 			t.Error(err)
+		}
+		if j.format == render.FormatPDF && rep.Sum != sha256.Sum256(b.Bytes()) {
+			t.Errorf("%s: the sum of the file is told wrongly", j.doc.Form)
 		}
 		return b.Bytes()
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/binary"
@@ -37,8 +38,12 @@ const secret = "Ŵyn-Żółć-cariad"
 func sealed(t testing.TB, doc *caseforms.Document, f render.Format, password string) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := render.Write(&b, doc, f, render.Options{Profile: render.ProfileSecure, Password: password}); err != nil {
+	rep, err := render.Write(&b, doc, f, render.Options{Profile: render.ProfileSecure, Password: password})
+	if err != nil {
 		t.Fatal(err)
+	}
+	if f == render.FormatPDF && rep.Sum != sha256.Sum256(b.Bytes()) {
+		t.Error("the sum of the file is told wrongly")
 	}
 	return b.Bytes()
 }

@@ -68,9 +68,10 @@ func (c *serveConfig) factorNeeded() (bool, error) {
 type openIDConfig struct {
 	Issuer string
 	Client string
-	Secret string // file with the client's secret; "" for a public client
-	Claim  string // what a login is read from: email, preferred_username, sub
-	Label  string // of the button
+	Secret string   // file with the client's secret; "" for a public client
+	Claim  string   // what a login is read from: email, preferred_username, sub
+	Proof  []string // acr or amr, one of which the provider has to tell
+	Label  string   // of the button
 }
 
 // How long a request may take. What is under way when the program is told to end has closeTime to finish.
@@ -400,7 +401,7 @@ func (c *config) openID() (*web.OpenID, error) {
 	if o == nil {
 		return nil, nil
 	}
-	out := &web.OpenID{Issuer: o.Issuer, Client: o.Client, Claim: o.Claim, Label: o.Label}
+	out := &web.OpenID{Issuer: o.Issuer, Client: o.Client, Claim: o.Claim, Proof: o.Proof, Label: o.Label}
 	if o.Secret != "" {
 		b, err := os.ReadFile(c.path(o.Secret))
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 var today = caseforms.Date{Year: 2026, Month: 11, Day: 25}
 
 // BenchmarkBatch makes the documents of a workbook of invented cases, from the workbook to the disk: CASEFORMS_BENCH_ROWS of them, 1,000 unless it is
-// set. With -cpu 1,2 it shows what a second core is worth. The workbook is made before the time runs.
+// set. taskset -c 0 shows what one core does with the kernel's work. The workbook is made before the time runs.
 func BenchmarkBatch(b *testing.B) {
 	rows := 1000
 	if v := os.Getenv("CASEFORMS_BENCH_ROWS"); v != "" {

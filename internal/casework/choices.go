@@ -15,8 +15,9 @@ import (
 
 // Choices are what somebody may choose from when they do something with a document.
 type Choices struct {
-	Ref       caseforms.Ref
-	Case      caseforms.CaseID
+	Ref  caseforms.Ref
+	Case caseforms.CaseID
+	Whose
 	Title     string
 	Latest    int       // its latest issue
 	Post      bool      // e-mail is configured at all
@@ -58,6 +59,9 @@ func (k *Desk) Choices(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 		return nil, err
 	}
 	c := &Choices{Ref: ref, Case: m.c.ID, Title: m.doc.Form, Latest: m.doc.Latest().Number, Post: k.post != nil}
+	if c.Whose, err = k.about(ctx, m.c); err != nil {
+		return nil, err
+	}
 	if f, err := m.defs.Form(m.doc.Form); err == nil {
 		c.Title = f.Title.In(m.defs.Lang)
 	}

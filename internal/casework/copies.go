@@ -11,6 +11,7 @@ import (
 
 // OtherCopy is another copy of what a document says: the one for the person, the annex for the chair, the one for the own file.
 type OtherCopy struct {
+	Whose
 	Ref      caseforms.Ref // of the document it is a copy of
 	Issue    int           // its latest, which the copy is made of
 	Copy     string
@@ -57,6 +58,9 @@ func (k *Desk) otherCopy(ctx context.Context, a caseforms.Actor, ref caseforms.R
 		return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "this form has no such copy, or it is this document", Hint: "the page of the document lists the copies"}
 	}
 	out := &OtherCopy{Ref: ref, Issue: v.Number, Copy: name, Changed: !m.c.RecordOf(v)}
+	if out.Whose, err = k.about(ctx, m.c); err != nil {
+		return nil, nil, err
+	}
 	if out.For, err = k.forWhom(ctx, m, v); err != nil {
 		return nil, nil, err
 	}

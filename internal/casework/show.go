@@ -13,28 +13,41 @@ import (
 
 // Timeline is one document with all that came of it.
 type Timeline struct {
-	Ref        caseforms.Ref
-	Case       caseforms.CaseID
-	Card       Card     // empty when the actor may only audit, as is what follows
-	Alerts     []string // see caseforms.Definitions.Alerts
-	Restricted bool
-	Form       string
-	Title      string
-	Copy       string
-	Copies     []string // those that its form has
-	Goes       bool     // this copy goes to somebody when nobody is named
-	Versions   []TimelineVersion
-	HandOffs   []TimelineHandOff
-	Due        []Due // what is open of it
-	Sends      []Outgoing
-	Mail       []Came // what came about it
-	Events     []Event
-	Reached    []Reached // whom it went to, or is on its way to; nil when the actor may only audit
-	Unsent     []Unsent  // whom it should go to and did not go to yet; the same
+	Ref      caseforms.Ref
+	Case     caseforms.CaseID
+	Whose    // empty when the actor may only audit
+	Form     string
+	Title    string
+	Copy     string
+	Copies   []string // those that its form has
+	Goes     bool     // this copy goes to somebody when nobody is named
+	Versions []TimelineVersion
+	HandOffs []TimelineHandOff
+	Due      []Due // what is open of it
+	Sends    []Outgoing
+	Mail     []Came // what came about it
+	Events   []Event
+	Reached  []Reached // whom it went to, or is on its way to; nil when the actor may only audit
+	Unsent   []Unsent  // whom it should go to and did not go to yet; the same
 
 	Countersigning Countersigning // of the latest issue
 
 	Looked int // how often somebody looked; an overview has the last few of them among its events
+}
+
+// Whose is whom something is about, and what is to be known of them before anything else.
+type Whose struct {
+	Card       Card
+	Alerts     []string // see caseforms.Definitions.Alerts
+	Restricted bool
+}
+
+func (k *Desk) about(ctx context.Context, c *store.Case) (w Whose, err error) {
+	w.Restricted = c.Restricted
+	if w.Card, err = k.card(ctx, c); err == nil {
+		w.Alerts, err = k.alerts(ctx, c)
+	}
+	return w, err
 }
 
 // TimelineHandOff is one hand-off of it, and what was answered.
@@ -84,13 +97,9 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 		if err := k.see(ctx, a, c, "look at this document"); err != nil {
 			return nil, err
 		}
-		if t.Card, err = k.card(ctx, c); err != nil {
+		if t.Whose, err = k.about(ctx, c); err != nil {
 			return nil, err
 		}
-		if t.Alerts, err = k.alerts(ctx, c); err != nil {
-			return nil, err
-		}
-		t.Restricted = c.Restricted
 	} else if err := a.Need("look at this document", caseforms.RoleAuditor, caseforms.RolePractitioner, caseforms.RoleManager); err != nil {
 		return nil, err
 	}

@@ -303,7 +303,7 @@ func (s *Store) connect(ctx context.Context, path string) error {
 				"PRAGMA journal_mode=wal",
 				"PRAGMA synchronous=full",
 				"PRAGMA secure_delete=on", // what is erased is overwritten
-				"PRAGMA cache_size=-65536",
+				"PRAGMA cache_size=-16384",
 				"PRAGMA wal_autocheckpoint=4000",
 			} {
 				if err := c.Exec(p); err != nil {

@@ -1,11 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"runtime"
@@ -46,20 +46,13 @@ const (
 
 // api is what the API remembers while the program runs.
 type api struct {
-	rate    float64
-	now     func() time.Time
+	keys    *limiter
 	defs    func() (*caseforms.Definitions, error)
 	renders chan struct{} // so many documents are made at a time
 
-	mu      sync.Mutex
-	buckets map[string]*bucket
-	asking  map[string]*turn
-	spec    []byte
-}
-
-type bucket struct {
-	left float64
-	at   time.Time
+	mu     sync.Mutex
+	asking map[string]*turn
+	spec   []byte
 }
 
 // turn lets requests of the same name come one after the other.
@@ -69,35 +62,11 @@ type turn struct {
 }
 
 func (a *api) start(s *Service) {
-	a.rate, a.now = s.o.APIRate, time.Now
-	if a.rate == 0 {
-		a.rate = apiRate
-	}
+	rate := cmp.Or(s.o.APIRate, apiRate)
+	a.keys = newLimiter(rate, 2*rate)
 	a.defs = func() (*caseforms.Definitions, error) { return s.definitions("") }
 	a.renders = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
-	a.buckets, a.asking = map[string]*bucket{}, map[string]*turn{}
-}
-
-// allow takes one request of a key, or tells how long it has to wait.
-func (a *api) allow(key string) (wait time.Duration) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now, most := a.now(), 2*a.rate
-	if len(a.buckets) > 10_000 {
-		clear(a.buckets) // keys are few; this is never reached by those that hold
-	}
-	b := a.buckets[key]
-	if b == nil {
-		b = &bucket{left: most, at: now}
-		a.buckets[key] = b
-	}
-	b.left = math.Min(most, b.left+now.Sub(b.at).Seconds()*a.rate)
-	b.at = now
-	if b.left < 1 {
-		return time.Duration((1 - b.left) / a.rate * float64(time.Second))
-	}
-	b.left--
-	return 0
+	a.asking = map[string]*turn{}
 }
 
 // inTurn waits until nobody else asks under a name. What it gives back lets the next in.
@@ -154,9 +123,9 @@ func (s *Service) bearer(w http.ResponseWriter, r *Request) error {
 	if key.Test {
 		w.Header().Set("Caseforms-Key", "test")
 	}
-	if wait := s.api.allow(key.ID); wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
-		return &apiProblem{code: http.StatusTooManyRequests, kind: "too-many", msg: fmt.Sprintf("a key may ask %g times a second", s.api.rate), hint: "wait as long as Retry-After says"}
+	if wait := s.api.keys.allow(key.ID); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(wait)))
+		return &apiProblem{code: http.StatusTooManyRequests, kind: "too-many", msg: fmt.Sprintf("a key may ask %g times a second", s.api.keys.rate), hint: "wait as long as Retry-After says"}
 	}
 	if !key.Has(r.route.Scope) {
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="caseforms", error="insufficient_scope", scope="%s"`, r.route.Scope))

@@ -320,7 +320,7 @@ func TestAPIRate(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(o *Options) { o.APIRate = 2 })
 	now := time.Unix(0, 0)
-	h.api.now = func() time.Time { return now }
+	h.api.keys.now = func() time.Time { return now }
 	p, other := h.program("petra"), h.program("petra")
 	for range 4 {
 		p.get("/forms").expect(t, 200)

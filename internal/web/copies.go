@@ -108,7 +108,7 @@ func (s *Service) otherCopyPage(w http.ResponseWriter, r *Request, d *copyData, 
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
 	}
-	return s.page(w, r, "copy", Page{Title: d.Name + " of " + string(d.Ref), Status: code, Problems: ps, Form: true, Wide: true, Crumbs: documentCrumbs(d.Ref), Data: d})
+	return s.page(w, r, "copy", Page{Title: d.Name + " of " + string(d.Ref), Whose: identityOf(&d.Whose), Status: code, Problems: ps, Form: true, Wide: true, Crumbs: documentCrumbs(d.Ref), Data: d})
 }
 
 // printCopy shows a copy as it would be printed. It is not issued, and says so.

@@ -53,7 +53,6 @@ const sendPattern = `{send:[1-9][0-9]{0,18}}`
 
 type documentData struct {
 	*casework.Timeline
-	Bar       identity
 	Facts     Rows
 	Versions  Table
 	Reasons   Table
@@ -110,16 +109,24 @@ func (s *Service) document(w http.ResponseWriter, r *Request) error {
 		d.Next, d.Copies = nextSteps(t, &r.Actor), otherCopies(t)
 	}
 	crumbs := []Link{{"Your work", "/"}, {"Case " + string(t.Case), "/cases?q=" + string(t.Case)}}
-	return s.page(w, r, "document", Page{Title: "Document " + string(ref), Wide: true, OwnHeading: true, Crumbs: crumbs, Data: d})
+	return s.page(w, r, "document", Page{Title: "Document " + string(ref), Whose: identityOf(&t.Whose), Wide: true, OwnHeading: true, Crumbs: crumbs, Data: d})
+}
+
+// identityOf shows whom a document is about; nil when the actor may only audit.
+func identityOf(w *casework.Whose) *identity {
+	if w.Card.Name == "" {
+		return nil
+	}
+	i := &identity{Name: w.Card.Name, CRN: w.Card.CRN, Prison: w.Card.PrisonNumber, Alerts: w.Alerts, Restricted: w.Restricted}
+	if born, err := time.Parse(time.DateOnly, w.Card.DOB); err == nil {
+		i.DOB = born.Format("2 January 2006")
+	}
+	return i
 }
 
 // timelineOf puts a timeline into tables. works tells whether whoever looks may do something, and get files.
 func timelineOf(t *casework.Timeline, works bool) documentData {
 	d := documentData{Timeline: t, Works: works && len(t.Versions) > 0 && t.Versions[len(t.Versions)-1].Erased.IsZero()}
-	d.Bar = identity{Name: t.Card.Name, CRN: t.Card.CRN, Prison: t.Card.PrisonNumber, Alerts: t.Alerts, Restricted: t.Restricted}
-	if born, err := time.Parse(time.DateOnly, t.Card.DOB); err == nil {
-		d.Bar.DOB = born.Format("2 January 2006")
-	}
 	d.Facts = Rows{{Key: "Form", Value: t.Title}, {Key: "Reference", Value: string(t.Ref)}, {Key: "Case", Value: caseCell(t.Case, t.Card)}}
 	if t.Copy != "" {
 		d.Facts = append(d.Facts, Row{Key: "Copy", Value: cmp.Or(copyWords[t.Copy], t.Copy)})

@@ -50,7 +50,7 @@ func (s *Service) followPage(w http.ResponseWriter, r *Request, name, title stri
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
 	}
-	return s.page(w, r, name, Page{Title: title, Status: code, Problems: ps, Form: true, Wide: d.Message != nil, Crumbs: documentCrumbs(d.Ref), Data: d})
+	return s.page(w, r, name, Page{Title: title, Whose: identityOf(&d.Choices.Whose), Status: code, Problems: ps, Form: true, Wide: d.Message != nil, Crumbs: documentCrumbs(d.Ref), Data: d})
 }
 
 // textField is a text field that keeps what was typed.

@@ -105,8 +105,10 @@ func TestFormsBar(t *testing.T) {
 	for _, p := range []string{path, path + "/answers", path + "/issue", path + "/drop", path + "/part/referral", path + "/part/children/children/0", path + "/part/children/children/new"} {
 		sue.get(p).expect(t, 200, "app-identity", h.foreignName, "Date of birth:", "CRN: ", "Restricted case", "MAPPA category 2", "MAPPA level 2", "Risk of serious harm: children", "Child protection plan")
 	}
-	// A document of the case bears it too.
-	sue.get("/documents/"+string(h.foreign)).expect(t, 200, "app-identity", h.foreignName, "Restricted case", "MAPPA level 2", "Child protection plan")
+	// The pages of a document bear it too.
+	for _, p := range []string{"", "/send", "/hand-over", "/answer", "/note", "/new-version"} {
+		sue.get("/documents/"+string(h.foreign)+p).expect(t, 200, "app-identity", h.foreignName, "Restricted case", "MAPPA level 2", "Child protection plan")
+	}
 	aud := h.signedIn("aud").get("/documents/"+string(h.foreign)).expect(t, 200)
 	if strings.Contains(aud.body, "app-identity") || strings.Contains(aud.body, "MAPPA level") {
 		t.Error("an auditor reads whose it is")

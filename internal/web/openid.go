@@ -11,6 +11,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,9 @@ type OpenID struct {
 	Secret string // "" for a public client
 	// Claim is what somebody's login is read from: email (default; the provider must have verified it), preferred_username, or sub.
 	Claim string
+	// Proof is how they have to have proved there who they are: one of these must be the acr of the token or among its amr (OpenID Connect Core 2, RFC 8176).
+	// None leaves it to the provider.
+	Proof []string
 	Label string       // of the button; "" is "Sign in with your work account"
 	HTTP  *http.Client // nil is one with time-outs
 }
@@ -163,6 +167,9 @@ func (s *Service) openIDBegin(w http.ResponseWriter, r *Request) error {
 	}
 	s.setCookie(w, "openid", base64.RawURLEncoding.EncodeToString(s.openID.seal.Seal(nil, nil, b, nil)))
 	ask := []oauth2.AuthCodeOption{oidc.Nonce(p.Nonce), oauth2.S256ChallengeOption(p.Verifier)}
+	if len(s.openID.o.Proof) > 0 {
+		ask = append(ask, oauth2.SetAuthURLParam("acr_values", strings.Join(s.openID.o.Proof, " ")))
+	}
 	if p.Again {
 		ask = append(ask, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}
@@ -221,6 +228,10 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(p.Nonce)) != 1 {
 		return s.openIDWrong(r, "openid: nonce")
 	}
+	if !s.openID.proved(id) {
+		s.log.Warn("sign-in refused", "request", stateOf(r.Request).number, "what", "openid: proof")
+		return &caseforms.Error{Kind: caseforms.Forbidden, Msg: "where you sign in you were not asked for the second proof that is needed here", Hint: "set one up there, such as a code from an app, and sign in again; an admin can tell you how"}
+	}
 	login, err := s.openID.login(ctx, known, id, tokens)
 	if err != nil {
 		return s.openIDWrong(r, "openid: claim")
@@ -230,6 +241,18 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 		return err
 	}
 	return s.begun(w, r, signed, s.inside(p.Next))
+}
+
+// proved tells whether the provider says that it was proved to it as it has to be.
+func (p *openID) proved(id *oidc.IDToken) bool {
+	var claims struct {
+		ACR string   `json:"acr"`
+		AMR []string `json:"amr"`
+	}
+	if len(p.o.Proof) == 0 {
+		return true
+	}
+	return id.Claims(&claims) == nil && slices.ContainsFunc(p.o.Proof, func(want string) bool { return want == claims.ACR || slices.Contains(claims.AMR, want) })
 }
 
 // open opens the cookie of a sign-in that was begun here.

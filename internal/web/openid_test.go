@@ -222,6 +222,39 @@ func TestOpenIDClaims(t *testing.T) {
 	}
 }
 
+// Where a second proof is wanted, nobody comes in of whom the provider does not say that it was given.
+func TestOpenIDProof(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	h := newHouse(t, p.options, func(o *Options) { o.OpenID.Proof = []string{"mfa", "urn:example:two"} })
+	for _, told := range []struct {
+		claims map[string]any
+		code   int
+	}{
+		{nil, 403},
+		{map[string]any{"amr": []string{"pwd"}, "acr": "urn:example:one"}, 403},
+		{map[string]any{"amr": "mfa"}, 403}, // no list: the provider does not keep to the standard
+		{map[string]any{"acr": ""}, 403},
+		{map[string]any{"amr": []string{"pwd", "mfa"}}, 303},
+		{map[string]any{"acr": "urn:example:two"}, 303},
+	} {
+		v := h.visitor()
+		to := v.get("/sign-in/openid").expect(t, 303).Header.Get("Location")
+		if !strings.Contains(to, "acr_values=mfa+urn%3Aexample%3Atwo") {
+			t.Error("not asked for: ", to)
+		}
+		p.claims = told.claims
+		r := v.get("/sign-in/openid/back?" + p.authorize(t, to).Encode())
+		r.expect(t, told.code)
+		if told.code == 403 {
+			r.expect(t, 403, "second proof")
+			v.get("/").expect(t, 303)
+		} else {
+			v.get("/").expect(t, 200, "Petra Practitioner")
+		}
+	}
+}
+
 // What the provider sends to another address is not asked there.
 func TestOpenIDRedirects(t *testing.T) {
 	t.Parallel()

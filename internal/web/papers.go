@@ -163,7 +163,7 @@ func (s *Service) newVersion(w http.ResponseWriter, r *Request) error {
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
 	}
-	return s.page(w, r, "new-version", Page{Title: "Correct or update " + string(ref), Status: code, Problems: ps, Form: true, Crumbs: documentCrumbs(ref), Data: d})
+	return s.page(w, r, "new-version", Page{Title: "Correct or update " + string(ref), Whose: identityOf(&t.Whose), Status: code, Problems: ps, Form: true, Crumbs: documentCrumbs(ref), Data: d})
 }
 
 // mayCountersign tells whether somebody may say of the latest issue that they endorse it.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -139,6 +140,14 @@ func (s *Service) handle(rt *Route) http.Handler {
 			return
 		}
 		st.actor = req.Actor.ID
+		if req.Signed != nil && r.Method == http.MethodGet {
+			if wait := s.readers.allow(req.Actor.ID); wait > 0 {
+				s.log.Warn("too many pages", "request", st.number, "actor", req.Actor.ID)
+				w.Header().Set("Retry-After", strconv.Itoa(retryAfter(wait)))
+				s.fail(w, req, &status{code: http.StatusTooManyRequests, title: "More pages were opened in your name than anybody reads", hint: "Wait a moment and open this one again. If it was not you, end your other sessions on your account's page and tell an admin."})
+				return
+			}
+		}
 		if req.Signed != nil && !rt.Quiet {
 			if err := s.desk.Use(r.Context(), req.Signed); err != nil {
 				s.fail(w, req, err)

@@ -154,7 +154,7 @@ func (s *Service) sendPage(w http.ResponseWriter, r *Request, ps []FieldProblem)
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
 	}
-	return s.page(w, r, "send", Page{Title: "Send " + string(ref), Status: code, Problems: ps, Form: true, Crumbs: documentCrumbs(ref), Data: d})
+	return s.page(w, r, "send", Page{Title: "Send " + string(ref), Whose: identityOf(&c.Whose), Status: code, Problems: ps, Form: true, Crumbs: documentCrumbs(ref), Data: d})
 }
 
 // choose puts a send together and shows it. Nothing leaves by it.
@@ -317,7 +317,7 @@ func (s *Service) preview(w http.ResponseWriter, r *Request) error {
 		}
 		d.Sends = append(d.Sends, p)
 	}
-	return s.page(w, r, "preview", Page{Title: "Check what goes where", Crumbs: documentCrumbs(ref), Form: true, Data: d})
+	return s.page(w, r, "preview", Page{Title: "Check what goes where", Whose: identityOf(&c.Whose), Crumbs: documentCrumbs(ref), Form: true, Data: d})
 }
 
 // sendNow puts what was shown into the outbox.
@@ -410,7 +410,7 @@ func (s *Service) oneSendPage(w http.ResponseWriter, r *Request, ps []FieldProbl
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
 	}
-	return s.page(w, r, "one-send", Page{Title: fmt.Sprintf("Send %d of %s", o.ID, t.Ref), Status: code, Problems: ps, Form: true, Crumbs: documentCrumbs(t.Ref), Data: d})
+	return s.page(w, r, "one-send", Page{Title: fmt.Sprintf("Send %d of %s", o.ID, t.Ref), Whose: identityOf(&t.Whose), Status: code, Problems: ps, Form: true, Crumbs: documentCrumbs(t.Ref), Data: d})
 }
 
 // acted tells what came of an act on one send.

@@ -230,7 +230,7 @@ func (s *Service) countersignPageOf(w http.ResponseWriter, r *Request, ps []Fiel
 	if ps != nil {
 		code = http.StatusUnprocessableEntity
 	}
-	return s.page(w, r, "countersign", Page{Title: "Countersign " + string(ref), Status: code, Problems: ps, Form: d.May, Wide: true, Crumbs: documentCrumbs(ref), Data: d})
+	return s.page(w, r, "countersign", Page{Title: "Countersign " + string(ref), Whose: identityOf(&t.Whose), Status: code, Problems: ps, Form: d.May, Wide: true, Crumbs: documentCrumbs(ref), Data: d})
 }
 
 // readSections are the printed answers of a document, to be read on a page.

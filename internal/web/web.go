@@ -74,6 +74,7 @@ type Service struct {
 	batches batches
 	openID  *openID
 	api     api
+	readers *limiter // by person
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
 	defs    sync.Map // area: *caseforms.Definitions
@@ -105,6 +106,7 @@ func New(o Options) (*Service, error) {
 	}
 	s.metrics = newMetrics()
 	s.api.start(s)
+	s.readers = newLimiter(pageRate, pageBurst)
 	if o.OpenID != nil {
 		if s.openID, err = newOpenID(*o.OpenID, o.URL); err != nil {
 			return nil, err
