@@ -62,6 +62,7 @@ func newEmptyHouse(t testing.TB, change ...func(*Options)) *house {
 	}
 	h.Service, err = New(o)
 	h.must(err)
+	h.readers.burst, h.readers.rate = 1e9, 1e9 // tests read faster than people
 	t.Cleanup(func() { h.Service.Close() })
 	return h
 }
