@@ -202,6 +202,9 @@ func (t *tabler) column(q *Field, alone bool, base, path string, s *Shape) {
 	if own, ok := strings.CutPrefix(path, "forms."+t.form.ID+"."); ok && list == "" {
 		c.Names = append(c.Names, own)
 	}
+	if list == "" {
+		c.Names = append(c.Names, alsoCalled[path]...)
+	}
 	at := t.at[list]
 	at.Columns = append(at.Columns, c)
 }
@@ -586,4 +589,39 @@ func appendList(values []string) []byte {
 		b = append(b, quote(v)...)
 	}
 	return append(b, ']')
+}
+
+// Example is what stands under a column in the row of a template that is an example: nobody's data, and seen to be. Of a date it is in ISO form.
+func (d *Definitions) Example(q *CaseColumn) (text string, date bool) {
+	if q.Several {
+		return d.Word("example_text") + " 1\n" + d.Word("example_text") + " 2", false
+	}
+	if choices := d.Choices(q); len(choices) > 0 {
+		if q.Kind == KindList {
+			return d.Word("see_sheet"), false
+		}
+		return choices[0], false
+	}
+	switch q.Kind {
+	case KindDate:
+		return "2014-05-03", true
+	case KindText, KindLongText:
+		return d.Word("example_text"), false
+	}
+	return map[Kind]string{
+		KindPartialDate: "03/05/2014", KindTime: "14:30", KindDateTime: "03/05/2014 14:30", KindNumber: "3",
+		KindEmail: "name@example.org", KindPhone: "01632 960001", KindPostcode: "SW1A 1AA", KindCRN: "X000001",
+		KindPrisonNumber: "A1234BC", KindPNC: "2005/0000042W", KindCRO: "SF99/1B", KindNHSNumber: "943 476 5919",
+	}[q.Kind], false
+}
+
+// alsoCalled are the names that the lists of other systems have for facts of the person.
+var alsoCalled = map[string][]string{
+	"person.family_name":   {"surname", "last name", "family"},
+	"person.given_names":   {"forename", "forenames", "first name", "first names", "given name"},
+	"person.dob":           {"dob", "date of birth", "born"},
+	"person.crn":           {"crn", "case reference number"},
+	"person.prison_number": {"prison number", "noms", "noms number", "noms id", "nomis number"},
+	"person.pnc":           {"pnc", "pnc id", "pnc number"},
+	"person.cro":           {"cro", "cro number"},
 }

@@ -386,7 +386,8 @@ func Template(w io.Writer, d *caseforms.Definitions, form *caseforms.Form) error
 		for i := range t.Columns {
 			q := &t.Columns[i]
 			s.Columns = append(s.Columns, BookColumn{Head: q.Label, Key: q.Key, Fact: q, Hint: columnHint(d, q)})
-			example = append(example, exampleCell(d, q))
+			text, date := d.Example(q)
+			example = append(example, BookCell{Text: text, Date: date})
 		}
 		if c.sheet(s, true) == nil {
 			break
@@ -426,30 +427,6 @@ func how(d *caseforms.Definitions, q *caseforms.CaseColumn) string {
 		return ""
 	}
 	return d.Word(word)
-}
-
-// exampleCell is what stands in the row that is an example: nobody's data, and seen to be.
-func exampleCell(d *caseforms.Definitions, q *caseforms.CaseColumn) BookCell {
-	if q.Several {
-		return BookCell{Text: d.Word("example_text") + " 1\n" + d.Word("example_text") + " 2"}
-	}
-	if choices := d.Choices(q); len(choices) > 0 {
-		if q.Kind == caseforms.KindList {
-			return BookCell{Text: d.Word("see_sheet")}
-		}
-		return BookCell{Text: choices[0]}
-	}
-	switch q.Kind {
-	case caseforms.KindDate:
-		return BookCell{Text: "2014-05-03", Date: true}
-	case caseforms.KindText, caseforms.KindLongText:
-		return BookCell{Text: d.Word("example_text")}
-	}
-	return BookCell{Text: map[caseforms.Kind]string{
-		caseforms.KindPartialDate: "03/05/2014", caseforms.KindTime: "14:30", caseforms.KindDateTime: "03/05/2014 14:30", caseforms.KindNumber: "3",
-		caseforms.KindEmail: "name@example.org", caseforms.KindPhone: "01632 960001", caseforms.KindPostcode: "SW1A 1AA", caseforms.KindCRN: "X000001",
-		caseforms.KindPrisonNumber: "A1234BC", caseforms.KindPNC: "2005/0000042W", caseforms.KindCRO: "SF99/1B", caseforms.KindNHSNumber: "943 476 5919",
-	}[q.Kind]}
 }
 
 // guidance is the sheet that says how the others are filled in, and lists every column.

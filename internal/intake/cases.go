@@ -63,6 +63,9 @@ type column struct {
 	list string // of a column such as children[0].name beside those of the case
 	item int
 	ours bool // ours to write, such as what is wrong with the row
+	// monthFirst is a row in which the date can only have the month first; 0 when there is none, or another can only have the day first.
+	monthFirst int
+	dayFirst   bool
 }
 
 // path is where the column's value stands in the case record, in which i is its item.
@@ -202,7 +205,7 @@ func (c *Cases) workbook(ctx context.Context, name, dir string) error {
 		}
 		if !ok {
 			s.spool.close()
-			if Heading := caseforms.Heading(part.name); !part.hidden && Heading != caseforms.Heading(c.defs.Word("sheet_guidance")) && Heading != "lists" {
+			if !c.isOurs(part) {
 				ignored = append(ignored, strconv.Quote(clipped(part.name)))
 			}
 			continue
@@ -297,12 +300,24 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 			list = said[2]
 		}
 		s.table = c.table(list)
-		if s.table == nil || list == "" && len(c.sheets) > 0 || c.lists[list] != nil {
+		if s.table == nil {
 			return false, nil
 		}
+		if list == "" && len(c.sheets) > 0 && c.sheets[0].table.List == "" || c.lists[list] != nil {
+			return false, c.twoSheets(s, part)
+		}
 		var labels *row
-		if i > 0 {
-			labels = &head[i-1].row
+		most := -1
+		for n := range head[:i] {
+			if found := c.known(s.table, &head[n].row); found >= most {
+				labels, most = &head[n].row, found
+			}
+		}
+		for n := range head[:i] {
+			if r := &head[n].row; r != labels && !c.isBand(s.table, r) {
+				return false, &caseforms.Error{Kind: caseforms.Invalid, Msg: fmt.Sprintf("row %d of the sheet %q stands above the row of keys, which is row %d and hidden; it would not be read", r.number, clipped(part.name), head[i].number),
+					Hint: "put the headings and the hidden row below them back to the top, and sort or insert only below them"}
+			}
 		}
 		if err := c.match(s, labels, &r.row); err != nil {
 			return false, err
@@ -330,7 +345,19 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 		}
 		break
 	}
-	if s.table == nil && len(c.sheets) > 0 && c.sheets[0].table.List == "" || best < 0 {
+	if best < 0 {
+		return false, nil
+	}
+	if s.table == nil && len(c.sheets) > 0 && c.sheets[0].table.List == "" {
+		read := 0
+		for _, col := range c.sheets[0].columns {
+			if col.fact != nil {
+				read++
+			}
+		}
+		if most > 1 && 2*most >= read && best+1 < len(head) && !c.isOurs(part) { // no list of names beside the cases, but cases
+			return false, c.twoSheets(s, part)
+		}
 		return false, nil
 	}
 	if s.table == nil {
@@ -341,6 +368,29 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 	}
 	c.begin(s, head, best+1)
 	return true, nil
+}
+
+// isBand tells whether a row above the headings is one of titles: of the sheet, or of the sections of the form. Cases that were sorted to there are not.
+func (c *Cases) isBand(t *caseforms.CaseTable, r *row) bool {
+	if len(r.cells) < 2 {
+		return true
+	}
+	return r.cells[0].col > 0 && slices.ContainsFunc(r.cells, func(v cell) bool {
+		return slices.ContainsFunc(t.Columns, func(q caseforms.CaseColumn) bool {
+			return q.Section != "" && caseforms.Heading(q.Section) == caseforms.Heading(v.text)
+		})
+	})
+}
+
+// isOurs tells whether a sheet is one that a template has beside those of the cases.
+func (c *Cases) isOurs(part sheetPart) bool {
+	name := caseforms.Heading(part.name)
+	return part.hidden || name == caseforms.Heading(c.defs.Word("sheet_guidance")) || name == "lists"
+}
+
+func (c *Cases) twoSheets(s *sheet, part sheetPart) error {
+	return &caseforms.Error{Kind: caseforms.Invalid, Msg: fmt.Sprintf("the sheet %q has the same headings as one before it; its rows would not be read", clipped(part.name)),
+		Hint: "put the rows onto one sheet, or save this sheet as a workbook of its own"}
 }
 
 func (c *Cases) otherForm(id string) error {
@@ -550,6 +600,10 @@ func (c *Cases) match(s *sheet, labels, keys *row) error {
 		if keys != nil && keys.at(col) != nil {
 			name = strings.TrimSpace(keys.at(col).text)
 		}
+		if word, ok := c.anItem(s, name); ok {
+			wrong = append(wrong, fmt.Errorf("%s: a question of one %s has a heading such as %q", s.column(col), strings.ToLower(word.Item), word.Item+" 2: "+word.Columns[0].Label))
+			continue
+		}
 		near := c.nearest(s.table, name)
 		if _, there := at[pathOf(s, near)]; near != nil && !there {
 			// almost one of the form's, which is missing: its answers would be lost without a word
@@ -570,6 +624,23 @@ func (c *Cases) match(s *sheet, labels, keys *row) error {
 		c.missing(s)
 	}
 	return nil
+}
+
+// anItem tells whether a heading that is not understood means an item of a list, such as "Child 2 Name": what stands under it must not be passed over.
+func (c *Cases) anItem(s *sheet, head string) (t *caseforms.CaseTable, ok bool) {
+	if s.table.List != "" {
+		return nil, false
+	}
+	h := caseforms.Heading(head)
+	for i := range c.tables[1:] {
+		t := &c.tables[i+1]
+		for _, name := range []string{t.Title, t.List, t.Item} {
+			if rest, ok := strings.CutPrefix(h, caseforms.Heading(name)); ok && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+				return t, true
+			}
+		}
+	}
+	return nil, false
 }
 
 // nearest is the column of the form whose heading is most like one that is unknown.
@@ -815,7 +886,9 @@ func (c *Cases) separated(ctx context.Context, in *os.File, dir string) error {
 		cur.number, cur.cells, cur.wide = line, cur.cells[:0], false
 		for i, f := range fields {
 			if strings.TrimSpace(f) != "" {
-				cur.cells = append(cur.cells, cell{col: i, kind: cellText, text: f})
+				v := textCell(f)
+				v.col = i
+				cur.cells = append(cur.cells, v)
 				cur.wide = cur.wide || i >= width && len(head) == headRows
 			}
 		}
@@ -1013,19 +1086,61 @@ func (s *sheet) ref(r *row) string {
 	return t
 }
 
+// isExample tells whether a row is the example of a template: it says so, and nobody has written over it. Choices do not decide, because they differ
+// between versions of a form.
 func (c *Cases) isExample(s *sheet, r *row) bool {
-	if len(r.cells) == 0 {
+	v := r.at(s.link)
+	if s.link < 0 || v == nil || !c.says(v.text, "example_row") {
 		return false
 	}
-	v := strings.TrimSpace(r.cells[0].text)
-	if s.link >= 0 {
-		cell := r.at(s.link)
-		if cell == nil {
+	for i := range r.cells {
+		v := &r.cells[i]
+		if v.col >= len(s.columns) || s.columns[v.col].fact == nil {
+			continue
+		}
+		q := s.columns[v.col].fact
+		text, date := c.defs.Example(q)
+		switch {
+		case q.Several:
+			for line := range strings.SplitSeq(v.text, "\n") {
+				if !c.says(strings.TrimRight(line, " 12"), "example_text") {
+					return false
+				}
+			}
+		case q.Kind == caseforms.KindText || q.Kind == caseforms.KindLongText:
+			if len(c.defs.Choices(q)) == 0 && !c.says(v.text, "example_text") {
+				return false
+			}
+		case date || q.Kind == caseforms.KindPartialDate || q.Kind == caseforms.KindDateTime:
+			if !sameNumbers(v.text, text) {
+				return false
+			}
+		case len(c.defs.Choices(q)) == 0 && q.Kind != caseforms.KindTime && tight(v.text) != tight(text):
 			return false
 		}
-		v = strings.TrimSpace(cell.text)
 	}
-	return strings.EqualFold(v, c.defs.Word("example_row")) || strings.EqualFold(v, c.defs.Words["example_row"].En) || strings.EqualFold(v, c.defs.Words["example_row"].Cy)
+	return true
+}
+
+// says tells whether a cell has one of our words, in either language.
+func (c *Cases) says(text, word string) bool {
+	text = strings.TrimSpace(text)
+	w := c.defs.Words[word]
+	return strings.EqualFold(text, c.defs.Word(word)) || strings.EqualFold(text, w.En) || w.Cy != "" && strings.EqualFold(text, w.Cy)
+}
+
+// sameNumbers tells whether two dates are made of the same numbers, in whatever order they stand; a time behind them does not matter.
+func sameNumbers(a, b string) bool {
+	of := func(s string) []string {
+		parts := strings.FieldsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+		parts = parts[:min(len(parts), 3)]
+		for i := range parts {
+			parts[i] = strings.TrimLeft(parts[i], "0")
+		}
+		slices.Sort(parts)
+		return parts
+	}
+	return slices.Equal(of(a), of(b))
 }
 
 // survey goes through all rows once: it counts the cases, finds people who stand there twice, and joins the rows of the lists to theirs.
@@ -1065,6 +1180,7 @@ func (c *Cases) survey(ctx context.Context, dir string) error {
 			hidden++
 		}
 		for _, v := range r.cells {
+			main.dated(r, &v)
 			if !r.wide && (v.col >= len(main.heads) || main.heads[v.col] == "" && main.columns[v.col].fact == nil) && len(headless) < 8 {
 				headless[v.col]++
 			}
@@ -1132,6 +1248,32 @@ func (c *Cases) survey(ctx context.Context, dir string) error {
 	return nil
 }
 
+// dated notes of a date that is written with figures whether it can only have its month first, or only its day.
+func (s *sheet) dated(r *row, v *cell) {
+	if v.kind != cellText || v.col >= len(s.columns) || s.columns[v.col].fact == nil || len(v.text) > 30 {
+		return
+	}
+	col := &s.columns[v.col]
+	switch col.fact.Kind {
+	case caseforms.KindDate, caseforms.KindPartialDate, caseforms.KindDateTime:
+	default:
+		return
+	}
+	parts := strings.FieldsFunc(v.text, func(r rune) bool { return r == '/' || r == '.' || r == '-' || r == ' ' })
+	if len(parts) < 3 || len(parts[0]) > 2 {
+		return
+	}
+	first, err1 := strconv.Atoi(parts[0])
+	second, err2 := strconv.Atoi(parts[1])
+	switch {
+	case err1 != nil || err2 != nil:
+	case first > 12 && second <= 12:
+		col.dayFirst = true
+	case first <= 12 && second > 12 && second <= 31 && col.monthFirst == 0:
+		col.monthFirst = r.number
+	}
+}
+
 // isCase tells whether a row has anything in a column that is read.
 func (s *sheet) isCase(r *row) bool {
 	for _, v := range r.cells {
@@ -1160,6 +1302,9 @@ func (c *Cases) join(s *sheet, dir string, refs []uint64, doubled map[uint64]boo
 		}
 		if r.hidden {
 			hidden++
+		}
+		for i := range r.cells {
+			s.dated(r, &r.cells[i])
 		}
 		ref := s.ref(r)
 		h := c.hash(ref)

@@ -109,7 +109,7 @@ func (c *Cases) Read(r *Row) (*Record, error) {
 		if q.list != "" {
 			path = q.list + indexed(places[q.list][q.item]) + q.fact.Key
 		}
-		c.take(rec, q.fact, path, v)
+		c.take(rec, q, path, v)
 	}
 	ref := main.ref(r.row)
 	for _, s := range c.sheets[1:] {
@@ -135,7 +135,7 @@ func (c *Cases) Read(r *Row) (*Record, error) {
 			for j := range item.cells {
 				v := &item.cells[j]
 				if v.col < len(s.columns) && s.columns[v.col].fact != nil {
-					c.take(rec, s.columns[v.col].fact, list+indexed(i)+s.columns[v.col].fact.Key, v)
+					c.take(rec, &s.columns[v.col], list+indexed(i)+s.columns[v.col].fact.Key, v)
 				}
 			}
 		}
@@ -166,7 +166,8 @@ func plainPath(path string) string {
 }
 
 // take reads a cell into the record.
-func (c *Cases) take(rec *Record, q *caseforms.CaseColumn, path string, v *cell) {
+func (c *Cases) take(rec *Record, col *column, path string, v *cell) {
+	q := col.fact
 	wrong := func(msg, hint string) {
 		rec.Problems = append(rec.Problems, caseforms.Problem{Severity: caseforms.Blocking, Key: plainPath(path), Label: q.Label, Msg: msg, Hint: hint})
 	}
@@ -181,6 +182,10 @@ func (c *Cases) take(rec *Record, q *caseforms.CaseColumn, path string, v *cell)
 		wrong(err.Error(), c.mayBe(q))
 		return
 	case value.JSON == nil:
+		return
+	}
+	if value.DayFirst && col.monthFirst > 0 && !col.dayFirst {
+		wrong(fmt.Sprintf("may have the month first, because the date in row %d of this column has", col.monthFirst), "write the month as a word, such as 2 March 1985, or the date as 1985-03-02")
 		return
 	}
 	if value.DayFirst && !slices.Contains(rec.DayFirst, q.Label) {
@@ -208,12 +213,15 @@ func textOf(q *caseforms.CaseColumn, v *cell) (text, wrong, hint string) {
 	case cellUnsolved:
 		return "", "has a formula that was never worked out", "open the file in Excel or LibreOffice and save it, or write the value itself"
 	case cellError:
-		return "", "has a formula that came to an error", "write the value itself"
+		return "", "has " + v.text + ", which is what a formula came to and no answer", "write the value itself"
 	case cellBool:
-		if v.text == "1" || strings.EqualFold(v.text, "true") {
+		switch {
+		case len(q.Options) == 0 && q.Kind != caseforms.KindYesNo && q.Kind != caseforms.KindYesNoUnknown:
+			return "", "has TRUE or FALSE, which is no answer here", "write the answer itself"
+		case v.text == "1" || strings.EqualFold(v.text, "true"):
 			return "yes", "", ""
 		}
-		return "no", "", ""
+		return "", "has FALSE, which a tick box that nobody touched has as well", "write No, or what there is to say if it is not known"
 	case cellDate, cellMoment, cellTime:
 		return v.text, "", ""
 	case cellNumber:
@@ -472,8 +480,8 @@ func backCells(s *BackSheet, r *row) []BackCell {
 			if v.text == "0" {
 				out[i].Text = "No"
 			}
-		case cellUnsolved, cellError:
-			out[i].Text = ""
+		case cellUnsolved: // so that it is refused again until somebody writes the value
+			out[i].Text = sheetErrors[0]
 		}
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -526,6 +527,17 @@ func plainText(b []byte) string {
 	return out.String() + s
 }
 
+// sheetErrors are what stands in a cell whose formula came to nothing (ECMA-376, part 1, 18.17.3).
+var sheetErrors = []string{"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"}
+
+// textCell is a cell with a text. What a formula came to is no answer, even where only its text is left: in a text file, or in rows that were given back.
+func textCell(text string) cell {
+	if t := strings.TrimSpace(text); strings.HasPrefix(t, "#") && slices.Contains(sheetErrors, t) {
+		return cell{kind: cellError, text: t}
+	}
+	return cell{kind: cellText, text: text}
+}
+
 // merged is an area of merged cells, from 0.
 type merged struct{ row, col, lastRow, lastCol int }
 
@@ -643,12 +655,12 @@ func (w *workbook) cell(x *xmlScanner, cur *row, facts *sheetFacts) error {
 			if !x.closing {
 				return errXML
 			}
-			if formula {
-				facts.formulas[col]++
-			}
 			c, ok, err := w.value(kind, value, valued, formula, style)
 			if err != nil || !ok {
 				return err
+			}
+			if formula && c.kind != cellUnsolved && c.kind != cellError {
+				facts.formulas[col]++
 			}
 			c.col = col
 			cur.cells = append(cur.cells, c)
@@ -685,9 +697,11 @@ func (w *workbook) value(kind, value string, valued, formula bool, style int) (c
 		if value, err = w.texts.get(i); err != nil {
 			return cell{}, false, err
 		}
-		c = cell{kind: cellText, text: value}
-	case "str", "inlineStr":
-		c = cell{kind: cellText, text: plainText([]byte(value))}
+		c = textCell(value)
+	case "str":
+		c = textCell(plainText([]byte(value)))
+	case "inlineStr":
+		c = textCell(value)
 	case "b":
 		c = cell{kind: cellBool, text: strings.TrimSpace(value)}
 	case "e":
