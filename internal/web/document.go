@@ -114,7 +114,7 @@ func (s *Service) document(w http.ResponseWriter, r *Request) error {
 
 // identityOf shows whom a document is about; nil when the actor may only audit.
 func identityOf(w *casework.Whose) *identity {
-	if w.Card.Name == "" {
+	if w.Card == (casework.Card{}) {
 		return nil
 	}
 	i := &identity{Name: w.Card.Name, CRN: w.Card.CRN, Prison: w.Card.PrisonNumber, Alerts: w.Alerts, Restricted: w.Restricted}
