@@ -165,6 +165,7 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
+	f.BeginAnew(ed)
 	for key, v := range whose.Known {
 		ed.SetValue(key, v)
 	}
