@@ -262,7 +262,7 @@ func (t *batchTalk) summary(ctx context.Context, sum batch.Summary, err error) e
 	made := sum.Done + sum.Kept + sum.Same
 	dir := filepath.Clean(inv.opt.output)
 	if inv.json {
-		inv.object(inv.stdout, "type", "batch", "form", inv.args[0], "rows", sum.Rows, "done", sum.Done, "kept", sum.Kept, "same", sum.Same, "rejected", sum.Rejected, "not_reached", sum.Rest(), "fix", sum.Fix)
+		inv.object(inv.stdout, "type", "batch", "form", inv.args[0], "rows", sum.Rows, "done", sum.Done, "kept", sum.Kept, "same", sum.Same, "rejected", sum.Rejected, "not_reached", sum.Rest(), "waiting", len(sum.Waiting), "fix", sum.Fix)
 		for _, name := range sum.Stale {
 			inv.object(inv.stdout, "type", "stale", "file", name)
 		}
@@ -283,7 +283,7 @@ func (t *batchTalk) summary(ctx context.Context, sum batch.Summary, err error) e
 		return errPartly
 	case err != nil:
 		return err
-	case sum.Rejected == 0:
+	case sum.Rejected+len(sum.Waiting) == 0:
 		return nil
 	case made == 0:
 		return errReported
@@ -341,6 +341,9 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 			fmt.Fprintf(w, " and %d more", len(sum.Stale)-5)
 		}
 		fmt.Fprintln(w, "; delete them if they are not wanted")
+	}
+	if n := len(sum.Waiting); n > 0 {
+		fmt.Fprintf(w, "%s from before %s not in the file and still to be corrected: %s\n", of(n, "row"), map[bool]string{true: "was", false: "were"}[n == 1], batch.Rows(sum.Waiting))
 	}
 	switch {
 	case sum.Fix != "":

@@ -103,6 +103,7 @@ type Summary struct {
 	Bytes                            int64
 	Fix                              string         // name of the file with the rejected rows in the folder
 	FixLeftOut                       int            // rejected rows for which it had no room
+	Waiting                          []int          // rows of earlier runs that the file did not have, and that are in Fix as well
 	Warnings                         map[string]int // by question: how often something was warned of
 	DayFirst                         []string       // columns with dates such as 3/5/2014
 	Stale                            []string       // documents of rows that the file no longer has
@@ -126,7 +127,8 @@ type run struct {
 	sum     Summary
 	what    []byte         // what every key is made of beside the case
 	keys    map[string]int // of rows about somebody whom another row is about as well
-	bad     []*intake.Row
+	bad     []badRow
+	earlier *earlier
 	refused map[int]caseforms.Problem // of rows of which no document could be made although nothing is wrong with them by themselves
 	lacking []string
 	group   []*job
@@ -139,6 +141,7 @@ type job struct {
 	result Result
 	key    string
 	who    string
+	people []string // ways to tell who it is about, when a row waits in its place
 	temp   string
 	size   int64
 	sum    string
@@ -174,9 +177,10 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 		return r.sum, err
 	}
 	defer r.cases.Close()
-	if err := r.unfed(); err != nil {
+	if err := r.wait(ctx); err != nil {
 		return r.sum, err
 	}
+	defer func() { r.earlier.close() }()
 	r.sum.Rows = r.cases.Count
 	if r.Opened != nil {
 		r.Opened(r.cases.Count, r.cases.Notes)
@@ -232,19 +236,6 @@ func (r *run) open() (unlock func(), err error) {
 	fmt.Fprintf(h, "%s %s %s %s %s %v %q %q\n", r.Form.ID, r.Form.Hash, r.Definitions.Area, r.Format, r.Fill.Copy, r.Fill.Draft, r.Fill.For, r.Makes)
 	r.what = h.Sum(nil)
 	return func() { r.m.close(); release() }, nil
-}
-
-// unfed stops a run that would write over corrections which were not given back.
-func (r *run) unfed() error {
-	if r.m.fix == "" || r.Force || r.cases.Corrects() {
-		return nil
-	}
-	sum, _, err := sumOf(filepath.Join(r.Dir, r.m.fix))
-	if err != nil || sum == r.m.fixSum {
-		return nil
-	}
-	return &caseforms.Error{Kind: caseforms.Invalid, Msg: r.m.fix + " in the folder was corrected and not given back; it would be written anew",
-		Hint: "give it back first: caseforms batch " + r.Form.ID + " " + r.m.fix + " of that folder; or begin anew with --force"}
 }
 
 // rows sends every row through the workers and takes them back in order.
@@ -339,6 +330,9 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	}
 	j.days = rec.DayFirst
 	j.key = r.key(rec.JSON)
+	if r.earlier.asks(j.row) {
+		j.people = people(rec.JSON)
+	}
 	if len(rec.Problems) == 0 {
 		if e, ok := r.m.whole(j.key); ok {
 			j.result.State, j.result.File, j.result.Ref = Kept, e.file, e.Ref
@@ -535,6 +529,7 @@ func (r *run) commit() error {
 }
 
 func (r *run) count(j *job) error {
+	r.earlier.has(j, r.cases.Corrects())
 	switch j.result.State {
 	case Done:
 		r.sum.Done++
@@ -546,7 +541,7 @@ func (r *run) count(j *job) error {
 		r.sum.Same++
 	case Rejected:
 		r.sum.Rejected++
-		r.bad = append(r.bad, j.row.Forget())
+		r.bad = append(r.bad, badRow{r.cases, j.row.Forget()})
 		if j.no != nil {
 			r.refused[j.row.Number] = *j.no
 		}
@@ -591,14 +586,7 @@ func writeError(err error) error {
 	if errors.As(err, &ours) {
 		return err
 	}
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	var l *os.LinkError
-	if errors.As(err, &l) {
-		err = l.Err
-	}
+	err = plain(err)
 	e := &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the folder cannot be written to", Err: err, Hint: "what was done is whole; when this is put right the same command does the rest"}
 	switch {
 	case full(err):
@@ -609,4 +597,17 @@ func writeError(err error) error {
 		e.Hint = "name another with -o"
 	}
 	return e
+}
+
+// plain is why something failed, without the path.
+func plain(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		err = l.Err
+	}
+	return err
 }

@@ -39,8 +39,6 @@ type Cases struct {
 	shared map[int]bool // those earlier rows
 	seed   maphash.Seed
 	cur    *cursor
-
-	corrects bool
 }
 
 // sheet is one sheet of the file and what its columns are.
@@ -889,7 +887,13 @@ func (c *Cases) records(ctx context.Context, in *os.File, dir string) error {
 		if line == 1 && bytes.Equal(bytes.TrimSpace(b), []byte("{")) {
 			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this is one case record over several lines", Hint: "a batch has one record a line; for a single one: caseforms fill " + c.form.ID + " CASE"}
 		}
-		if _, err := sp.add(&row{number: line, cells: []cell{{kind: cellText, text: string(bytes.TrimRight(b, "\r\n"))}}}); err != nil {
+		first, b := unmark(b)
+		cells := []cell{{kind: cellText, text: string(bytes.TrimRight(b, "\r\n"))}}
+		if first != "" {
+			s.row = 1
+			cells = append(cells, cell{col: 1, kind: cellNumber, text: first})
+		}
+		if _, err := sp.add(&row{number: line, cells: cells}); err != nil {
 			return err
 		}
 		c.Count++
