@@ -334,10 +334,17 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 	if s.table == nil {
 		s.table = &c.tables[0]
 	}
-	if err := c.match(s, &head[best].row, nil); err != nil {
+	if best > 0 && c.keysAlone(s.table, &head[best].row) {
+		best--
+	}
+	labels, first, keys := &head[best].row, best+1, (*row)(nil)
+	if first < len(head) && c.keysAlone(s.table, &head[first].row) {
+		keys, first = &head[first].row, first+1
+	}
+	if err := c.match(s, labels, keys); err != nil {
 		return false, err
 	}
-	c.begin(s, head, best+1)
+	c.begin(s, head, first)
 	return true, nil
 }
 
@@ -565,6 +572,9 @@ func (c *Cases) match(s *sheet, labels, keys *row) error {
 			Hint: "rename or remove the column; one whose heading begins with # is left out without a word"}
 	}
 	if s.table.List == "" {
+		if c.lostRows(s, keys) {
+			return c.NoRows()
+		}
 		c.missing(s)
 	}
 	return nil
