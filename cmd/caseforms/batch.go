@@ -266,6 +266,9 @@ func (t *batchTalk) summary(ctx context.Context, sum batch.Summary, err error) e
 		for _, name := range sum.Stale {
 			inv.object(inv.stdout, "type", "stale", "file", name)
 		}
+		for _, o := range sum.Outdated {
+			inv.object(inv.stdout, "type", "outdated", "row", o.Row, "file", o.File)
+		}
 	} else {
 		t.words(inv.stdout, sum, dir)
 	}
@@ -335,12 +338,19 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 			fmt.Fprintf(w, "  and %d other questions; --json or caseforms check tells all\n", len(keys)-most)
 		}
 	}
-	if len(sum.Stale) > 0 {
-		fmt.Fprintf(w, "no row of the file is about these documents any more: %s", strings.Join(sum.Stale[:min(len(sum.Stale), 5)], ", "))
-		if len(sum.Stale) > 5 {
-			fmt.Fprintf(w, " and %d more", len(sum.Stale)-5)
+	const mostFiles = 5
+	for _, o := range sum.Outdated[:min(len(sum.Outdated), mostFiles)] {
+		fmt.Fprintf(w, "row %d is not done; %s is of what it said before\n", o.Row, o.File)
+	}
+	if n := len(sum.Outdated) - mostFiles; n > 0 {
+		fmt.Fprintf(w, "%s of what rows said before that are not done now\n", of(n, "more document"))
+	}
+	if n := len(sum.Stale); n > 0 {
+		fmt.Fprintf(w, "also in the folder, of rows that this file does not have: %s", strings.Join(sum.Stale[:min(n, mostFiles)], ", "))
+		if n > mostFiles {
+			fmt.Fprintf(w, " and %d more", n-mostFiles)
 		}
-		fmt.Fprintln(w, "; delete them if they are not wanted")
+		fmt.Fprintln(w)
 	}
 	if n := len(sum.Waiting); n > 0 {
 		fmt.Fprintf(w, "%s from before %s not in the file and still to be corrected: %s\n", of(n, "row"), map[bool]string{true: "was", false: "were"}[n == 1], batch.Rows(sum.Waiting))

@@ -106,7 +106,14 @@ type Summary struct {
 	Waiting                          []int          // rows of earlier runs that the file did not have, and that are in Fix as well
 	Warnings                         map[string]int // by question: how often something was warned of
 	DayFirst                         []string       // columns with dates such as 3/5/2014
-	Stale                            []string       // documents of rows that the file no longer has
+	Stale                            []string       // documents of rows that the file does not have
+	Outdated                         []Outdated     // documents of rows that were done before and now are not
+}
+
+// Outdated is a document of what a row said before. The row says something else now, and that is not done.
+type Outdated struct {
+	Row  int
+	File string
 }
 
 // Rest is how many rows a run did not come to.
@@ -128,6 +135,7 @@ type run struct {
 	what    []byte         // what every key is made of beside the case
 	keys    map[string]int // of rows about somebody whom another row is about as well
 	bad     []badRow
+	notDone map[int]string // who the rejected rows are about, by row of the first file; "" when nobody knows
 	earlier *earlier
 	refused map[int]caseforms.Problem // of rows of which no document could be made although nothing is wrong with them by themselves
 	lacking []string
@@ -157,7 +165,7 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	if o.Format == "" {
 		o.Format = render.FormatPDF
 	}
-	r := &run{Options: o, keys: map[string]int{}, refused: map[int]caseforms.Problem{}, work: filepath.Join(o.Dir, workDir)}
+	r := &run{Options: o, keys: map[string]int{}, refused: map[int]caseforms.Problem{}, notDone: map[int]string{}, work: filepath.Join(o.Dir, workDir)}
 	r.sum.Warnings = map[string]int{}
 	if r.Make == nil {
 		r.Make = r.fill
@@ -191,8 +199,9 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	if err := r.fix(); err != nil {
 		return r.sum, err
 	}
-	if !r.cases.Corrects() {
-		r.sum.Stale = r.m.stale()
+	r.sum.Stale, r.sum.Outdated = r.m.stale(r.notDone)
+	if r.cases.Corrects() {
+		r.sum.Stale = nil
 	}
 	return r.sum, nil
 }
@@ -342,13 +351,15 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 			return
 		}
 	}
-	c, ps := r.judge(rec)
+	c, ps, ok := r.judge(rec)
 	j.result.Problems = ps
-	if c == nil {
+	if c != nil {
+		j.who = identity(c)
+	}
+	if !ok {
 		j.reject(r, rec, ps)
 		return
 	}
-	j.who = identity(c)
 	made, err := r.Make(context.WithValue(ctx, bufferKey{}, buf), Row{j.key, rec.JSON, c})
 	if err != nil {
 		var ours *caseforms.Error
@@ -384,17 +395,16 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	}
 }
 
-// judge makes a case of a record, nil when it cannot be done, with everything that is to be said of it.
-func (r *run) judge(rec *intake.Record) (*caseforms.Case, []caseforms.Problem) {
+// judge makes a case of a record, nil when it is none, with everything that is to be said of it, and tells whether it can be done.
+func (r *run) judge(rec *intake.Record) (*caseforms.Case, []caseforms.Problem, bool) {
 	c, ps := r.Definitions.Decode(rec.JSON, r.Form)
 	ps = append(slices.Clone(rec.Problems), ps...)
 	if c == nil {
-		return nil, ps
+		return nil, ps, false
 	}
 	found, err := r.Definitions.Check(r.Form, c, r.Fill)
 	if err != nil {
-		ps = append(ps, problemOf(err))
-		return nil, ps
+		return c, append(ps, problemOf(err)), false
 	}
 	for _, p := range found {
 		// what was not understood is told already, and more exactly
@@ -403,10 +413,7 @@ func (r *run) judge(rec *intake.Record) (*caseforms.Case, []caseforms.Problem) {
 		}
 		ps = append(ps, p)
 	}
-	if caseforms.Blocks(rec.Problems) || caseforms.Blocks(ps) && !r.Fill.Draft {
-		return nil, ps
-	}
-	return c, ps
+	return c, ps, !caseforms.Blocks(rec.Problems) && (r.Fill.Draft || !caseforms.Blocks(ps))
 }
 
 func problemOf(err error) caseforms.Problem {
@@ -542,6 +549,7 @@ func (r *run) count(j *job) error {
 	case Rejected:
 		r.sum.Rejected++
 		r.bad = append(r.bad, badRow{r.cases, j.row.Forget()})
+		r.notDone[j.row.First] = j.who
 		if j.no != nil {
 			r.refused[j.row.Number] = *j.no
 		}

@@ -224,7 +224,7 @@ func (r *run) fixRow(book *render.CaseBook, sheets []render.BookSheet, l *fixLay
 	if err != nil {
 		return err
 	}
-	_, ps := r.judge(rec)
+	_, ps, _ := r.judge(rec)
 	if p, ok := r.refused[row.Number]; ok && bad.from == r.cases {
 		ps = append(ps, p)
 	}

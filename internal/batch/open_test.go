@@ -354,3 +354,27 @@ func TestFixWithoutOurColumns(t *testing.T) {
 		})
 	}
 }
+
+// A document of a row that was done, and now is not, is not called one that nobody needs.
+func TestDoneBeforeAndNotNow(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "out")
+	if sum, err := runIt(t, cases(t, 4, nil), dir); err != nil || sum.Done != 4 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	turned := cases(t, 3, func(i int, cells map[string]string, _ map[string][]map[string]string) {
+		switch i {
+		case 1:
+			cells["risk.rosh_public"] = "Perhaps"
+		case 2:
+			cells["forms.pp1.area"], cells["person.crn"] = "", "Y000002" // somebody else
+		}
+	})
+	sum, err := runIt(t, turned, dir)
+	if err != nil || sum.Rejected != 2 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	if want := []batch.Outdated{{Row: 3, File: "pp1-00003.pdf"}}; !slices.Equal(sum.Outdated, want) || !slices.Equal(sum.Stale, []string{"pp1-00004.pdf", "pp1-00006.pdf"}) {
+		t.Errorf("outdated %v, stale %v", sum.Outdated, sum.Stale)
+	}
+}
