@@ -91,6 +91,7 @@ type Result struct {
 	Ref      string
 	Like     int // an earlier row about the same person, 0 when there is none
 	Problems []caseforms.Problem
+	Record   bool // the row is a case record as it stands, and not cells
 	Pages    int
 	// Case and Doc are what it was made of, when they are wanted; nil of a row that was not understood, and Doc of one that was kept.
 	Case *caseforms.Case
@@ -331,7 +332,7 @@ func (r *run) rows(ctx context.Context) error {
 
 // one makes the document of a row.
 func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
-	j.result = Result{Row: j.row.Number, Like: j.row.Same}
+	j.result = Result{Row: j.row.Number, Like: j.row.Same, Record: r.cases.Format == "jsonl"}
 	rec, err := r.cases.Read(j.row)
 	if err != nil {
 		j.err = err
@@ -345,8 +346,10 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	if len(rec.Problems) == 0 {
 		if e, ok := r.m.whole(j.key); ok {
 			j.result.State, j.result.File, j.result.Ref = Kept, e.file, e.Ref
+			c, ps, _ := r.judge(rec)
+			j.result.Problems = slices.DeleteFunc(ps, func(p caseforms.Problem) bool { return p.Severity == caseforms.Blocking }) // what blocks today did not when it was made
 			if r.Contents {
-				j.result.Case, _ = r.Definitions.Decode(rec.JSON, r.Form)
+				j.result.Case = c
 			}
 			return
 		}
