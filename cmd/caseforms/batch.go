@@ -158,7 +158,7 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 	}
 	defer out.drop()
 	options.Contents = out.Wants()
-	talk := &batchTalk{inv: inv, start: time.Now()}
+	talk := &batchTalk{inv: inv, defs: options.Definitions, start: time.Now()}
 	options.Opened = talk.opened
 	options.Each = func(r batch.Result) error {
 		if err := out.Add(r); err != nil {
@@ -177,6 +177,7 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 // batchTalk tells how a batch goes: on a terminal by a bar, to programs by events, and in the end in words.
 type batchTalk struct {
 	inv   *invocation
+	defs  *caseforms.Definitions
 	start time.Time
 	bar   *progressbar.ProgressBar
 	rows  int
@@ -185,8 +186,11 @@ type batchTalk struct {
 	last  time.Time
 }
 
-// mostTold is how many rejected rows are told one by one to a person; all of them are in the workbook.
-const mostTold = 10
+// How many rejected rows are told one by one to a person, and how much of each; all of it is in the workbook.
+const (
+	mostTold = 10
+	mostSaid = 5
+)
 
 func (t *batchTalk) opened(cases int, notes []caseforms.Problem) {
 	t.rows, t.last = cases, time.Now()
@@ -223,14 +227,30 @@ func (t *batchTalk) each(r batch.Result) error {
 		}
 		t.tell(r.Row, caseforms.Problem{Severity: caseforms.Warning, Msg: fmt.Sprintf("%s row %d", what, like)})
 	}
+	severity := caseforms.Warning // in words they are counted at the end
 	if r.State == batch.Rejected {
 		t.told++
-		for _, p := range r.Problems {
-			if p.Severity == caseforms.Blocking && (inv.json || t.told <= mostTold) {
-				p.Line, p.Column = 0, 0
-				t.tell(r.Row, p)
-			}
+		severity = caseforms.Blocking
+	}
+	if !inv.json && (severity == caseforms.Warning || t.told > mostTold) {
+		return nil
+	}
+	said := 0
+	for _, p := range r.Problems {
+		if p.Severity != severity {
+			continue
 		}
+		if said++; !inv.json && said > mostSaid {
+			continue
+		}
+		p.Line, p.Column = 0, 0
+		if !inv.json && !r.Record {
+			_, p.Hint = batch.Say(t.defs, p)
+		}
+		t.tell(r.Row, p)
+	}
+	if !inv.json && said > mostSaid {
+		fmt.Fprintf(inv.stderr, "row %d: and %d more\n", r.Row, said-mostSaid)
 	}
 	return nil
 }
@@ -245,6 +265,9 @@ func (t *batchTalk) tell(row int, p caseforms.Problem) {
 		_ = t.bar.Clear()
 	}
 	fmt.Fprintf(t.inv.stderr, "row %d: %s: %s\n", row, p.Severity, p)
+	if p.Hint != "" {
+		fmt.Fprintf(t.inv.stderr, "  hint: %s\n", p.Hint)
+	}
 }
 
 func (t *batchTalk) end() {
@@ -262,9 +285,12 @@ func (t *batchTalk) summary(ctx context.Context, sum batch.Summary, err error) e
 	made := sum.Done + sum.Kept + sum.Same
 	dir := filepath.Clean(inv.opt.output)
 	if inv.json {
-		inv.object(inv.stdout, "type", "batch", "form", inv.args[0], "rows", sum.Rows, "done", sum.Done, "kept", sum.Kept, "same", sum.Same, "rejected", sum.Rejected, "not_reached", sum.Rest(), "fix", sum.Fix)
+		inv.object(inv.stdout, "type", "batch", "form", inv.args[0], "rows", sum.Rows, "done", sum.Done, "kept", sum.Kept, "same", sum.Same, "rejected", sum.Rejected, "not_reached", sum.Rest(), "waiting", len(sum.Waiting), "fix", sum.Fix)
 		for _, name := range sum.Stale {
 			inv.object(inv.stdout, "type", "stale", "file", name)
+		}
+		for _, o := range sum.Outdated {
+			inv.object(inv.stdout, "type", "outdated", "row", o.Row, "file", o.File)
 		}
 	} else {
 		t.words(inv.stdout, sum, dir)
@@ -283,7 +309,7 @@ func (t *batchTalk) summary(ctx context.Context, sum batch.Summary, err error) e
 		return errPartly
 	case err != nil:
 		return err
-	case sum.Rejected == 0:
+	case sum.Rejected+len(sum.Waiting) == 0:
 		return nil
 	case made == 0:
 		return errReported
@@ -332,15 +358,25 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 			fmt.Fprintf(w, "  %s (%s)\n", k, of(sum.Warnings[k], "row"))
 		}
 		if len(keys) > most {
-			fmt.Fprintf(w, "  and %d other questions; --json or caseforms check tells all\n", len(keys)-most)
+			fmt.Fprintf(w, "  and %d other questions; --json tells all, row by row\n", len(keys)-most)
 		}
 	}
-	if len(sum.Stale) > 0 {
-		fmt.Fprintf(w, "no row of the file is about these documents any more: %s", strings.Join(sum.Stale[:min(len(sum.Stale), 5)], ", "))
-		if len(sum.Stale) > 5 {
-			fmt.Fprintf(w, " and %d more", len(sum.Stale)-5)
+	const mostFiles = 5
+	for _, o := range sum.Outdated[:min(len(sum.Outdated), mostFiles)] {
+		fmt.Fprintf(w, "row %d is not done; %s is of what it said before\n", o.Row, o.File)
+	}
+	if n := len(sum.Outdated) - mostFiles; n > 0 {
+		fmt.Fprintf(w, "%s of what rows said before that are not done now\n", of(n, "more document"))
+	}
+	if n := len(sum.Stale); n > 0 {
+		fmt.Fprintf(w, "also in the folder, of rows that this file does not have: %s", strings.Join(sum.Stale[:min(n, mostFiles)], ", "))
+		if n > mostFiles {
+			fmt.Fprintf(w, " and %d more", n-mostFiles)
 		}
-		fmt.Fprintln(w, "; delete them if they are not wanted")
+		fmt.Fprintln(w)
+	}
+	if n := len(sum.Waiting); n > 0 {
+		fmt.Fprintf(w, "%s from before %s not in the file and still to be corrected: %s\n", of(n, "row"), map[bool]string{true: "was", false: "were"}[n == 1], batch.Rows(sum.Waiting))
 	}
 	switch {
 	case sum.Fix != "":

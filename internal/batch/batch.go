@@ -91,6 +91,7 @@ type Result struct {
 	Ref      string
 	Like     int // an earlier row about the same person, 0 when there is none
 	Problems []caseforms.Problem
+	Record   bool // the row is a case record as it stands, and not cells
 	Pages    int
 	// Case and Doc are what it was made of, when they are wanted; nil of a row that was not understood, and Doc of one that was kept.
 	Case *caseforms.Case
@@ -103,9 +104,17 @@ type Summary struct {
 	Bytes                            int64
 	Fix                              string         // name of the file with the rejected rows in the folder
 	FixLeftOut                       int            // rejected rows for which it had no room
+	Waiting                          []int          // rows of earlier runs that the file did not have, and that are in Fix as well
 	Warnings                         map[string]int // by question: how often something was warned of
 	DayFirst                         []string       // columns with dates such as 3/5/2014
-	Stale                            []string       // documents of rows that the file no longer has
+	Stale                            []string       // documents of rows that the file does not have
+	Outdated                         []Outdated     // documents of rows that were done before and now are not
+}
+
+// Outdated is a document of what a row said before. The row says something else now, and that is not done.
+type Outdated struct {
+	Row  int
+	File string
 }
 
 // Rest is how many rows a run did not come to.
@@ -126,7 +135,9 @@ type run struct {
 	sum     Summary
 	what    []byte         // what every key is made of beside the case
 	keys    map[string]int // of rows about somebody whom another row is about as well
-	bad     []*intake.Row
+	bad     []badRow
+	notDone map[int]string // who the rejected rows are about, by row of the first file; "" when nobody knows
+	earlier *earlier
 	refused map[int]caseforms.Problem // of rows of which no document could be made although nothing is wrong with them by themselves
 	lacking []string
 	group   []*job
@@ -139,6 +150,7 @@ type job struct {
 	result Result
 	key    string
 	who    string
+	people []string // ways to tell who it is about, when a row waits in its place
 	temp   string
 	size   int64
 	sum    string
@@ -154,7 +166,7 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	if o.Format == "" {
 		o.Format = render.FormatPDF
 	}
-	r := &run{Options: o, keys: map[string]int{}, refused: map[int]caseforms.Problem{}, work: filepath.Join(o.Dir, workDir)}
+	r := &run{Options: o, keys: map[string]int{}, refused: map[int]caseforms.Problem{}, notDone: map[int]string{}, work: filepath.Join(o.Dir, workDir)}
 	r.sum.Warnings = map[string]int{}
 	if r.Make == nil {
 		r.Make = r.fill
@@ -174,9 +186,10 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 		return r.sum, err
 	}
 	defer r.cases.Close()
-	if err := r.unfed(); err != nil {
+	if err := r.wait(ctx); err != nil {
 		return r.sum, err
 	}
+	defer func() { r.earlier.close() }()
 	r.sum.Rows = r.cases.Count
 	if r.Opened != nil {
 		r.Opened(r.cases.Count, r.cases.Notes)
@@ -187,8 +200,9 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	if err := r.fix(); err != nil {
 		return r.sum, err
 	}
-	if !r.cases.Corrects() {
-		r.sum.Stale = r.m.stale()
+	r.sum.Stale, r.sum.Outdated = r.m.stale(r.notDone)
+	if r.cases.Corrects() {
+		r.sum.Stale = nil
 	}
 	return r.sum, nil
 }
@@ -232,19 +246,6 @@ func (r *run) open() (unlock func(), err error) {
 	fmt.Fprintf(h, "%s %s %s %s %s %v %q %q\n", r.Form.ID, r.Form.Hash, r.Definitions.Area, r.Format, r.Fill.Copy, r.Fill.Draft, r.Fill.For, r.Makes)
 	r.what = h.Sum(nil)
 	return func() { r.m.close(); release() }, nil
-}
-
-// unfed stops a run that would write over corrections which were not given back.
-func (r *run) unfed() error {
-	if r.m.fix == "" || r.Force || r.cases.Corrects() {
-		return nil
-	}
-	sum, _, err := sumOf(filepath.Join(r.Dir, r.m.fix))
-	if err != nil || sum == r.m.fixSum {
-		return nil
-	}
-	return &caseforms.Error{Kind: caseforms.Invalid, Msg: r.m.fix + " in the folder was corrected and not given back; it would be written anew",
-		Hint: "give it back first: caseforms batch " + r.Form.ID + " " + r.m.fix + " of that folder; or begin anew with --force"}
 }
 
 // rows sends every row through the workers and takes them back in order.
@@ -331,7 +332,7 @@ func (r *run) rows(ctx context.Context) error {
 
 // one makes the document of a row.
 func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
-	j.result = Result{Row: j.row.Number, Like: j.row.Same}
+	j.result = Result{Row: j.row.Number, Like: j.row.Same, Record: r.cases.Format == "jsonl"}
 	rec, err := r.cases.Read(j.row)
 	if err != nil {
 		j.err = err
@@ -339,22 +340,29 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	}
 	j.days = rec.DayFirst
 	j.key = r.key(rec.JSON)
+	if r.earlier.asks(j.row) {
+		j.people = people(rec.JSON)
+	}
 	if len(rec.Problems) == 0 {
 		if e, ok := r.m.whole(j.key); ok {
 			j.result.State, j.result.File, j.result.Ref = Kept, e.file, e.Ref
+			c, ps, _ := r.judge(rec)
+			j.result.Problems = slices.DeleteFunc(ps, func(p caseforms.Problem) bool { return p.Severity == caseforms.Blocking }) // what blocks today did not when it was made
 			if r.Contents {
-				j.result.Case, _ = r.Definitions.Decode(rec.JSON, r.Form)
+				j.result.Case = c
 			}
 			return
 		}
 	}
-	c, ps := r.judge(rec)
+	c, ps, ok := r.judge(rec)
 	j.result.Problems = ps
-	if c == nil {
+	if c != nil {
+		j.who = identity(c)
+	}
+	if !ok {
 		j.reject(r, rec, ps)
 		return
 	}
-	j.who = identity(c)
 	made, err := r.Make(context.WithValue(ctx, bufferKey{}, buf), Row{j.key, rec.JSON, c})
 	if err != nil {
 		var ours *caseforms.Error
@@ -390,17 +398,16 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	}
 }
 
-// judge makes a case of a record, nil when it cannot be done, with everything that is to be said of it.
-func (r *run) judge(rec *intake.Record) (*caseforms.Case, []caseforms.Problem) {
+// judge makes a case of a record, nil when it is none, with everything that is to be said of it, and tells whether it can be done.
+func (r *run) judge(rec *intake.Record) (*caseforms.Case, []caseforms.Problem, bool) {
 	c, ps := r.Definitions.Decode(rec.JSON, r.Form)
 	ps = append(slices.Clone(rec.Problems), ps...)
 	if c == nil {
-		return nil, ps
+		return nil, ps, false
 	}
 	found, err := r.Definitions.Check(r.Form, c, r.Fill)
 	if err != nil {
-		ps = append(ps, problemOf(err))
-		return nil, ps
+		return c, append(ps, problemOf(err)), false
 	}
 	for _, p := range found {
 		// what was not understood is told already, and more exactly
@@ -409,10 +416,7 @@ func (r *run) judge(rec *intake.Record) (*caseforms.Case, []caseforms.Problem) {
 		}
 		ps = append(ps, p)
 	}
-	if caseforms.Blocks(rec.Problems) || caseforms.Blocks(ps) && !r.Fill.Draft {
-		return nil, ps
-	}
-	return c, ps
+	return c, ps, !caseforms.Blocks(rec.Problems) && (r.Fill.Draft || !caseforms.Blocks(ps))
 }
 
 func problemOf(err error) caseforms.Problem {
@@ -535,6 +539,7 @@ func (r *run) commit() error {
 }
 
 func (r *run) count(j *job) error {
+	r.earlier.has(j, r.cases.Corrects())
 	switch j.result.State {
 	case Done:
 		r.sum.Done++
@@ -546,7 +551,8 @@ func (r *run) count(j *job) error {
 		r.sum.Same++
 	case Rejected:
 		r.sum.Rejected++
-		r.bad = append(r.bad, j.row.Forget())
+		r.bad = append(r.bad, badRow{r.cases, j.row.Forget()})
+		r.notDone[j.row.First] = j.who
 		if j.no != nil {
 			r.refused[j.row.Number] = *j.no
 		}
@@ -591,14 +597,7 @@ func writeError(err error) error {
 	if errors.As(err, &ours) {
 		return err
 	}
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	var l *os.LinkError
-	if errors.As(err, &l) {
-		err = l.Err
-	}
+	err = plain(err)
 	e := &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the folder cannot be written to", Err: err, Hint: "what was done is whole; when this is put right the same command does the rest"}
 	switch {
 	case full(err):
@@ -609,4 +608,17 @@ func writeError(err error) error {
 		e.Hint = "name another with -o"
 	}
 	return e
+}
+
+// plain is why something failed, without the path.
+func plain(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		err = l.Err
+	}
+	return err
 }

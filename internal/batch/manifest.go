@@ -3,6 +3,7 @@ package batch
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -289,15 +290,21 @@ func (m *manifest) seen(key string) {
 	}
 }
 
-// stale are the documents that no row of this run was about.
-func (m *manifest) stale() (names []string) {
+// stale are the documents that no row of this run was about. Of rows that are not done, and are not about somebody else now, they are what the row said before.
+func (m *manifest) stale(notDone map[int]string) (names []string, outdated []Outdated) {
 	for _, es := range m.byRow {
 		for _, e := range es {
-			if !m.hit[e.Key] {
+			who, not := notDone[e.Row]
+			switch {
+			case m.hit[e.Key]:
+			case not && (who == "" || e.Who == "" || who == e.Who):
+				outdated = append(outdated, Outdated{e.Row, e.file})
+			default:
 				names = append(names, e.file)
 			}
 		}
 	}
 	slices.Sort(names)
-	return names
+	slices.SortFunc(outdated, func(a, b Outdated) int { return cmp.Or(a.Row-b.Row, strings.Compare(a.File, b.File)) })
+	return names, outdated
 }
