@@ -10,7 +10,7 @@ import (
 	"caseforms/mail"
 )
 
-// Reached is an office that a document went to, or is on its way to. What is known not to have arrived does not count.
+// Reached is an office whom a document is for and that it went to, or is on its way to. What is known not to have arrived does not count.
 type Reached struct {
 	To      string // as people call it
 	Office  string // see officeOf; "" is none that is known
@@ -45,7 +45,7 @@ func (k *Desk) reachedBy(ctx context.Context, m *matter, sends []store.Send) (ou
 	}
 	for i := range m.hands {
 		h := &m.hands[i]
-		if h.Ref != m.doc.Ref || back[h.ID] {
+		if h.Ref != m.doc.Ref || h.Elsewhere || back[h.ID] {
 			continue
 		}
 		c, err := k.handOffContent(ctx, h)

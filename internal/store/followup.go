@@ -30,6 +30,8 @@ type HandOff struct {
 	Outcome  string // the kind of the response that ended it, else of the last one
 	Answered caseforms.Date
 	Joined   int64 // the hand-off to the same office whose clock runs; 0 when it is its own
+	// Elsewhere: to somebody whom the form is not for by its rules. It is no hand-off that anything waits for.
+	Elsewhere bool
 
 	content int64
 	changes int // how often it changed
@@ -162,10 +164,10 @@ func (t *tx) follow(f *Follow, content *object) error {
 		if err := t.put(content, h.Case); err != nil {
 			return err
 		}
-		if err := t.exec(`INSERT INTO handoffs (id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, joined)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1, $14, $15, $16)`,
+		if err := t.exec(`INSERT INTO handoffs (id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, joined, elsewhere)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1, $14, $15, $16, $17)`,
 			h.ID, string(h.Ref), h.Version, string(h.Case), h.Form, h.Area, h.Team, h.Channel, number(h.Urgent), h.Children, dayNumber(h.Day), h.At.UnixMilli(), h.By,
-			dayNumber(h.AnswerBy), string(h.State), h.Joined); err != nil {
+			dayNumber(h.AnswerBy), string(h.State), h.Joined, number(h.Elsewhere)); err != nil {
 			return err
 		}
 	}
@@ -393,12 +395,12 @@ func (s *Store) CasesOf(ctx context.Context, owner string) (ids []caseforms.Case
 	return ids, err
 }
 
-const handOffColumns = `id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, outcome, answered_day, joined, changes`
+const handOffColumns = `id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, outcome, answered_day, joined, elsewhere, changes`
 
 func scanHandOff(scan func(...any) error) (HandOff, error) {
 	var h HandOff
 	var day, at, by, answered int64
-	err := scan(&h.ID, &h.Ref, &h.Version, &h.Case, &h.Form, &h.Area, &h.Team, &h.Channel, &h.Urgent, &h.Children, &day, &at, &h.By, &h.content, &by, &h.State, &h.Outcome, &answered, &h.Joined, &h.changes)
+	err := scan(&h.ID, &h.Ref, &h.Version, &h.Case, &h.Form, &h.Area, &h.Team, &h.Channel, &h.Urgent, &h.Children, &day, &at, &h.By, &h.content, &by, &h.State, &h.Outcome, &answered, &h.Joined, &h.Elsewhere, &h.changes)
 	h.Day, h.At, h.AnswerBy, h.Answered = dayOf(day), fromMilli(at), dayOf(by), dayOf(answered)
 	return h, err
 }
