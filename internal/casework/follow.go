@@ -45,10 +45,14 @@ type HandOver struct {
 // AsOther says of a hand-off that it was to somebody whom the form is not for: the person, a relative, another agency.
 const AsOther = "other"
 
+// detailElsewhere is where the ledger says of a hand-off that it was to somebody whom the form is not for.
+const detailElsewhere = "elsewhere"
+
 // content is what is written down about a hand-off or a response, beside what can be counted.
 type content struct {
 	To     string `json:"to,omitempty"`
 	Office string `json:"office,omitempty"`
+	Role   string `json:"role,omitempty"` // of an office that is not in the directory: what it was said to be
 	With   string `json:"with,omitempty"`
 	Note   string `json:"note,omitempty"`
 }
@@ -96,8 +100,8 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 		return nil, err
 	}
 	e := &f.Entries[len(f.Entries)-1]
-	if but != "" {
-		e.Detail["but"] = but
+	if e.Detail["why"] = but; but == "" {
+		delete(e.Detail, "why")
 	}
 	if h.Once != nil {
 		e.Once = h.Once.key
@@ -136,7 +140,7 @@ func (k *Desk) standing(ctx context.Context, a caseforms.Actor, m *matter, h *Ha
 	}
 	switch {
 	case h.As == AsOther:
-		return elsewhere, h.To + " is nobody whom this form is for. That it was handed over is on the timeline; it begins nothing, and what is to be sent is still to be sent.", nil
+		return elsewhere, "It went to nobody whom this form is for. That it was handed over is on the timeline; it begins nothing, and what is to be sent is still to be sent.", nil
 	case h.As != "" && !slices.Contains(roles, h.As):
 		return 0, "", &caseforms.Error{Kind: caseforms.Invalid, Msg: "this copy of the form does not go to an office of the role " + strconv.Quote(h.As), Hint: "one of: " + strings.Join(append(roles, AsOther), ", ")}
 	case h.As != "":
@@ -162,7 +166,7 @@ func (k *Desk) standing(ctx context.Context, a caseforms.Actor, m *matter, h *Ha
 	case h.Office != "": // it was sent there before
 		return toOffice, "", nil
 	}
-	return toUnsaid, h.To + " is not in the directory, and it is not said whether it is one of those whom the form is for (" + strings.Join(labels, "; ") + "). What asks for it to be sent stays open until that is said, or it goes to one of them.", nil
+	return toUnsaid, "The office is not in the directory, and it is not said whether it is one of those whom the form is for (" + strings.Join(labels, "; ") + "). What asks for it to be sent stays open until it is recorded with that, or goes to one of them.", nil
 }
 
 // urgent tells whether a version of a document cannot wait, by the record it was made from. Where that cannot be read any more, a form of which there
@@ -224,11 +228,14 @@ func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Ver
 			f.HandOff.State, f.HandOff.AnswerBy = store.HandOffOpen, u.First
 		}
 	}
-	if f.Content, err = json.Marshal(content{h.To, h.Office, h.With, h.Note}); err != nil {
+	if f.Content, err = json.Marshal(content{h.To, h.Office, h.As, h.With, h.Note}); err != nil {
 		return f, err
 	}
 	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Disclosure}, What: "handed over by " + string(h.Channel), Actor: actor, Case: m.c.ID, Ref: h.Ref, Version: v.Number,
 		Detail: map[string]string{"to": h.To, "with": h.With, "text": h.Note, "at": h.At.UTC().Format(time.RFC3339)}})
+	if to == elsewhere {
+		f.Entries[len(f.Entries)-1].Detail[detailElsewhere] = "yes"
+	}
 	return f, nil
 }
 

@@ -14,6 +14,7 @@ import (
 type Reached struct {
 	To      string // as people call it
 	Office  string // see officeOf; "" is none that is known
+	Role    string // of one that is not in the directory: what it was said to be
 	Address string // of e-mail to an address outside the directory
 	Issue   int    // the latest that it has, or that is on its way there
 	Channel Channel
@@ -52,7 +53,7 @@ func (k *Desk) reachedBy(ctx context.Context, m *matter, sends []store.Send) (ou
 		if err != nil {
 			return nil, err
 		}
-		note(Reached{To: c.To, Office: c.Office, Address: address[c.Office], Issue: h.Version, Channel: Channel(h.Channel), On: h.Day})
+		note(Reached{To: c.To, Office: c.Office, Role: c.Role, Address: address[c.Office], Issue: h.Version, Channel: Channel(h.Channel), On: h.Day})
 	}
 	for i := range sends {
 		n := &sends[i]

@@ -380,6 +380,7 @@ func (x *sending) before(ctx context.Context, role *caseforms.RecipientRole) err
 		for _, r := range all {
 			had[r.Role] = had[r.Role] || c.Office == r.ID
 		}
+		had[c.Role] = had[c.Role] || c.Role != "" && !h.Elsewhere
 	}
 	for _, first := range role.After {
 		if !had[first] {

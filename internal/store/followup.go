@@ -318,11 +318,14 @@ type DueQuery struct {
 	Area  *string  // nil is every area
 	Most  int
 
+	NotTeams []string // not of these teams
+
 	From caseforms.Date     // due on that day or later; zero is also what was due before
 	Not  []caseforms.CaseID // not those of these cases
 }
 
-// DueBy are the open follow-ups that are due by a day, the most overdue first.
+// DueBy are the open follow-ups that are due by a day, the most overdue first. That an issue has to be sent is left out while it is on its way by e-mail
+// and in no trouble: there is nothing to do about it.
 func (s *Store) DueBy(ctx context.Context, q DueQuery) ([]FollowUp, error) {
 	where, args := q.where()
 	args = append(args, q.Most)
@@ -337,7 +340,8 @@ func (s *Store) CountDue(ctx context.Context, q DueQuery) (n int, err error) {
 }
 
 func (q *DueQuery) where() (string, []any) {
-	where, args := `state = 'open' AND due_day <= $1`, []any{dayNumber(q.By)}
+	where, args := `state = 'open' AND due_day <= $1 AND NOT (ref <> '' AND EXISTS (SELECT 1 FROM sends n
+		WHERE n.ref = followups.ref AND 'issue ' || n.version = about AND n.state = 'queued' AND n.handoff = 0 AND n.trouble = '' AND n.kind <> 'chase'))`, []any{dayNumber(q.By)}
 	and := func(what string, v any) {
 		args = append(args, v)
 		where += ` AND ` + what + ` = $` + itoa(len(args))
@@ -352,6 +356,9 @@ func (q *DueQuery) where() (string, []any) {
 			marks = append(marks, "$"+itoa(len(args)))
 		}
 		where += ` AND team IN (` + strings.Join(marks, ", ") + `)`
+	}
+	if len(q.NotTeams) > 0 {
+		where += ` AND team NOT IN ` + marked(&args, q.NotTeams)
 	}
 	if q.Area != nil {
 		and(`area`, *q.Area)
