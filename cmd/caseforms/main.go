@@ -85,7 +85,7 @@ type options struct {
 
 	channel, address, phone, demonstrated, how, means, relay string
 
-	by, with, at, note, from, kind, until, doneRule, register, ics, digest, since string
+	by, with, as, at, note, from, kind, until, doneRule, register, ics, digest, since string
 	cases                                                                         []string
 	children                                                                      []int
 	handOff                                                                       int64

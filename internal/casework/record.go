@@ -200,6 +200,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		if err := write(out, r.Outputs, &i); err != nil {
 			return nil, nil, err
 		}
+		if err := k.issued(ctx, a, &r, d, d.Urgent(f, c), out, &i); err != nil {
+			return nil, nil, err
+		}
 		if r.Mail != nil {
 			if err := k.mailed(ctx, a, &r, d, c, out, &i, &doubts); err != nil {
 				return nil, nil, err
@@ -422,6 +425,25 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 	}
 	i.Case, i.Record, i.Card, i.Terms = id, record, card, k.terms(c)
 	out.Case = id
+	return nil
+}
+
+// issued begins what has to be done because a document was issued.
+func (k *Desk) issued(ctx context.Context, a caseforms.Actor, r *Record, d *caseforms.Definitions, urgent bool, out *Issued, i *store.Issue) error {
+	m := &matter{c: &store.Case{ID: i.Case, Area: r.Area, Owner: a.ID, Team: a.Team}, defs: d, cal: d.Calendar(k.closed...)}
+	if !out.NewCase {
+		var err error
+		if m.c, err = k.store.FindCase(ctx, i.Case); err != nil {
+			return err
+		}
+	}
+	if r.Again != "" {
+		var err error
+		if m.runs, err = k.store.FollowUpsOf(ctx, i.Case); err != nil {
+			return err
+		}
+	}
+	k.issuing(m, a, i.Form, i.Copy, i.Ref, i.Version, urgent, &i.Follow)
 	return nil
 }
 

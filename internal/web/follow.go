@@ -17,6 +17,7 @@ type followData struct {
 	Choices  *casework.Choices
 	Kind     Choice
 	HandOff  Choice
+	As       Choice // what an office is that is not listed
 	Children Choice
 	Done     Choice
 	Fields   []Input
@@ -70,17 +71,24 @@ func (s *Service) handOver(w http.ResponseWriter, r *Request) error {
 		if ps = bad; r.Field("to") == "" && r.Field("office") == "" {
 			ps = append(ps, FieldProblem{"office", "Say whom it was handed to"})
 		}
+		if len(c.Takers) > 0 && r.Field("office") == "" && r.Field("to") != "" && r.Field("as") == "" {
+			ps = append(ps, FieldProblem{"as", "Say who they are: what is to be sent is only sent when it went to somebody whom it is for"})
+		}
 		if r.Field("by") == "" {
 			ps = append(ps, FieldProblem{"by", "Say how it was handed over"})
 		}
 		if ps == nil {
-			to := r.Field("office")
+			to, as := r.Field("office"), ""
 			if to == "" {
-				to = r.Field("to")
+				to, as = r.Field("to"), r.Field("as")
 			}
-			h, err := r.Desk.HandOver(r.Context(), r.Actor, casework.HandOver{Ref: c.Ref, Channel: casework.Channel(r.Field("by")), To: to, With: r.Field("with"), At: at, Note: r.Field("note")})
+			h, err := r.Desk.HandOver(r.Context(), r.Actor, casework.HandOver{Ref: c.Ref, Channel: casework.Channel(r.Field("by")), To: to, As: as, With: r.Field("with"), At: at, Note: r.Field("note")})
 			if err == nil {
-				s.notify(r, Notice{Good: true, Text: "It is recorded that it was handed over." + nextWords(h.Due)})
+				text := "It is recorded that it was handed over."
+				if h.But != "" {
+					text += " " + h.But
+				}
+				s.notify(r, Notice{Good: h.But == "", Text: text + nextWords(h.Due)})
 				return seeOther(w, r, documentPath(c.Ref, ""))
 			}
 			if ps, err = toldBeside(err, "to", caseforms.NotFound); err != nil {
@@ -100,6 +108,13 @@ func (s *Service) handOver(w http.ResponseWriter, r *Request) error {
 			about += ", " + o.Phone
 		}
 		d.HandOff.Options = append(d.HandOff.Options, Option{Value: o.ID, Label: o.Organisation, Hint: about, Chosen: r.Field("office") == o.ID})
+	}
+	if len(c.Takers) > 0 {
+		d.As = Choice{ID: "as", Legend: "Of an office that is not listed: who are they?", Problem: problemOf(ps, "as")}
+		for _, x := range append(c.Takers, casework.Choice{Kind: casework.AsOther, Label: "Somebody else: the person, a relative, another agency"}) {
+			d.As.Options = append(d.As.Options, Option{Value: x.Kind, Label: x.Label, Chosen: r.Field("as") == x.Kind})
+		}
+		d.As.Options[len(c.Takers)].Hint = "It is on the timeline, and the document is still to be sent. Leaving a voicemail is no hand-over."
 	}
 	d.Fields = []Input{textField(r, ps, "to", "Another office, as it is called", "If it is not listed above", 0), textField(r, ps, "with", "Whom there, or who was spoken to", "", 0), textField(r, ps, "note", "Anything more", "", 3)}
 	return s.followPage(w, r, "hand-over", "Record that "+string(c.Ref)+" was handed over", d, ps)
