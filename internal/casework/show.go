@@ -40,6 +40,7 @@ type Whose struct {
 	Card       Card
 	Alerts     []string // see caseforms.Definitions.Alerts
 	Restricted bool
+	Urgent     bool // the latest issue of the document says that it cannot wait; not told of a case
 }
 
 func (k *Desk) about(ctx context.Context, c *store.Case) (w Whose, err error) {
