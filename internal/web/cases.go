@@ -91,7 +91,11 @@ func foundRow(f *casework.Found) []Cell {
 		}
 	}
 	docs := Cell{Text: "None"}
-	if n := len(f.Documents); n > 0 {
+	switch n := len(f.Documents); n {
+	case 0:
+	case 1:
+		docs = refCell(f.Documents[0])
+	default:
 		docs = LinkCell(count(n, "document", "documents"), who.Href)
 	}
 	return []Cell{who, TextCell(f.Card.DOB), TextCell(numbers), docs}

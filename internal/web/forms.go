@@ -500,6 +500,7 @@ type issueData struct {
 	Begun    *casework.Begun // of a draft of a new version
 	Why      Input
 	Newer    bool // somebody issued it again meanwhile
+	Post     bool // e-mail is configured, so that it can go on to be sent
 	Signing  bool // the form asks to be countersigned, which comes before it is sent
 	Same     bool // it may be asked whether it is the same person
 	SameWhy  string
@@ -510,7 +511,7 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &issueData{filling: x, Signing: casework.WantsCountersigning(x.form)}
+	d := &issueData{filling: x, Post: r.Desk.Posts(), Signing: casework.WantsCountersigning(x.form)}
 	chosen := r.Field("for")
 	o := caseforms.FillOptions{Today: x.today}
 	begun, err := r.Desk.Begun(r.Context(), r.Actor, x.Draft)
