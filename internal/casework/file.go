@@ -12,7 +12,8 @@ import (
 // CaseFile is what there is of one case.
 type CaseFile struct {
 	Whose
-	Documents []OfCase // the one that was issued last first
+	Documents []OfCase      // the one that was issued last first
+	Drafts    []ListedDraft // the one that was saved last first
 }
 
 // OfCase is one document of a case, by its latest issue, and how it stands.
@@ -43,6 +44,21 @@ func (k *Desk) file(ctx context.Context, a caseforms.Actor, c *store.Case, refs 
 	who, err := k.names(ctx)
 	if err != nil {
 		return nil, err
+	}
+	drafts, err := k.store.Drafts(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range drafts {
+		d := &drafts[i]
+		x := ListedDraft{Draft: Draft{Draft: *d, ChangedByName: who.of(d.ChangedBy)}, Title: d.Form}
+		if defs, f := k.formOf(d); f != nil {
+			x.Title = f.Title.In(defs.Lang)
+		}
+		if x.Urgent, err = k.urgentDraft(ctx, d); err != nil {
+			return nil, err
+		}
+		out.Drafts = append(out.Drafts, x)
 	}
 	hands, err := k.store.HandOffs(ctx, c.ID)
 	if err != nil {

@@ -30,6 +30,7 @@ type searchData struct {
 type caseData struct {
 	ID        caseforms.CaseID
 	Documents Table
+	Drafts    Table
 }
 
 // search looks for cases. What people look for is sent by POST, because it may be a name, which must not stand in an address; an id may.
@@ -112,6 +113,15 @@ func fileOf(f *casework.Found) *caseData {
 			ref.Mark = "Urgent"
 		}
 		c.Documents.Rows = append(c.Documents.Rows, []Cell{ref, {Text: d.Title, Sub: cmp.Or(copyWords[d.Copy], d.Copy)}, {Text: clock(d.Issued), Sub: "by " + d.By}, standsCell(d)})
+	}
+	c.Drafts = Table{Caption: "Drafts", Heads: []string{"Draft", "Form", "Last saved"}}
+	for i := range f.File.Drafts {
+		d := &f.File.Drafts[i]
+		id := Cell{Text: string(d.ID), Href: "/drafts/" + string(d.ID), Whole: true}
+		if d.Urgent {
+			id.Mark = "Urgent"
+		}
+		c.Drafts.Rows = append(c.Drafts.Rows, []Cell{id, TextCell(d.Title), {Text: clock(d.Changed), Sub: "by " + d.ChangedByName}})
 	}
 	return c
 }

@@ -22,6 +22,8 @@ func TestCaseListsItsDocuments(t *testing.T) {
 	urgent, shared, other := record("cp1", ""), record("cp1", caseforms.CopyDisclosable), record("cp1", "")
 	h.must2(h.desk.HandOver(t.Context(), h.as("petra"), casework.HandOver{Ref: other, Channel: casework.ByHand, To: "Northtown MASH"}))
 	petra := h.signedIn("petra")
+	draft, err := h.desk.SaveDraft(t.Context(), h.as("petra"), casework.SaveDraft{Form: "cp1", Case: of, Content: sampleCases(t)["03-urgent"]})
+	h.must(err)
 	before := len(h.ledger())
 	page := petra.get("/cases?q="+string(of)).expect(t, 200, "Case "+string(of), "app-identity", "Went to Northtown MASH", "Disclosable copy", "Not sent to anybody yet", "by Petra Practitioner", `href="/forms?case=`+string(of))
 	if did := h.ledger()[before:]; len(did) != 1 || did[0].What != "case found" {
@@ -34,6 +36,9 @@ func TestCaseListsItsDocuments(t *testing.T) {
 	}
 	if row, _, _ := strings.Cut(page.body[strings.Index(page.body, string(urgent)):], "</tr>"); !strings.Contains(row, "Urgent") {
 		t.Error("the urgent one is not marked:", row)
+	}
+	if row := page.row(string(draft.ID)); !strings.Contains(row, "Urgent") {
+		t.Error("the draft is not there, or not marked:", row)
 	}
 	petra.post("/cases", "q", string(shared)).expect(t, 200, "Case "+string(of), string(urgent))
 	petra.post("/cases", "q", "Unknown-Sample").expect(t, 200, "3 documents", `href="/cases?q=`+string(of))

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -179,25 +180,55 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 }
 
 func (s *Service) drafts(w http.ResponseWriter, r *Request) error {
-	all, err := r.Desk.Drafts(r.Context(), r.Actor)
+	all, err := r.Desk.ListDrafts(r.Context(), r.Actor)
 	if err != nil {
 		return err
 	}
-	t := Table{Caption: "Drafts", Hide: true, Heads: []string{"Draft", "Form", "Case", "Last saved"}, None: "There are no drafts of yours or your team."}
-	for _, d := range all {
-		title := d.Form
-		if defs, err := s.desk.Definitions(d.Area); err == nil {
-			if f, err := defs.Form(d.Form); err == nil {
-				title = defs.Title(f)
-			}
-		}
-		of := TextCell(string(d.Case))
-		if d.Case != "" {
-			of.Href = "/cases?q=" + string(d.Case)
-		}
-		t.Rows = append(t.Rows, []Cell{LinkCell(string(d.ID), "/drafts/"+string(d.ID)), TextCell(title), of, {Text: clock(d.Changed), Sub: "by " + d.ChangedByName}})
+	d := draftsData{Table: Table{Caption: "Drafts", Hide: true, Heads: []string{"Person", "Form", "Case", "Last saved"}, None: "There are no drafts of yours or your team."}}
+	var from, to int
+	d.Pages, from, to = Paged(r, len(all), onPage)
+	list, err := r.Desk.DraftDetails(r.Context(), r.Actor, all[from:to])
+	if err != nil {
+		return err
 	}
-	return s.page(w, r, "form-drafts", Page{Title: "Drafts", Wide: true, Data: t})
+	for _, x := range list {
+		who := Cell{Text: cmp.Or(x.Card.Name, "No name yet"), Href: "/drafts/" + string(x.ID), Sub: string(x.ID)}
+		if x.Urgent {
+			who.Mark = "Urgent"
+		}
+		of := TextCell("None yet")
+		if x.Case != "" {
+			of = Cell{Text: string(x.Case), Href: "/cases?q=" + string(x.Case), Whole: true}
+		}
+		d.Table.Rows = append(d.Table.Rows, []Cell{who, TextCell(x.Title), of, {Text: clock(x.Changed), Sub: "by " + x.ChangedByName}})
+	}
+	return s.page(w, r, "form-drafts", Page{Title: "Drafts", Wide: true, Data: d})
+}
+
+type draftsData struct {
+	Table Table
+	Pages Pages
+}
+
+// draftsLink is a counted link to the drafts of whoever looks, for the home page; nil when there are none.
+func (s *Service) draftsLink(r *Request) ([]Link, error) {
+	all, urgent, err := r.Desk.CountDrafts(r.Context(), r.Actor)
+	if all == 0 || err != nil {
+		return nil, err
+	}
+	text := count(all, "draft of yours", "drafts of yours")
+	switch {
+	case urgent == 0:
+	case all == 1:
+		text += ", urgent"
+	case urgent == all:
+		text += ", all of them urgent"
+	case urgent == 1:
+		text += ", one of them urgent"
+	default:
+		text += ", " + strconv.Itoa(urgent) + " of them urgent"
+	}
+	return []Link{{text, "/drafts"}}, nil
 }
 
 // filling is a draft as its pages see it.
