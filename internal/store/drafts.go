@@ -166,7 +166,7 @@ func (s *Store) Draft(ctx context.Context, id caseforms.DraftID) (*Draft, []byte
 			return nil, nil, err
 		}
 		if d == nil {
-			return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no draft " + string(id), Hint: "it may have been issued or thrown away"}
+			return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no draft " + string(id), Hint: "it may have been issued, which its case tells, or thrown away; the list of drafts has those that there are"}
 		}
 		content, err := s.object(ctx, d.content, kindDraft)
 		if !missing(err) || d.content == before {

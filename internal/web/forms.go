@@ -30,7 +30,7 @@ const (
 const draftMost = 4 << 20
 
 func (s *Service) formRoutes() []Route {
-	return []Route{
+	routes := []Route{
 		{Method: "GET", Pattern: "/forms", Who: caseworkers(), Do: s.startPage, Nav: "Start a form"},
 		{Method: "POST", Pattern: "/forms", Who: caseworkers(), Do: s.start},
 		{Method: "GET", Pattern: "/drafts", Who: caseworkers(), Do: s.drafts, Nav: "Drafts"},
@@ -50,6 +50,44 @@ func (s *Service) formRoutes() []Route {
 		{Method: "POST", Pattern: draftPath + "/issue", Who: caseworkers(), Do: s.issue},
 		{Method: "GET", Pattern: draftPath + "/drop", Who: caseworkers(), Do: s.dropPage},
 		{Method: "POST", Pattern: draftPath + "/drop", Who: caseworkers(), Do: s.drop},
+	}
+	for i := range routes {
+		if strings.HasPrefix(routes[i].Pattern, draftPath) {
+			routes[i].Do = s.orIssued(routes[i].Do)
+		}
+	}
+	return routes
+}
+
+type issuedData struct {
+	*casework.FromDraft
+	Typed bool // something was sent, which is not saved
+}
+
+// orIssued does what a page of a draft does. When the draft was issued meanwhile, whoever issues it once more is led to the document, and everybody else
+// is told which it is.
+func (s *Service) orIssued(do func(http.ResponseWriter, *Request) error) func(http.ResponseWriter, *Request) error {
+	return func(w http.ResponseWriter, r *Request) error {
+		err := do(w, r)
+		var ours *caseforms.Error
+		if !errors.As(err, &ours) || ours.Kind != caseforms.NotFound && ours.Kind != caseforms.Conflict {
+			return err
+		}
+		id, ok := caseforms.ParseDraftID(r.Var("draft"))
+		if !ok {
+			return err
+		}
+		d, e := r.Desk.IssuedFrom(r.Context(), r.Actor, id)
+		switch {
+		case e != nil:
+			return e
+		case d == nil:
+			return err
+		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issue"):
+			s.notify(r, Notice{Text: fmt.Sprintf("It was issued already, as %s, on %s. It was not issued once more.", d.Ref, clock(d.At))})
+			return seeOther(w, r, documentPath(d.Ref, ""))
+		}
+		return s.page(w, r, "form-issued", Page{Title: "This draft was issued as " + string(d.Ref), Status: http.StatusNotFound, Crumbs: []Link{{"Your work", "/"}, {"Drafts", "/drafts"}}, Data: issuedData{d, r.Method == http.MethodPost}})
 	}
 }
 
