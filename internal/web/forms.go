@@ -437,6 +437,7 @@ type tasksData struct {
 	*filling
 	Tasks     []task
 	Done, All int
+	Hindrance string // what keeps it from being issued
 }
 
 func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
@@ -444,7 +445,8 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	d := tasksData{filling: x}
+	missing, wrong, _ := x.stands(ps, func(caseforms.Problem) bool { return true })
+	d := tasksData{filling: x, Hindrance: hindrance(missing, wrong)}
 	_, unexplained, err := caseforms.Reasons(x.Draft.Content, ps, false, x.Draft.Reasons, nil)
 	if err != nil {
 		return err
@@ -469,6 +471,7 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 const (
 	statusNot      = "Not started"
 	statusSome     = "In progress"
+	statusMissing  = "Incomplete"
 	statusComplete = "Complete"
 	statusWrong    = "There is a problem"
 	statusNone     = "Not needed"
@@ -492,12 +495,40 @@ func (x *filling) task(t *caseforms.Topic, ps []caseforms.Problem) task {
 	if !any {
 		return task{}
 	}
-	missing, wrong, odd := 0, 0, 0
-	for _, p := range ps {
-		if o, _ := x.asked.TopicOf(p.Key, strings.TrimRight(p.Section, " :")); o == nil || o.Key != t.Key {
-			continue
+	missing, wrong, odd := x.stands(ps, func(p caseforms.Problem) bool {
+		o, _ := x.asked.TopicOf(p.Key, strings.TrimRight(p.Section, " :"))
+		return o != nil && o.Key == t.Key
+	})
+	out.Hint = hindrance(missing, wrong)
+	switch {
+	case wrong > 0:
+		out.Status, out.Colour = statusWrong, "red"
+	case missing > 0:
+		out.Status, out.Colour = statusMissing, "yellow"
+	case t.Section != nil && x.view.Arises(t.Section.When, "", 0) == caseforms.DoesNotArise && !some:
+		out.Status, out.Colour = statusNone, "grey"
+	case !some:
+		out.Status, out.Colour = statusNot, "blue"
+		if odd == 0 {
+			out.Hint = "Nothing here must be answered"
 		}
+	case odd > 0:
+		out.Status, out.Colour = statusSome, "blue"
+	default:
+		out.Status = statusComplete
+	}
+	if odd > 0 {
+		out.Hint = strings.TrimPrefix(out.Hint+"; "+count(odd, "thing to look at", "things to look at"), "; ")
+	}
+	return out
+}
+
+// stands counts what stands against a form, of those problems that are chosen: answers without which it cannot be issued, answers with which it cannot,
+// and what only has to be looked at.
+func (x *filling) stands(ps []caseforms.Problem, of func(caseforms.Problem) bool) (missing, wrong, odd int) {
+	for _, p := range ps {
 		switch {
+		case !of(p):
 		case p.Severity != caseforms.Blocking:
 			odd++
 		case x.edit.Get(p.Key).State == caseforms.NotAnswered && x.edit.Items(p.Key) == 0:
@@ -506,27 +537,19 @@ func (x *filling) task(t *caseforms.Topic, ps []caseforms.Problem) task {
 			wrong++
 		}
 	}
-	switch {
-	case wrong > 0:
-		out.Status, out.Colour = statusWrong, "red"
-		out.Hint = count(wrong, "thing to put right", "things to put right")
-	case t.Section != nil && x.view.Arises(t.Section.When, "", 0) == caseforms.DoesNotArise && !some:
-		out.Status, out.Colour = statusNone, "grey"
-	case !some:
-		out.Status, out.Colour = statusNot, "blue"
-		if missing == 0 {
-			out.Hint = "Nothing here must be answered"
-		}
-	case missing > 0:
-		out.Status, out.Colour = statusSome, "yellow"
-		out.Hint = count(missing, "answer is missing", "answers are missing")
-	default:
-		out.Status = statusComplete
+	return missing, wrong, odd
+}
+
+// hindrance says what keeps a form from being issued; "" is nothing.
+func hindrance(missing, wrong int) string {
+	var says []string
+	if wrong > 0 {
+		says = append(says, count(wrong, "thing to put right", "things to put right"))
 	}
-	if odd > 0 && out.Hint == "" {
-		out.Hint = count(odd, "thing to look at", "things to look at")
+	if missing > 0 {
+		says = append(says, count(missing, "answer is missing without which it cannot be issued", "answers are missing without which it cannot be issued"))
 	}
-	return out
+	return strings.Join(says, "; ")
 }
 
 func count(n int, one, many string) string {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -9,10 +10,12 @@ import (
 	"caseforms/internal/store"
 )
 
-// row is the row of a table of a page that has some words.
+var rows = regexp.MustCompile(`(?s)<(?:tr|li)[ >].*?</(?:tr|li)>`)
+
+// row is the row of a table or a list of a page that has some words.
 func (r reply) row(words string) string {
-	for _, row := range strings.Split(r.body, "<tr") {
-		if row, _, _ = strings.Cut(row, "</tr>"); strings.Contains(row, words) {
+	for _, row := range rows.FindAllString(r.body, -1) {
+		if strings.Contains(row, words) {
 			return row
 		}
 	}
