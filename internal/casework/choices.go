@@ -65,6 +65,9 @@ func (k *Desk) Choices(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 	}
 	if f, err := m.defs.Form(m.doc.Form); err == nil {
 		c.Title = f.Title.In(m.defs.Lang)
+		if c.Urgent, err = k.urgent(ctx, m, m.doc.Latest()); err != nil {
+			return nil, err
+		}
 	}
 	if c.To, c.Unasked, err = k.destinations(ctx, a, m.defs, m.doc.Form, m.doc.Copy); err != nil {
 		return nil, err

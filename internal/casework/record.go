@@ -214,8 +214,11 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		if r.Dry {
 			return out, append(ps, doubts...), nil
 		}
-		if r.Row != "" {
+		switch {
+		case r.Row != "":
 			i.Row = k.store.Term(termRow, r.Row)
+		case draft != nil:
+			i.Row = k.store.Term(termDraft, string(draft.ID))
 		}
 		err := k.store.Issue(ctx, i)
 		if errors.Is(err, store.ErrTaken) && r.Row != "" { // somebody else may have issued the same row at the same moment
@@ -241,8 +244,11 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	}
 }
 
-// termRow is the kind of term of a row of a batch.
-const termRow = "row"
+// The kinds of terms of what a document is made from: a row of a batch, and a draft.
+const (
+	termRow   = "row"
+	termDraft = "draft"
+)
 
 // issuedBefore is what was issued from a row of a batch; nil when nothing was.
 func (k *Desk) issuedBefore(ctx context.Context, a caseforms.Actor, row string) (*Issued, error) {

@@ -15,6 +15,7 @@ import (
 type followData struct {
 	Ref      caseforms.Ref
 	Choices  *casework.Choices
+	Signing  string // what is to be said of its countersignature before it is handed over
 	Kind     Choice
 	HandOff  Choice
 	As       Choice // what an office is that is not listed
@@ -97,6 +98,9 @@ func (s *Service) handOver(w http.ResponseWriter, r *Request) error {
 		}
 	}
 	d := followData{Ref: c.Ref, Choices: c, When: askMoment(r, "at", "When?", "Leave it empty if it is now", true, ps)}
+	if d.Signing, err = s.signing(r, c.Ref); err != nil {
+		return err
+	}
 	d.Kind = Choice{ID: "by", Legend: "How was it handed over?", Problem: problemOf(ps, "by")}
 	for _, x := range casework.Channels {
 		d.Kind.Options = append(d.Kind.Options, Option{Value: string(x), Label: map[casework.Channel]string{casework.ByHand: "By hand", casework.ByPost: "By post", casework.ByTelephone: "By telephone", casework.ByPortal: "On their portal"}[x], Chosen: r.Field("by") == string(x)})

@@ -55,9 +55,14 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 	d.Soon = dueTable(fmt.Sprintf("Due within %d days", homeDays), due.Soon, true)
 	d.Soon.None = "Nothing falls due."
 	d.MoreDue = due.Overs + due.Soons - len(due.Over) - len(due.Soon)
-	if d.Waiting, err = s.waitingLinks(r); err != nil {
+	if d.Waiting, err = s.draftsLink(r); err != nil {
 		return err
 	}
+	waiting, err := s.waitingLinks(r)
+	if err != nil {
+		return err
+	}
+	d.Waiting = append(d.Waiting, waiting...)
 	if r.Actor.Is(caseforms.RoleManager) {
 		told, n, err := r.Desk.Told(r.Context(), r.Actor, homeTold)
 		if err != nil {
