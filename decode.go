@@ -18,8 +18,10 @@ import (
 // Limits of a case record. They are far above any real case and far below what would hurt.
 const (
 	MaxCaseBytes = 8 << 20
+	MaxItems     = 500 // of one list
+	maxValues    = 200_000
 	maxDepth     = 32
-	maxProblems  = 1000
+	maxProblems  = 1000 // when there are as many, reading ends
 )
 
 // Decode reads a case record strictly: unknown, doubled and wrongly typed keys are problems, all of them collected with their place.
@@ -79,8 +81,11 @@ func (d *caseDecoder) place(offset int) (line, column int) {
 	return n, offset - d.lines[n-1] + 1
 }
 
+// full tells that no more problems are told, so that none need be looked for.
+func (d *caseDecoder) full() bool { return len(d.problems) >= maxProblems }
+
 func (d *caseDecoder) add(n *node, path string, s *Shape, msg, hint string) {
-	if len(d.problems) >= maxProblems {
+	if d.full() {
 		return
 	}
 	p := Problem{Severity: Blocking, Key: path, Msg: msg, Hint: hint}
@@ -105,12 +110,16 @@ func (d *caseDecoder) repairUTF8() {
 	for i := 0; i < len(d.data); {
 		r, n := utf8.DecodeRune(d.data[i:])
 		if r == utf8.RuneError && n == 1 {
-			d.add(&node{offset: i}, "", nil, fmt.Sprintf("byte 0x%02x is not UTF-8 text", d.data[i]), "save the file as UTF-8")
+			if !d.full() {
+				d.add(&node{offset: i}, "", nil, fmt.Sprintf("byte 0x%02x is not UTF-8 text", d.data[i]), "save the file as UTF-8")
+			}
 			d.data[i] = '?'
 		}
 		i += n
 	}
 }
+
+var errValues = fmt.Errorf("this has more than %d keys and values, the most a case record may have", maxValues)
 
 // parse reads the bytes into nodes; nil means that reading could not go on.
 func (d *caseDecoder) parse() *node {
@@ -123,8 +132,10 @@ func (d *caseDecoder) parse() *node {
 	fail := func(err error) *node {
 		var syn *jsontext.SyntacticError
 		n := &node{offset: int(dec.InputOffset()) + skipped}
-		msg := "is not readable as JSON"
+		msg, hint := "is not readable as JSON", ""
 		switch {
+		case errors.Is(err, errValues):
+			msg, hint = err.Error(), "is it the right file?"
 		case errors.As(err, &syn):
 			n.offset = int(syn.ByteOffset) + skipped
 			msg += ": " + strings.TrimPrefix(syn.Err.Error(), "jsontext: ")
@@ -135,7 +146,7 @@ func (d *caseDecoder) parse() *node {
 				msg = "the file is empty"
 			}
 		}
-		d.add(n, "", nil, msg, "")
+		d.add(n, "", nil, msg, hint)
 		return nil
 	}
 	whole := string(data) // what has no escapes is a part of it
@@ -148,8 +159,12 @@ func (d *caseDecoder) parse() *node {
 		spare = spare[1:]
 		return n
 	}
+	values := 0
 	var value func(depth int) (*node, error)
 	value = func(depth int) (*node, error) {
+		if values++; values > maxValues {
+			return nil, errValues
+		}
 		dec.PeekKind() // moves past white space and commas
 		tok, err := dec.ReadToken()
 		if err != nil {
@@ -223,6 +238,9 @@ func (d *caseDecoder) stringStart(end int) int {
 func (d *caseDecoder) record(n *node, s *Shape, dst any, path string) {
 	seen := make(map[string]bool, len(n.names))
 	for i, name := range n.names {
+		if d.full() {
+			return
+		}
 		at := join(path, name.text)
 		if seen[name.text] {
 			d.add(name, at, s.key(name.text), "this key stands here twice", "keep one of them")
@@ -256,7 +274,7 @@ func (d *caseDecoder) unknownKey(name *node, s *Shape, path string) {
 }
 
 func (d *caseDecoder) value(n *node, s *Shape, dst any, path string) {
-	if n.kind == 'n' {
+	if n.kind == 'n' || d.full() {
 		return
 	}
 	if n.kind == '{' && hasName(n, "state") {
@@ -273,6 +291,10 @@ func (d *caseDecoder) value(n *node, s *Shape, dst any, path string) {
 	case KindList:
 		if n.kind != '[' {
 			d.add(n, path, s, "must be a list in [ ], not "+jsonType(n), `to say that there are none, write {"state":"none_known"}`)
+			return
+		}
+		if len(n.values) > MaxItems {
+			d.add(n, path, s, fmt.Sprintf("has %d entries, and at most %d may be in one list", len(n.values), MaxItems), "leave out what stands there twice; is it the right file?")
 			return
 		}
 		l := dst.(list)
@@ -304,6 +326,9 @@ func (d *caseDecoder) state(n *node, s *Shape, dst any, path string) {
 	ok := true
 	seen := map[string]bool{}
 	for i, name := range n.names {
+		if d.full() {
+			return
+		}
 		v := n.values[i]
 		if seen[name.text] {
 			d.add(name, path, s, "this key stands here twice", "keep one of them")
@@ -400,6 +425,9 @@ func (d *caseDecoder) checks(n *node, s *Shape, dst leaf, path string) {
 	}
 	ticked := map[string]bool{}
 	for i, v := range n.values {
+		if d.full() {
+			return
+		}
 		at := path + "[" + strconv.Itoa(i) + "]"
 		switch {
 		case v.kind == 'n' || v.kind == '"' && strings.TrimSpace(v.text) == "":
@@ -519,9 +547,11 @@ func nearest(given string, known []string) string {
 		return ""
 	}
 	best, least := "", 1+max(2, len(given)/3)
-	fold := func(s string) string { return strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(s)) }
+	same := strings.NewReplacer("-", "_", " ", "_")
+	fold := func(s string) string { return same.Replace(strings.ToLower(s)) }
+	given = fold(given)
 	for _, k := range known {
-		if n := distance(fold(given), fold(k)); n < least {
+		if n := distance(given, fold(k)); n < least {
 			best, least = k, n
 		}
 	}

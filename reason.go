@@ -18,8 +18,11 @@ type Reason struct {
 	Of   string `json:"of,omitempty"`   // a mark of the warning and of the answers that it was about
 }
 
-// MaxReason bounds one reason, in bytes.
-const MaxReason = 4000
+// MaxReason bounds one reason, in bytes; maxReasons is how many may be given at once.
+const (
+	MaxReason  = 4000
+	maxReasons = 10_000
+)
 
 // WantsReason tells whether somebody is asked why they go on although this stands. Of what only informs nobody is.
 func (p Problem) WantsReason() bool { return p.Severity == Warning && !p.informs && p.Key != "" }
@@ -41,9 +44,21 @@ func Reasons(record []byte, ps []Problem, urgent bool, before, given []Reason) (
 	e := &Edit{}
 	e.root, _ = root.(map[string]any)
 	tidy(e.root)
+	if len(given) > maxReasons {
+		return nil, nil, &Error{Kind: Invalid, Msg: fmt.Sprintf("at most %d reasons can be given at once", maxReasons), Hint: "give those that the form asks for; one without a key is for every question that is not answered"}
+	}
+	now, had := map[string]string{}, map[string]string{} // the first that says something, by key and by mark
 	for _, g := range given {
 		if len(g.Why) > MaxReason {
 			return nil, nil, &Error{Kind: Invalid, Msg: fmt.Sprintf("a reason has at most %d letters", MaxReason), Hint: "say the most important thing"}
+		}
+		if now[g.Key] == "" {
+			now[g.Key] = strings.TrimSpace(g.Why)
+		}
+	}
+	for _, b := range before {
+		if had[b.Of] == "" {
+			had[b.Of] = strings.TrimSpace(b.Why)
 		}
 	}
 	for _, p := range ps {
@@ -51,12 +66,11 @@ func Reasons(record []byte, ps []Problem, urgent bool, before, given []Reason) (
 			continue
 		}
 		r := Reason{Key: p.Key, Says: strings.TrimPrefix(strings.TrimRight(p.Label, " :")+": "+p.Msg, ": "), Of: e.mark(p)}
-		r.Why = why(given, func(g Reason) bool { return g.Key == p.Key })
-		if r.Why == "" {
-			r.Why = why(before, func(b Reason) bool { return b.Of == r.Of })
+		if r.Why = now[p.Key]; r.Why == "" {
+			r.Why = had[r.Of]
 		}
 		if r.Why == "" && (p.blank || urgent) {
-			r.Why = why(given, func(g Reason) bool { return g.Key == "" })
+			r.Why = now[""]
 		}
 		if r.Why == "" && !urgent {
 			missing = append(missing, p)
@@ -65,16 +79,6 @@ func Reasons(record []byte, ps []Problem, urgent bool, before, given []Reason) (
 		all = append(all, r)
 	}
 	return all, missing, nil
-}
-
-// why is the first reason that is meant.
-func why(of []Reason, meant func(Reason) bool) string {
-	for _, r := range of {
-		if w := strings.TrimSpace(r.Why); w != "" && meant(r) {
-			return w
-		}
-	}
-	return ""
 }
 
 // mark tells a warning and the answers that it is about from others. Of an item it goes by whose it is and not by its place, so that what was

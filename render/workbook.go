@@ -25,7 +25,9 @@ const (
 	// maxLines keeps a row well under the 409 points that a spreadsheet can show: a longer answer goes on in the next row, so that
 	// nothing is cut off on the screen or on paper.
 	maxLines = 22
-	typeface = "Arial" // every office suite has it or its metric twin
+	// maxMerged is how many merged cells a workbook may have: each is compared with every other when it is written.
+	maxMerged = 5000
+	typeface  = "Arial" // every office suite has it or its metric twin
 )
 
 // Workbook writes the document as an .xlsx file: a sheet that reads and prints like the form, and one sheet for every repeating part
@@ -50,11 +52,16 @@ func Workbook(w io.Writer, doc *caseforms.Document, o Options) error {
 			_, err = w.Write(sealWorkbook(open.Bytes(), password))
 		}
 	}
+	if errors.Is(err, errMerged) {
+		return &caseforms.Error{Kind: caseforms.Invalid, Op: "xlsx", Msg: "this has too many entries, or texts that are too long, for a workbook", Hint: "make a PDF of it"}
+	}
 	if err != nil {
 		return &caseforms.Error{Kind: caseforms.Internal, Op: "xlsx", Msg: "the workbook cannot be written", Err: err}
 	}
 	return nil
 }
+
+var errMerged = errors.New("too many merged cells")
 
 type book struct {
 	f      *excelize.File
@@ -67,6 +74,7 @@ type book struct {
 	lists  map[string]string // options, joined -> range on the sheet of lists
 	used   int               // columns on the sheet of lists
 	charts int
+	merged int
 	err    error
 }
 
@@ -232,12 +240,18 @@ func (b *book) page(sheet, orientation string, wide int) {
 
 // span writes text over columns from to to of the current row.
 func (b *book) span(from, to, style int, text string) {
-	b.style(from, to, style)
-	b.check(b.f.SetCellStr(b.sheet, b.cell(from), clean(text)))
+	if b.style(from, to, style); b.err == nil {
+		b.check(b.f.SetCellStr(b.sheet, b.cell(from), clean(text)))
+	}
 }
 
 func (b *book) style(from, to, style int) {
+	if b.merged > maxMerged {
+		b.check(errMerged)
+		return
+	}
 	if to > from {
+		b.merged++
 		b.check(b.f.MergeCell(b.sheet, b.cell(from), b.cell(to)))
 	}
 	b.check(b.f.SetCellStyle(b.sheet, b.cell(from), b.cell(to), b.styles[style]))

@@ -107,8 +107,12 @@ func (k *Desk) GiveReasons(ctx context.Context, a caseforms.Actor, id caseforms.
 		if err != nil {
 			return err
 		}
+		of := map[string]bool{}
+		for _, r := range all {
+			of[r.Of] = true
+		}
 		for _, h := range had { // of a warning that does not stand now, or is another addressee's
-			if !slices.ContainsFunc(all, func(r caseforms.Reason) bool { return r.Of == h.Of }) {
+			if !of[h.Of] {
 				all = append(all, h)
 			}
 		}

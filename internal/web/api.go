@@ -378,6 +378,10 @@ func (s *Service) rendering(ctx context.Context) (func(), error) {
 	defer t.Stop()
 	select {
 	case s.api.renders <- struct{}{}:
+		if err := ctx.Err(); err != nil { // whoever asked went away while they waited
+			<-s.api.renders
+			return nil, err
+		}
 		return func() { <-s.api.renders }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -354,6 +354,9 @@ func (s *Service) apiRender(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
+	if err := r.Context().Err(); err != nil {
+		return err
+	}
 	var b bytes.Buffer
 	report, err := render.Write(&b, doc, format, o)
 	if err != nil {

@@ -452,8 +452,12 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
+	open := make(map[caseforms.Problem]bool, len(unexplained))
+	for _, p := range unexplained {
+		open[p] = true
+	}
 	ps = slices.DeleteFunc(ps, func(p caseforms.Problem) bool { // of these it was said why they stand
-		return p.WantsReason() && !slices.Contains(unexplained, p)
+		return p.WantsReason() && !open[p]
 	})
 	for i := range x.asked.Topics {
 		t := x.task(&x.asked.Topics[i], ps)

@@ -69,6 +69,7 @@ func warningsOf(r *Request, record []byte, before []caseforms.Reason, urgent boo
 	}
 	sent := r.Method == http.MethodPost
 	common, same := "", true
+	odd := map[string]int{} // by key, its place
 	for _, p := range wanted {
 		says := line(p)
 		if p.Blank() || v.Urgent {
@@ -80,7 +81,7 @@ func warningsOf(r *Request, record []byte, before []caseforms.Reason, urgent boo
 			same = same && had[p.Key] == common
 			continue
 		}
-		if i := slices.IndexFunc(v.Odd, func(o oddAnswer) bool { return o.Key == p.Key }); i >= 0 {
+		if i, ok := odd[p.Key]; ok {
 			v.Odd[i].Lines = append(v.Odd[i].Lines, says...)
 			continue
 		}
@@ -89,6 +90,7 @@ func warningsOf(r *Request, record []byte, before []caseforms.Reason, urgent boo
 			o.Why.Value = r.Field("why." + p.Key)
 		}
 		v.wants(&o.Why, "Say why you go on with this answer, or change it: "+strings.TrimRight(p.Label, " :"), true)
+		odd[p.Key] = len(v.Odd)
 		v.Odd = append(v.Odd, o)
 	}
 	v.Why = Input{ID: "why", Label: "Why does the form go without these answers?", Hint: "One reason for all of them. Where somebody should read why, answer “Not known” with the reason instead: it is printed.", Lines: 2, Spell: true}
@@ -123,10 +125,14 @@ func (v *warningsView) wants(in *Input, empty string, must bool) {
 
 // tell shows what is wrong beside its field.
 func (v *warningsView) tell() []FieldProblem {
-	for i := range v.Odd {
-		v.Odd[i].Why.Problem = problemOf(v.missing, v.Odd[i].Why.ID)
+	said := map[string]string{}
+	for _, p := range v.missing {
+		said[p.Field] = p.Msg
 	}
-	v.Why.Problem = problemOf(v.missing, v.Why.ID)
+	for i := range v.Odd {
+		v.Odd[i].Why.Problem = said[v.Odd[i].Why.ID]
+	}
+	v.Why.Problem = said[v.Why.ID]
 	return v.missing
 }
 
