@@ -67,4 +67,6 @@ func TestTasksWithSomethingToLookAt(t *testing.T) {
 	if item := page.row(`/part/children"`); !strings.Contains(item, "to look at") || strings.Contains(item, statusComplete) {
 		t.Error("the children are complete, with one who is born in years:", item)
 	}
+	// What to do is said in the words of the form.
+	h.signedIn("petra").get("/drafts/"+string(d.ID)+"/issue").expect(t, 200, "has a child whose date of birth lies in the future", "For an unborn child, answer “Unborn” and “Expected date of delivery”")
 }
