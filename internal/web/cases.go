@@ -62,7 +62,8 @@ func (s *Service) search(w http.ResponseWriter, r *Request) error {
 	}
 	d.More = more
 	if len(found) == 1 && found[0].File != nil {
-		d.Case = fileOf(&found[0])
+		d.Case, d.Query = fileOf(&found[0]), ""
+		page.Crumbs = []Link{{"Your work", "/"}, {"Find a case", "/cases"}}
 		page.Title, page.Whose, page.Data = "Case "+string(found[0].Case), identityOf(&found[0].File.Whose), d
 		return s.page(w, r, "cases", page)
 	}

@@ -20,7 +20,7 @@ type nextStep struct {
 	Button      *Button
 }
 
-// noMail is said wherever something would be sent and cannot be.
+// noMail is said where something would be sent and cannot be.
 const noMail = "E-mail is not configured here. Print it, hand it over, and record that."
 
 // nextSteps are what comes now for a document: it is countersigned where its form asks for it, and sent.
@@ -44,11 +44,11 @@ func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 	case len(t.Reached) == 0 && !t.Goes && len(t.Copies) > 1:
 		out = append(out, nextStep{"Next: make the copy that is shared", "This copy is for the own file and goes to nobody by the rules.", &Link{"Look at the other copies", documentPath(t.Ref, "#copies")}, nil})
 	case !has && len(t.Reached) == 0:
-		text := "It was not sent to anybody yet."
+		title := "Next: send it"
 		if !t.Post {
-			text += " " + noMail
+			title = "Next: hand it over"
 		}
-		out = append(out, nextStep{"Next: send it", text, send, nil})
+		out = append(out, nextStep{title, "It was not sent to anybody yet.", send, nil})
 	}
 	var mail, other []string // who has an older issue
 	for _, r := range t.Reached {
