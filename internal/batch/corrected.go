@@ -14,7 +14,6 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"caseforms/internal/intake"
 )
@@ -32,8 +31,8 @@ type openRow struct {
 
 // correction is a line of the file.
 type correction struct {
-	Was    string         `json:"was"`
-	Record jsontext.Value `json:"record"`
+	Was    string `json:"was"`
+	Record string `json:"record"` // to the letter, because by its bytes it is recognised
 }
 
 // corrections are those of a folder. Records stay on the disk.
@@ -106,7 +105,7 @@ func (c *corrections) find(was string) []byte {
 	if json.Unmarshal(line, &x) != nil || x.Was != was {
 		return nil
 	}
-	return x.Record
+	return []byte(x.Record)
 }
 
 // add notes a row that is done as it was corrected.
@@ -120,7 +119,7 @@ func (c *corrections) add(work string, row int, was string, record []byte) (err 
 			return writeError(err)
 		}
 	}
-	line, err := json.Marshal(correction{was, record})
+	line, err := json.Marshal(correction{was, string(record)})
 	if err != nil {
 		return err
 	}

@@ -128,8 +128,6 @@ func (r *run) fixLines(rows []badRow) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-const lead = 3 // columns of ours before the user's: what is wrong, what to do, the row of the first file
-
 // fixLayout says where the columns of a file stand in the workbook of rejected rows.
 type fixLayout struct {
 	back  []intake.BackSheet

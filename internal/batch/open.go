@@ -165,7 +165,7 @@ func (e *earlier) has(j *job, corrects bool) {
 	if e == nil {
 		return
 	}
-	if w := e.key[j.key]; w != nil {
+	if w := e.key[j.key]; w != nil && (len(w.people) > 0 || w.row.First == j.row.First) {
 		w.had = true
 	}
 	for _, w := range e.first[j.row.First] {

@@ -292,7 +292,7 @@ func TestLinesGivenBack(t *testing.T) {
 	if _, err = runIt(t, fix, dir); err == nil || !strings.Contains(err.Error(), "line_in_first_file") {
 		t.Errorf("of lines that do not tell which they are: %v", err)
 	}
-	write(fix, `{"line_in_first_file":2,`+good[1][1:], `{"line_in_first_file":4,`+good[3][1:])
+	write(fix, `{"line_in_first_file":2,  `+good[1][1:], `{"line_in_first_file":4,`+good[3][1:])
 	if sum, err = runIt(t, fix, dir); err != nil || sum.Done != 2 || sum.Fix != "" {
 		t.Fatalf("%+v %v", sum, err)
 	}
@@ -303,6 +303,9 @@ func TestLinesGivenBack(t *testing.T) {
 	}
 	if n := len(documents(contents(t, dir))); n != 5 {
 		t.Errorf("%d documents", n)
+	}
+	if sum, err = runIt(t, name, dir); err != nil || sum.Kept != 5 || sum.Corrected != 3 {
+		t.Errorf("the first file again: %+v %v", sum, err)
 	}
 }
 
