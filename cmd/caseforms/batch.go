@@ -379,8 +379,8 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 		}
 		fmt.Fprintln(w)
 	}
-	if n := len(sum.Waiting); n > 0 {
-		fmt.Fprintf(w, "%s from before %s not in the file and still to be corrected: %s\n", of(n, "row"), map[bool]string{true: "was", false: "were"}[n == 1], batch.Rows(sum.Waiting))
+	if len(sum.Waiting) > 0 {
+		fmt.Fprintf(w, "still to be corrected from before, and not in this file: %s\n", batch.Rows(sum.Waiting))
 	}
 	if len(sum.TakenOut) > 0 {
 		fmt.Fprintf(w, "taken out of the file with the rows to correct, and not done: %s; a run of the first file brings back what is wanted\n", batch.Rows(sum.TakenOut))

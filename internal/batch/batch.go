@@ -208,10 +208,10 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 		return r.sum, err
 	}
 	defer r.cases.Close()
+	defer func() { r.earlier.close() }()
 	if err := r.wait(ctx); err != nil {
 		return r.sum, err
 	}
-	defer func() { r.earlier.close() }()
 	if r.cases.Corrects() && len(r.Beside) > 0 {
 		return r.sum, &caseforms.Error{Kind: caseforms.Invalid, Msg: "this file has the corrected rows only, and " + r.options() + " would have no others",
 			Hint: "give it back without " + r.options() + "; then run the first file again with that: what was corrected is known, and all rows that are done are in it"}
