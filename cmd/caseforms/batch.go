@@ -157,7 +157,7 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 		return err
 	}
 	defer out.drop()
-	options.Contents = out.Wants()
+	options.Contents, options.Beside = out.Wants(), out.beside
 	talk := &batchTalk{inv: inv, defs: options.Definitions, start: time.Now()}
 	options.Opened = talk.opened
 	options.Each = func(r batch.Result) error {
@@ -166,11 +166,12 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 		}
 		return talk.each(r)
 	}
+	options.Finish = func(allow func(temp, name string) (bool, error)) error {
+		talk.end()
+		return out.finish(allow)
+	}
 	sum, err := batch.Run(ctx, options)
 	talk.end()
-	if err == nil {
-		err = out.finish()
-	}
 	return talk.summary(ctx, sum, err)
 }
 
@@ -285,7 +286,7 @@ func (t *batchTalk) summary(ctx context.Context, sum batch.Summary, err error) e
 	made := sum.Done + sum.Kept + sum.Same
 	dir := filepath.Clean(inv.opt.output)
 	if inv.json {
-		inv.object(inv.stdout, "type", "batch", "form", inv.args[0], "rows", sum.Rows, "done", sum.Done, "kept", sum.Kept, "same", sum.Same, "rejected", sum.Rejected, "not_reached", sum.Rest(), "waiting", len(sum.Waiting), "fix", sum.Fix)
+		inv.object(inv.stdout, "type", "batch", "form", inv.args[0], "rows", sum.Rows, "done", sum.Done, "kept", sum.Kept, "same", sum.Same, "corrected", sum.Corrected, "rejected", sum.Rejected, "not_reached", sum.Rest(), "waiting", len(sum.Waiting), "taken_out", len(sum.TakenOut), "fix", sum.Fix)
 		for _, name := range sum.Stale {
 			inv.object(inv.stdout, "type", "stale", "file", name)
 		}
@@ -309,7 +310,7 @@ func (t *batchTalk) summary(ctx context.Context, sum batch.Summary, err error) e
 		return errPartly
 	case err != nil:
 		return err
-	case sum.Rejected+len(sum.Waiting) == 0:
+	case sum.Rejected+len(sum.Waiting)+len(sum.TakenOut) == 0:
 		return nil
 	case made == 0:
 		return errReported
@@ -331,6 +332,9 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 	}
 	if sum.Same > 0 {
 		fmt.Fprintf(w, ", %d said the same as another row", sum.Same)
+	}
+	if sum.Corrected > 0 {
+		fmt.Fprintf(w, ", %d as corrected before", sum.Corrected)
 	}
 	if sum.Rejected > 0 {
 		fmt.Fprintf(w, ", %d not done", sum.Rejected)
@@ -375,8 +379,11 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 		}
 		fmt.Fprintln(w)
 	}
-	if n := len(sum.Waiting); n > 0 {
-		fmt.Fprintf(w, "%s from before %s not in the file and still to be corrected: %s\n", of(n, "row"), map[bool]string{true: "was", false: "were"}[n == 1], batch.Rows(sum.Waiting))
+	if len(sum.Waiting) > 0 {
+		fmt.Fprintf(w, "still to be corrected from before, and not in this file: %s\n", batch.Rows(sum.Waiting))
+	}
+	if len(sum.TakenOut) > 0 {
+		fmt.Fprintf(w, "taken out of the file with the rows to correct, and not done: %s; a run of the first file brings back what is wanted\n", batch.Rows(sum.TakenOut))
 	}
 	switch {
 	case sum.Fix != "":
@@ -385,7 +392,7 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 		if sum.FixLeftOut > 0 {
 			fmt.Fprintf(w, "it has the first %d of them; the other %d come when the same command is run again\n", batch.MaxFix, sum.FixLeftOut)
 		}
-	case sum.Rest() == 0 && sum.Rejected == 0:
+	case sum.Rest() == 0 && sum.Rejected+len(sum.TakenOut) == 0:
 		fmt.Fprintln(w, "everything is done")
 	}
 }

@@ -49,9 +49,16 @@ type Options struct {
 	Opened func(cases int, notes []caseforms.Problem)
 	// Contents has results come with their case and document; without it neither outlives the making.
 	Contents bool
+	// Beside are files that are made of all documents together, by who calls, and Finish puts them in their places when all rows were gone through. One
+	// that is there is only replaced when it is as a run for this folder left it, or with Force: Finish asks before it puts a file in place of name.
+	Beside []Beside
+	Finish func(place func(temp, name string) (replace bool, err error)) error
 	// Each is told of every row in the order of the file, when what was made of it is in its place. An error ends the run.
 	Each func(Result) error
 }
+
+// Beside is a file that is asked for by an option.
+type Beside struct{ Option, Name string }
 
 // Row is a row that a document is to be made of.
 type Row struct {
@@ -85,14 +92,15 @@ const (
 
 // Result is what became of one row.
 type Result struct {
-	Row      int // of the file
-	State    State
-	File     string // name of the document in the folder
-	Ref      string
-	Like     int // an earlier row about the same person, 0 when there is none
-	Problems []caseforms.Problem
-	Record   bool // the row is a case record as it stands, and not cells
-	Pages    int
+	Row       int // of the file
+	State     State
+	File      string // name of the document in the folder
+	Ref       string
+	Like      int // an earlier row about the same person, 0 when there is none
+	Problems  []caseforms.Problem
+	Corrected bool // it says what was given back in fix.xlsx for it
+	Record    bool // the row is a case record as it stands, and not cells
+	Pages     int
 	// Case and Doc are what it was made of, when they are wanted; nil of a row that was not understood, and Doc of one that was kept.
 	Case *caseforms.Case
 	Doc  *caseforms.Document
@@ -104,9 +112,11 @@ type Summary struct {
 	Bytes                            int64
 	Fix                              string         // name of the file with the rejected rows in the folder
 	FixLeftOut                       int            // rejected rows for which it had no room
+	Corrected                        int            // rows that were done as they were corrected in fix.xlsx
 	Waiting                          []int          // rows of earlier runs that the file did not have, and that are in Fix as well
 	Warnings                         map[string]int // by question: how often something was warned of
 	DayFirst                         []string       // columns with dates such as 3/5/2014
+	TakenOut                         []int          // rows that were taken out of Fix before it was given back
 	Stale                            []string       // documents of rows that the file does not have
 	Outdated                         []Outdated     // documents of rows that were done before and now are not
 }
@@ -138,6 +148,10 @@ type run struct {
 	bad     []badRow
 	notDone map[int]string // who the rejected rows are about, by row of the first file; "" when nobody knows
 	earlier *earlier
+	back    []intake.BackSheet
+	mended  *corrections
+	given   bool                      // the file is fix.xlsx of the folder itself
+	came    map[int]bool              // rows of the first file that a file of corrections has
 	refused map[int]caseforms.Problem // of rows of which no document could be made although nothing is wrong with them by themselves
 	lacking []string
 	group   []*job
@@ -150,7 +164,9 @@ type job struct {
 	result Result
 	key    string
 	who    string
-	people []string // ways to tell who it is about, when a row waits in its place
+	people []string // ways to tell who it is about, when that matters
+	said   string   // what a row of the first file says that was rejected
+	record []byte   // of a row of a file of corrections
 	temp   string
 	size   int64
 	sum    string
@@ -166,7 +182,7 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	if o.Format == "" {
 		o.Format = render.FormatPDF
 	}
-	r := &run{Options: o, keys: map[string]int{}, refused: map[int]caseforms.Problem{}, notDone: map[int]string{}, work: filepath.Join(o.Dir, workDir)}
+	r := &run{Options: o, keys: map[string]int{}, refused: map[int]caseforms.Problem{}, notDone: map[int]string{}, came: map[int]bool{}, work: filepath.Join(o.Dir, workDir)}
 	r.sum.Warnings = map[string]int{}
 	if r.Make == nil {
 		r.Make = r.fill
@@ -177,19 +193,34 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	}
 	defer unlock()
 	defer func() {
+		if full(err) { // whoever it was that wrote
+			err = writeError(err)
+		}
 		if e := os.RemoveAll(r.work); err == nil && e != nil {
 			err = writeError(e)
 		}
 	}()
+	if err := r.beside(); err != nil {
+		return r.sum, err
+	}
 	r.cases, err = intake.OpenCases(ctx, o.Input, r.work, o.Definitions, o.Form)
 	if err != nil {
 		return r.sum, err
 	}
 	defer r.cases.Close()
+	defer func() { r.earlier.close() }()
 	if err := r.wait(ctx); err != nil {
 		return r.sum, err
 	}
-	defer func() { r.earlier.close() }()
+	if r.cases.Corrects() && len(r.Beside) > 0 {
+		return r.sum, &caseforms.Error{Kind: caseforms.Invalid, Msg: "this file has the corrected rows only, and " + r.options() + " would have no others",
+			Hint: "give it back without " + r.options() + "; then run the first file again with that: what was corrected is known, and all rows that are done are in it"}
+	}
+	if r.mended, err = openCorrections(r.Dir); err != nil {
+		return r.sum, err
+	}
+	defer r.mended.close()
+	r.back = r.cases.Back(nil)
 	r.sum.Rows = r.cases.Count
 	if r.Opened != nil {
 		r.Opened(r.cases.Count, r.cases.Notes)
@@ -197,14 +228,72 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	if err := r.rows(ctx); err != nil {
 		return r.sum, err
 	}
-	if err := r.fix(); err != nil {
+	if err := r.mended.keep(); err != nil {
 		return r.sum, err
 	}
 	r.sum.Stale, r.sum.Outdated = r.m.stale(r.notDone)
 	if r.cases.Corrects() {
 		r.sum.Stale = nil
+		for row := range r.m.open {
+			if r.given && !r.came[row] {
+				r.sum.TakenOut = append(r.sum.TakenOut, row)
+			}
+		}
+		slices.Sort(r.sum.TakenOut)
+	}
+	if err := r.fix(); err != nil {
+		return r.sum, err
+	}
+	if r.Finish != nil {
+		return r.sum, r.Finish(r.place)
 	}
 	return r.sum, nil
+}
+
+// beside stops a run that would write over files which no run for this folder made.
+func (r *run) beside() error {
+	for _, b := range r.Beside {
+		ours, err := r.ours(b.Name)
+		if err != nil {
+			return err
+		}
+		if !ours && !r.Force {
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is a file " + b.Name + " already, which is not as a batch in this folder made it", Hint: "name another with " + b.Option + ", or overwrite it with --force"}
+		}
+	}
+	return nil
+}
+
+// ours tells whether a file is not there, or is as a run for this folder left it.
+func (r *run) ours(name string) (bool, error) {
+	sum, _, err := sumOf(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the file " + name + " cannot be read", Err: plain(err)}
+	}
+	return r.m.made[sum], nil
+}
+
+// place notes a file before it is put in its place.
+func (r *run) place(temp, name string) (replace bool, err error) {
+	sum, _, err := sumOf(temp)
+	if err != nil {
+		return false, writeError(err)
+	}
+	if replace, err = r.ours(name); err != nil {
+		return false, err
+	}
+	return replace || r.Force, r.m.setMade(sum)
+}
+
+func (r *run) options() string {
+	var all []string
+	for _, b := range r.Beside {
+		all = append(all, b.Option)
+	}
+	return strings.Join(all, " and ")
 }
 
 // open makes the folder ours and opens its manifest.
@@ -339,10 +428,18 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 		return
 	}
 	j.days = rec.DayFirst
-	j.key = r.key(rec.JSON)
-	if r.earlier.asks(j.row) {
+	if r.cases.Corrects() {
+		j.record = rec.JSON
+	}
+	if j.record != nil || r.earlier.asks(j.row) {
 		j.people = people(rec.JSON)
 	}
+	if j.record == nil && len(r.mended.at) > 0 {
+		if better := r.mended.find(r.said(j.row, rec)); better != nil {
+			j.result.Corrected, rec = true, &intake.Record{JSON: better}
+		}
+	}
+	j.key = r.key(rec.JSON)
 	if len(rec.Problems) == 0 {
 		if e, ok := r.m.whole(j.key); ok {
 			j.result.State, j.result.File, j.result.Ref = Kept, e.file, e.Ref
@@ -430,6 +527,9 @@ func problemOf(err error) caseforms.Problem {
 
 func (j *job) reject(r *run, rec *intake.Record, ps []caseforms.Problem) {
 	j.result.State = Rejected
+	if j.record == nil && !j.result.Corrected {
+		j.said, j.people = r.said(j.row, rec), people(rec.JSON)
+	}
 	for _, p := range ps {
 		if p.Severity == caseforms.Blocking {
 			if k := r.cases.Lacking(rec, p.Key); k != "" {
@@ -540,6 +640,9 @@ func (r *run) commit() error {
 
 func (r *run) count(j *job) error {
 	r.earlier.has(j, r.cases.Corrects())
+	if j.record != nil {
+		r.came[j.row.First] = true
+	}
 	switch j.result.State {
 	case Done:
 		r.sum.Done++
@@ -551,7 +654,11 @@ func (r *run) count(j *job) error {
 		r.sum.Same++
 	case Rejected:
 		r.sum.Rejected++
-		r.bad = append(r.bad, badRow{r.cases, j.row.Forget()})
+		b := badRow{from: r.cases, row: j.row.Forget()}
+		if j.said != "" {
+			b.said = openRow{j.row.First, j.said, j.people}
+		}
+		r.bad = append(r.bad, b)
 		r.notDone[j.row.First] = j.who
 		if j.no != nil {
 			r.refused[j.row.Number] = *j.no
@@ -563,6 +670,14 @@ func (r *run) count(j *job) error {
 		}
 	}
 	if j.result.State == Done || j.result.State == Kept {
+		if j.result.Corrected {
+			r.sum.Corrected++
+		}
+		if j.record != nil {
+			if err := r.mended.add(r.work, j.row.First, r.m.was(j.row.First, j.people), j.record); err != nil {
+				return err
+			}
+		}
 		for _, p := range j.result.Problems {
 			if p.Severity == caseforms.Warning && (len(r.sum.Warnings) < 500 || r.sum.Warnings[Warned(p)] > 0) {
 				r.sum.Warnings[Warned(p)]++
@@ -594,7 +709,7 @@ func Warned(p caseforms.Problem) string {
 // writeError tells why nothing can be written, without the path: a folder may bear a name.
 func writeError(err error) error {
 	var ours *caseforms.Error
-	if errors.As(err, &ours) {
+	if errors.As(err, &ours) && !full(err) {
 		return err
 	}
 	err = plain(err)

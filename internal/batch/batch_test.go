@@ -97,6 +97,7 @@ func documents(all map[string]string) map[string]string {
 	out := maps.Clone(all)
 	delete(out, "manifest.jsonl")
 	delete(out, "fix.xlsx")
+	delete(out, "corrected.jsonl")
 	return out
 }
 
@@ -484,6 +485,24 @@ func TestFullDisk(t *testing.T) {
 	}
 	if _, err := runIt(t, in, dir); !errors.As(err, &ours) || ours.Kind != caseforms.Unavailable || strings.Contains(err.Error(), disk) {
 		t.Errorf("of a disk that may not be written to: %v", err)
+	}
+}
+
+// A disk that has no room for the working files is told in the same words.
+func TestFullDiskAtOnce(t *testing.T) {
+	t.Parallel()
+	disk := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk).CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no small disk can be made: %v: %s", err, out)
+		}
+		t.Skipf("only root on Linux can make a small disk: %v: %s", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", disk).Run() })
+	_, err := runIt(t, cases(t, 300, nil), filepath.Join(disk, "out"))
+	var ours *caseforms.Error
+	if !errors.As(err, &ours) || err.Error() != "the disk is full" || !strings.HasPrefix(ours.Hint, "make room") {
+		t.Errorf("%v", err)
 	}
 }
 

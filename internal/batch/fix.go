@@ -36,7 +36,7 @@ func (r *run) fix() error {
 			return nil
 		}
 		old := r.m.fix
-		if err := r.m.setFix("", ""); err != nil {
+		if err := r.m.setFix("", "", nil); err != nil {
 			return err
 		}
 		if err := os.Remove(filepath.Join(r.Dir, old)); err != nil && !os.IsNotExist(err) {
@@ -74,7 +74,7 @@ func (r *run) fix() error {
 	if r.m.fix != "" && r.m.fix != name {
 		_ = os.Remove(filepath.Join(r.Dir, r.m.fix)) // of another kind of input; its rows are in this one
 	}
-	if err := r.m.setFix(name, sum); err != nil {
+	if err := r.m.setFix(name, sum, r.opened(rows)); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, filepath.Join(r.Dir, name)); err != nil {
@@ -82,6 +82,21 @@ func (r *run) fix() error {
 	}
 	r.sum.Fix = name
 	return nil
+}
+
+// opened are the rows of fix.xlsx as the manifest remembers them. What they said in the first file only a run of that knows; another hands it on.
+func (r *run) opened(rows []badRow) (open []openRow) {
+	handed := map[int]bool{}
+	for _, b := range rows {
+		switch row := b.row.First; {
+		case b.said.Was != "":
+			open = append(open, b.said)
+		case !handed[row]:
+			handed[row] = true
+			open = append(open, r.m.open[row]...)
+		}
+	}
+	return open
 }
 
 func writeSynced(name string, data []byte) (err error) {
@@ -112,8 +127,6 @@ func (r *run) fixLines(rows []badRow) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
-
-const lead = 3 // columns of ours before the user's: what is wrong, what to do, the row of the first file
 
 // fixLayout says where the columns of a file stand in the workbook of rejected rows.
 type fixLayout struct {

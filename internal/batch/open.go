@@ -2,6 +2,8 @@ package batch
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -23,6 +25,7 @@ type earlier struct {
 	rows  []*waiting
 	first map[int][]*waiting // by row of the first file
 	key   map[string]*waiting
+	lists map[string]bool // that have rows on sheets of their own
 }
 
 // waiting is one of them. It waits on unless the file of this run has it.
@@ -36,6 +39,7 @@ type waiting struct {
 type badRow struct {
 	from *intake.Cases
 	row  *intake.Row
+	said openRow // of a row of the first file
 }
 
 // wait reads what waits in the folder, and stops a run that would write over corrections which were not given back.
@@ -51,11 +55,10 @@ func (r *run) wait(ctx context.Context) error {
 	if err != nil {
 		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: r.m.fix + " in the folder cannot be read", Err: plain(err), Hint: "close it where it is open; the same command then goes on"}
 	}
-	given, err := r.gives(name, sum)
-	if err != nil {
+	if r.given, err = r.gives(name, sum); err != nil {
 		return err
 	}
-	if given {
+	if r.given {
 		if !r.cases.Corrects() {
 			return r.cases.NoRows()
 		}
@@ -71,7 +74,7 @@ func (r *run) wait(ctx context.Context) error {
 		}
 		return &caseforms.Error{Kind: caseforms.Invalid, Msg: r.m.fix + " in the folder still has rows to correct, of a file of another kind", Hint: "correct them and give it back first: " + back + "; or name another folder with -o"}
 	}
-	e := &earlier{first: map[int][]*waiting{}, key: map[string]*waiting{}}
+	e := &earlier{first: map[int][]*waiting{}, key: map[string]*waiting{}, lists: map[string]bool{}}
 	if e.cases, err = intake.OpenCases(ctx, name, r.work, r.Definitions, r.Form); err == nil {
 		err = e.read(r)
 	}
@@ -83,7 +86,25 @@ func (r *run) wait(ctx context.Context) error {
 		return err
 	}
 	r.earlier = e
+	if lost := e.sheets(r.cases); lost != "" && r.cases.Corrects() {
+		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "the file has no sheet " + strconv.Quote(lost) + ", and " + r.m.fix + " in the folder has rows on it that belong to these cases; they would be lost",
+			Hint: "give back the whole workbook"}
+	}
 	return nil
+}
+
+// sheets is a sheet with rows of cases that another file does not have at all, as when one sheet was saved as .csv.
+func (e *earlier) sheets(other *intake.Cases) string {
+	has := map[string]bool{}
+	for _, s := range other.Back(nil) {
+		has[s.Table.List] = true
+	}
+	for _, s := range e.cases.Back(nil) {
+		if !has[s.Table.List] && e.lists[s.Table.List] {
+			return s.Table.Title
+		}
+	}
+	return ""
 }
 
 // gives tells whether the file in the folder is itself what is given back, or says the same.
@@ -110,6 +131,7 @@ func (e *earlier) close() {
 }
 
 func (e *earlier) read(r *run) error {
+	back := e.cases.Back(nil)
 	for {
 		row, err := e.cases.Next()
 		if err == io.EOF {
@@ -121,6 +143,11 @@ func (e *earlier) read(r *run) error {
 		rec, err := e.cases.Read(row)
 		if err != nil {
 			return err
+		}
+		for i := range back {
+			if i > 0 && len(e.cases.BackItems(&back[i], rec)) > 0 {
+				e.lists[back[i].Table.List] = true
+			}
 		}
 		w := &waiting{row: row.Forget(), people: people(rec.JSON)}
 		e.rows = append(e.rows, w)
@@ -138,7 +165,7 @@ func (e *earlier) has(j *job, corrects bool) {
 	if e == nil {
 		return
 	}
-	if w := e.key[j.key]; w != nil {
+	if w := e.key[j.key]; w != nil && (len(w.people) > 0 || w.row.First == j.row.First) {
 		w.had = true
 	}
 	for _, w := range e.first[j.row.First] {
@@ -155,7 +182,7 @@ func (e *earlier) left() (rows []badRow) {
 	}
 	for _, w := range e.rows {
 		if !w.had {
-			rows = append(rows, badRow{e.cases, w.row})
+			rows = append(rows, badRow{from: e.cases, row: w.row})
 		}
 	}
 	return rows
@@ -182,7 +209,8 @@ func people(record []byte) (who []string) {
 	}
 	for _, id := range []string{of("crn"), of("prison_number"), of("pnc"), of("cro"), of("family_name", "given_names")} {
 		if id != "" {
-			who = append(who, id)
+			sum := sha256.Sum256([]byte(id))
+			who = append(who, hex.EncodeToString(sum[:8]))
 		}
 	}
 	return who

@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -291,7 +292,7 @@ func TestLinesGivenBack(t *testing.T) {
 	if _, err = runIt(t, fix, dir); err == nil || !strings.Contains(err.Error(), "line_in_first_file") {
 		t.Errorf("of lines that do not tell which they are: %v", err)
 	}
-	write(fix, `{"line_in_first_file":2,`+good[1][1:], `{"line_in_first_file":4,`+good[3][1:])
+	write(fix, `{"line_in_first_file":2,  `+good[1][1:], `{"line_in_first_file":4,`+good[3][1:])
 	if sum, err = runIt(t, fix, dir); err != nil || sum.Done != 2 || sum.Fix != "" {
 		t.Fatalf("%+v %v", sum, err)
 	}
@@ -302,6 +303,9 @@ func TestLinesGivenBack(t *testing.T) {
 	}
 	if n := len(documents(contents(t, dir))); n != 5 {
 		t.Errorf("%d documents", n)
+	}
+	if sum, err = runIt(t, name, dir); err != nil || sum.Kept != 5 || sum.Corrected != 3 {
+		t.Errorf("the first file again: %+v %v", sum, err)
 	}
 }
 
@@ -376,5 +380,168 @@ func TestDoneBeforeAndNotNow(t *testing.T) {
 	}
 	if want := []batch.Outdated{{Row: 3, File: "pp1-00003.pdf"}}; !slices.Equal(sum.Outdated, want) || !slices.Equal(sum.Stale, []string{"pp1-00004.pdf", "pp1-00006.pdf"}) {
 		t.Errorf("outdated %v, stale %v", sum.Outdated, sum.Stale)
+	}
+}
+
+// What was corrected in fix.xlsx is known to a run of the first file: it is done as it was corrected, and does not come back once more.
+func TestFirstFileAfterCorrections(t *testing.T) {
+	t.Parallel()
+	dir, in := filepath.Join(t.TempDir(), "out"), threeBad(t)
+	if sum, err := runIt(t, in, dir); err != nil || sum.Rejected != 3 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	fix := filepath.Join(dir, "fix.xlsx")
+	// In two rounds, in the second of which another case was written over a copy of a row.
+	edited(t, fix, fix, func(book *excelize.File) {
+		_, area := column(t, book, "Cases", "Area")
+		if err := book.SetCellStr("Cases", area+"4", "Northtown"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if sum, err := runIt(t, fix, dir); err != nil || sum.Done != 1 || sum.Rejected != 2 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	edited(t, fix, fix, func(book *excelize.File) {
+		_, area := column(t, book, "Cases", "Area")
+		for _, n := range []string{"3", "4"} {
+			if err := book.SetCellStr("Cases", area+n, "Northtown"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := book.DuplicateRow("Cases", 4); err != nil {
+			t.Fatal(err)
+		}
+		for _, sheet := range []string{"Children", "Offences", "Addresses"} {
+			rows, err := book.GetRows(sheet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := slices.IndexFunc(rows, func(r []string) bool { return len(r) > 1 && r[1] == "7" }) + 1
+			if err := book.DuplicateRow(sheet, n); err != nil {
+				t.Fatal(err)
+			}
+			if err := book.SetCellStr(sheet, fmt.Sprint("B", n), "77"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for head, v := range map[string]string{"Family name": "Copied", "CRN": "Y000001", "Case": "77"} {
+			_, at := column(t, book, "Cases", head)
+			if err := book.SetCellStr("Cases", at+"5", v); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if sum, err := runIt(t, fix, dir); err != nil || sum.Done != 3 || sum.Fix != "" {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	before := documents(contents(t, dir))
+	var rows []int
+	sum, err := runIt(t, in, dir, func(o *batch.Options) {
+		o.Contents = true
+		o.Each = func(r batch.Result) error {
+			if r.State == batch.Kept && r.Corrected && r.Case != nil && r.Case.Forms["pp1"] != nil {
+				rows = append(rows, r.Row)
+			}
+			return nil
+		}
+	})
+	// Of row 9 nobody can tell which of the two corrected it.
+	if err != nil || sum.Kept != 8 || sum.Corrected != 2 || sum.Rejected != 1 || !slices.Equal(rows, []int{4, 6}) {
+		t.Fatalf("%+v %v, corrected %v", sum, err, rows)
+	}
+	if after := documents(contents(t, dir)); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("%v, was %v", after, before)
+	}
+	// A document that was lost is made as it was corrected; a row that says something else in the first file now is not as it was.
+	if err := os.Remove(filepath.Join(dir, "pp1-00006.pdf")); err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := runIt(t, in, dir); err != nil || sum.Done != 1 || sum.Kept != 7 || documents(contents(t, dir))["pp1-00006.pdf"] != before["pp1-00006.pdf"] {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	changed := cases(t, 9, func(i int, cells map[string]string, _ map[string][]map[string]string) {
+		if i == 2 || i == 4 || i == 7 {
+			cells["forms.pp1.area"] = ""
+		}
+		if i == 4 {
+			cells["person.nationality"] = "Irish"
+		}
+	})
+	if sum, err := runIt(t, changed, dir); err != nil || sum.Corrected != 1 || sum.Rejected != 2 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+}
+
+// Rows that were taken out of fix.xlsx are told as not done.
+func TestTakenOut(t *testing.T) {
+	t.Parallel()
+	dir, in := filepath.Join(t.TempDir(), "out"), threeBad(t)
+	if sum, err := runIt(t, in, dir); err != nil || sum.Rejected != 3 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	fix := filepath.Join(dir, "fix.xlsx")
+	edited(t, fix, fix, only(t, "6", "Northtown"))
+	if sum, err := runIt(t, fix, dir); err != nil || sum.Done != 1 || sum.Fix != "" || !slices.Equal(sum.TakenOut, []int{4, 9}) {
+		t.Fatalf("%+v %v", sum, err)
+	}
+	if sum, err := runIt(t, in, dir); err != nil || sum.Kept != 7 || sum.Corrected != 1 || sum.Rejected != 2 {
+		t.Fatalf("%+v %v", sum, err)
+	}
+}
+
+// One sheet of fix.xlsx, saved as .csv, does not have the children; without any it can be given back.
+func TestFixAsCSV(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ sheets, says string }{{"yes", `no sheet "`}, {"", ""}} {
+		dir := filepath.Join(t.TempDir(), "out")
+		in := cases(t, 2, func(i int, cells map[string]string, items map[string][]map[string]string) {
+			cells["forms.pp1.area"] = ""
+			if c.sheets == "" {
+				clear(items)
+			}
+		})
+		if sum, err := runIt(t, in, dir); err != nil || sum.Rejected != 2 {
+			t.Fatalf("%+v %v", sum, err)
+		}
+		book, err := excelize.OpenFile(filepath.Join(dir, "fix.xlsx"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer book.Close()
+		rows, err := book.GetRows("Cases")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		w := csv.NewWriter(&b)
+		area, _ := column(t, book, "Cases", "Area")
+		for i, r := range rows {
+			if i > 1 {
+				r[area] = "Northtown"
+			}
+			for h, v := range map[string]string{"Children": "None known", "Addresses": "Not known", "Offences": "Not known"} {
+				if n := slices.Index(rows[0], h); n >= 0 && i > 1 && n < len(r) {
+					r[n] = v
+				}
+			}
+			if err := w.Write(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Flush()
+		name := filepath.Join(t.TempDir(), "fix.csv")
+		if err := os.WriteFile(name, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		sum, err := runIt(t, name, dir)
+		if c.says != "" {
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%+v %v", sum, err)
+			}
+			continue
+		}
+		if err != nil || sum.Rows != 2 || len(sum.Waiting) != 0 {
+			t.Errorf("%+v %v", sum, err)
+		}
 	}
 }
