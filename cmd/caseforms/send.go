@@ -67,6 +67,9 @@ func (inv *invocation) handOver(ctx context.Context, ref caseforms.Ref) error {
 			fmt.Fprintf(inv.stderr, "handed over\n")
 			if h.But != "" {
 				fmt.Fprintf(inv.stderr, "warning: %s\n", h.But)
+				if o.as == "" {
+					fmt.Fprintf(inv.stderr, "  hint: say what they are with --as\n")
+				}
 			}
 		}
 		inv.due(h.Due)

@@ -132,15 +132,15 @@ const (
 func (k *Desk) standing(ctx context.Context, a caseforms.Actor, m *matter, h *HandOver) (standing, string, error) {
 	takers := m.defs.Takers(m.doc.Form, m.doc.Copy)
 	if len(takers) == 0 {
-		return elsewhere, "This copy goes to nobody by the rules of the form. That it was handed over is on the timeline; it begins nothing, and what is to be sent is still to be sent.", nil
+		return elsewhere, "This copy goes to nobody by the rules of the form: that it was handed over begins nothing.", nil
 	}
-	var labels, roles []string
+	var roles []string
 	for _, r := range takers {
-		labels, roles = append(labels, r.Label.In(m.defs.Lang)), append(roles, r.Role)
+		roles = append(roles, r.Role)
 	}
 	switch {
 	case h.As == AsOther:
-		return elsewhere, "It went to nobody whom this form is for. That it was handed over is on the timeline; it begins nothing, and what is to be sent is still to be sent.", nil
+		return elsewhere, "It went to nobody whom this form is for: it begins nothing, and is still to be sent.", nil
 	case h.As != "" && !slices.Contains(roles, h.As):
 		return 0, "", &caseforms.Error{Kind: caseforms.Invalid, Msg: "this copy of the form does not go to an office of the role " + strconv.Quote(h.As), Hint: "one of: " + strings.Join(append(roles, AsOther), ", ")}
 	case h.As != "":
@@ -166,7 +166,7 @@ func (k *Desk) standing(ctx context.Context, a caseforms.Actor, m *matter, h *Ha
 	case h.Office != "": // it was sent there before
 		return toOffice, "", nil
 	}
-	return toUnsaid, "The office is not in the directory, and it is not said whether it is one of those whom the form is for (" + strings.Join(labels, "; ") + "). What asks for it to be sent stays open until it is recorded with that, or goes to one of them.", nil
+	return toUnsaid, "It is not said whether this is an office that the form is for. It is still to be sent until that is recorded.", nil
 }
 
 // urgent tells whether a version of a document cannot wait, by the record it was made from. Where that cannot be read any more, a form of which there

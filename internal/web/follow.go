@@ -104,6 +104,9 @@ func (s *Service) handOver(w http.ResponseWriter, r *Request) error {
 	d.Kind = Choice{ID: "by", Legend: "How was it handed over?", Problem: problemOf(ps, "by")}
 	for _, x := range casework.Channels {
 		d.Kind.Options = append(d.Kind.Options, Option{Value: string(x), Label: map[casework.Channel]string{casework.ByHand: "By hand", casework.ByPost: "By post", casework.ByTelephone: "By telephone", casework.ByPortal: "On their portal"}[x], Chosen: r.Field("by") == string(x)})
+		if x == casework.ByTelephone {
+			d.Kind.Options[len(d.Kind.Options)-1].Hint = "Somebody was spoken to and has it. A voicemail is no hand-over: note the call."
+		}
 	}
 	d.HandOff = Choice{ID: "office", Legend: "Whom was it handed to?", Problem: problemOf(ps, "office")}
 	for _, o := range c.To {
@@ -118,7 +121,7 @@ func (s *Service) handOver(w http.ResponseWriter, r *Request) error {
 		for _, x := range append(c.Takers, casework.Choice{Kind: casework.AsOther, Label: "Somebody else: the person, a relative, another agency"}) {
 			d.As.Options = append(d.As.Options, Option{Value: x.Kind, Label: x.Label, Chosen: r.Field("as") == x.Kind})
 		}
-		d.As.Options[len(c.Takers)].Hint = "It is on the timeline, and the document is still to be sent. Leaving a voicemail is no hand-over."
+		d.As.Options[len(c.Takers)].Hint = "It is on the timeline, and the document is still to be sent."
 	}
 	d.Fields = []Input{textField(r, ps, "to", "Another office, as it is called", "If it is not listed above", 0), textField(r, ps, "with", "Whom there, or who was spoken to", "", 0), textField(r, ps, "note", "Anything more", "", 3)}
 	return s.followPage(w, r, "hand-over", "Record that "+string(c.Ref)+" was handed over", d, ps)
