@@ -3,6 +3,7 @@ package web
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"caseforms/internal/casework"
 )
@@ -18,6 +19,7 @@ func TestDraftsTellWhoAndHowUrgent(t *testing.T) {
 	}
 	urgent := h.draft("petra", "cp1", sampleCases(t)["03-urgent"])
 	petra.get("/").expect(t, 200, `<a class="govuk-link" href="/drafts">1 draft of yours, urgent</a>`)
+	h.wait(time.Minute)
 	simple := h.draft("petra", "cp1", sampleCases(t)["01-simple"])
 	sues, err := h.desk.SaveDraft(t.Context(), h.as("sue"), casework.SaveDraft{Form: "cp1", Case: h.foreignCase, Content: sampleCases(t)["02-full"]})
 	h.must(err)
