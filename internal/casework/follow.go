@@ -93,13 +93,7 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 		return nil, again(err)
 	}
 	due, err := k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return u.HandOff == f.HandOff.ID })
-	number := 1
-	for _, o := range m.hands {
-		if o.Ref == h.Ref {
-			number++
-		}
-	}
-	return &HandedOver{number, due}, err
+	return &HandedOver{f.HandOff.Number, due}, err
 }
 
 // urgent tells whether a version of a document cannot wait, by the record it was made from. Where that cannot be read any more, a form of which there

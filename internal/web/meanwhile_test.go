@@ -24,7 +24,7 @@ func TestCountersignFromAnOldPage(t *testing.T) {
 		}
 		return m[1]
 	}
-	old := seen(mia.get(at + "/countersign").expect(t, 200).body)
+	old := seen(mia.get(at+"/countersign").expect(t, 200).body)
 	mary.post(at+"/countersign", "issue", "1", "seen", old, "say", "back", "why", "the level is missing").expect(t, 303)
 	page := mia.post(at+"/countersign", "issue", "1", "seen", old, "say", "endorse", "why", "all is well").expect(t, 409, "Another manager sent it back at", "Mary Manager", "the level is missing", "all is well")
 	mia.get(at).expect(t, 200, "Sent back")
