@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -51,7 +50,10 @@ func (k *Desk) Countersign(ctx context.Context, a caseforms.Actor, ref caseforms
 		return err
 	}
 	v := m.doc.Latest()
-	if words = strings.TrimSpace(words); words == "" && !endorse {
+	if err := tidied(typed{&words, "what you say of it", mostNote}); err != nil {
+		return err
+	}
+	if words == "" && !endorse {
 		return needsReason("sending a document back")
 	}
 	switch {
