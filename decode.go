@@ -486,17 +486,25 @@ func (d *caseDecoder) clean(n *node, s *Shape, path string) (string, bool) {
 	if strings.ContainsRune(text, '\r') {
 		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	}
+	if msg, hint := Unprintable(text); msg != "" {
+		d.add(n, path, s, msg, hint)
+		return "", false
+	}
+	return norm.NFC.String(text), true
+}
+
+// Unprintable tells what text holds that cannot be printed faithfully, and what to do: a control character, other than the end of a line and a tab,
+// or a mark that turns the direction of writing round. msg is "" when there is none.
+func Unprintable(text string) (msg, hint string) {
 	for _, r := range text {
 		switch {
 		case r < 0x20 && r != '\n' && r != '\t', r >= 0x7f && r < 0xa0:
-			d.add(n, path, s, fmt.Sprintf("holds the control character U+%04X", r), "take it out; it was probably pasted in")
-			return "", false
+			return fmt.Sprintf("holds the control character U+%04X", r), "take it out; it was probably pasted in"
 		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-			d.add(n, path, s, fmt.Sprintf("holds the mark U+%04X, which turns the direction of writing round", r), "take it out")
-			return "", false
+			return fmt.Sprintf("holds the mark U+%04X, which turns the direction of writing round", r), "take it out"
 		}
 	}
-	return norm.NFC.String(text), true
+	return "", ""
 }
 
 func isBlank(v any, s *Shape) bool {

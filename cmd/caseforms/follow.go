@@ -291,6 +291,7 @@ var countersignCommand = &command{
 		inv.set.BoolVar(&inv.opt.back, "back", false, "send it back; --why says what is missing")
 		inv.set.StringVar(&inv.opt.why, "why", "", "words that stand on the timeline")
 		inv.set.IntVar(&inv.opt.issue, "issue", 0, "the issue that was read (default the latest)")
+		inv.set.StringVar(&inv.opt.seen, "seen", "", "what another manager said of it was read; the refusal has the value")
 	},
 	run: func(ctx context.Context, inv *invocation) error {
 		if err := inv.want(1, 1); err != nil {
@@ -301,7 +302,7 @@ var countersignCommand = &command{
 			return err
 		}
 		return inv.at(ctx, false, func(k *casework.Desk, a caseforms.Actor) error {
-			err := k.Countersign(ctx, a, ref, inv.opt.issue, !inv.opt.back, inv.opt.why)
+			err := k.Countersign(ctx, a, ref, inv.opt.issue, !inv.opt.back, inv.opt.why, inv.opt.seen)
 			return inv.done(err, map[bool]string{false: "countersigned", true: "sent back"}[inv.opt.back])
 		})
 	},

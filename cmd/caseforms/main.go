@@ -104,6 +104,7 @@ type options struct {
 	demo, behindProxy                                                    bool
 	message                                                              int64
 	seenIssue                                                            int
+	seen                                                                 string
 	hold, releaseHold, list, yes, open, samePerson, named                bool
 }
 

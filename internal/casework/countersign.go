@@ -2,8 +2,10 @@ package casework
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"strings"
+	"fmt"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -21,8 +23,11 @@ type Countersigning struct {
 	store.Countersignature
 }
 
-// SentBack is what the ledger calls it when a manager sends a document back. The words are its detail "why".
-const SentBack = "sent back by a manager"
+// What the ledger calls it when a manager endorses a document, and when they send it back. The words are the detail "why".
+const (
+	CountersignedAs = "countersigned"
+	SentBack        = "sent back by a manager"
+)
 
 // Countersigning tells how it stands with the countersignature of the latest issue of a document.
 func (k *Desk) Countersigning(ctx context.Context, a caseforms.Actor, ref caseforms.Ref) (Countersigning, error) {
@@ -34,8 +39,9 @@ func (k *Desk) Countersigning(ctx context.Context, a caseforms.Actor, ref casefo
 }
 
 // Countersign says of an issue of a document that a manager who did not issue it endorses it, or sends it back with words. Nobody endorses what
-// they issued themselves. issue is the one that they read; 0 is the latest.
-func (k *Desk) Countersign(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, issue int, endorse bool, words string) error {
+// they issued themselves. issue is the one that they read; 0 is the latest. seen is [Countersigning.Mark] as they saw it: when another manager said
+// something else of it by now, the error is [SaidMeanwhile] and nothing is changed.
+func (k *Desk) Countersign(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, issue int, endorse bool, words, seen string) error {
 	m, err := k.matter(ctx, a, ref, "countersign this document")
 	if err != nil {
 		return err
@@ -44,7 +50,10 @@ func (k *Desk) Countersign(ctx context.Context, a caseforms.Actor, ref caseforms
 		return err
 	}
 	v := m.doc.Latest()
-	if words = strings.TrimSpace(words); words == "" && !endorse {
+	if err := tidied(typed{&words, "what you say of it", mostNote}); err != nil {
+		return err
+	}
+	if words == "" && !endorse {
 		return needsReason("sending a document back")
 	}
 	switch {
@@ -55,15 +64,52 @@ func (k *Desk) Countersign(ctx context.Context, a caseforms.Actor, ref caseforms
 	case v.IssuedBy == a.ID:
 		return &caseforms.Error{Kind: caseforms.Forbidden, Msg: "you issued it yourself, so somebody else countersigns it", Hint: "ask another manager"}
 	}
-	e := store.Entry{What: "countersigned", Actor: a.ID, Case: m.c.ID, Ref: ref, Version: v.Number, Detail: map[string]string{"why": words}}
+	e := store.Entry{What: CountersignedAs, Actor: a.ID, Case: m.c.ID, Ref: ref, Version: v.Number, Detail: map[string]string{"why": words}}
 	if !endorse {
 		e.What = SentBack
 	}
-	err = k.store.Countersign(ctx, store.Countersignature{Ref: ref, Version: v.Number, Endorsed: endorse, By: a.ID}, e)
-	if errors.Is(err, store.ErrTaken) {
-		err = &caseforms.Error{Kind: caseforms.Conflict, Msg: "you have said so of this issue already", Hint: "write a note if there is more to say"}
+	for {
+		now, err := k.store.Countersigned(ctx, ref, v.Number)
+		switch {
+		case err != nil:
+			return err
+		case now != nil && now.By == a.ID && now.Endorsed == endorse:
+			return &caseforms.Error{Kind: caseforms.Conflict, Msg: "you have said so of this issue already", Hint: "write a note if there is more to say"}
+		case now != nil && now.By != a.ID && markOf(now) != seen:
+			return &SaidMeanwhile{*now}
+		}
+		err = k.store.Countersign(ctx, store.Countersignature{Ref: ref, Version: v.Number, Endorsed: endorse, By: a.ID}, now, e)
+		if !errors.Is(err, store.ErrChanged) { // somebody was quicker
+			return err
+		}
 	}
-	return err
+}
+
+// SaidMeanwhile tells that another manager said something of an issue that was not seen.
+type SaidMeanwhile struct{ Now store.Countersignature }
+
+func (e *SaidMeanwhile) Error() string { return e.Unwrap().Error() }
+
+func (e *SaidMeanwhile) Unwrap() error {
+	did := "sent it back"
+	if e.Now.Endorsed {
+		did = "countersigned it"
+	}
+	return &caseforms.Error{Kind: caseforms.Conflict, Msg: "another manager " + did + " at " + longTime(e.Now.At) + "; yours was not recorded",
+		Hint: "read what they said with caseforms show " + string(e.Now.Ref) + ", then say --seen " + markOf(&e.Now)}
+}
+
+// Mark stands for what was said; "" when nothing was.
+func (c *Countersigning) Mark() string {
+	if !c.Said {
+		return ""
+	}
+	return markOf(&c.Countersignature)
+}
+
+func markOf(c *store.Countersignature) string {
+	h := sha256.Sum256(fmt.Append(nil, c.Ref, c.Version, c.Endorsed, c.By, c.At.UnixMilli()))
+	return hex.EncodeToString(h[:6])
 }
 
 // WantsCountersigning tells whether a form asks to be countersigned: its definition has the question.

@@ -69,7 +69,10 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 	if !slices.Contains(Channels, h.Channel) {
 		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is no way to hand over called " + strconv.Quote(string(h.Channel)), Hint: "hand, post, telephone or portal"}
 	}
-	if h.To = strings.TrimSpace(h.To); h.To == "" {
+	if err := tidied(typed{&h.To, "whom it was handed to", mostName}, typed{&h.With, "who took it or was spoken to", mostName}, typed{&h.Note, "the note", mostNote}); err != nil {
+		return nil, err
+	}
+	if h.To == "" {
 		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "whom it was handed to is missing", Hint: "say it with --to"}
 	}
 	m, err := k.matter(ctx, a, h.Ref, "hand this document over")
@@ -110,13 +113,7 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 		return nil, again(err)
 	}
 	due, err := k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return u.HandOff == f.HandOff.ID })
-	number := 1
-	for _, o := range m.hands {
-		if o.Ref == h.Ref {
-			number++
-		}
-	}
-	return &HandedOver{number, due, but}, err
+	return &HandedOver{f.HandOff.Number, due, but}, err
 }
 
 // standing is what a hand-off is for the duties of its case.
@@ -634,6 +631,9 @@ func (k *Desk) answer(ctx context.Context, a caseforms.Actor, r Answer) (*Answer
 	if err != nil {
 		return nil, err
 	}
+	if err := tidied(typed{&r.From, "who answered", mostName}, typed{&r.Note, "the note", mostNote}); err != nil {
+		return nil, err
+	}
 	if err := k.fromMessage(ctx, a, &r); err != nil {
 		return nil, err
 	}
@@ -853,7 +853,10 @@ func (k *Desk) note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, erro
 	if err != nil {
 		return nil, err
 	}
-	if n.Text = strings.TrimSpace(n.Text); n.Text == "" {
+	if err := tidied(typed{&n.Text, "the note", mostNote}, typed{&n.With, "who it was with", mostName}, typed{&n.To, "the office that was rung", mostName}); err != nil {
+		return nil, err
+	}
+	if n.Text == "" {
 		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "a note without words says nothing"}
 	}
 	kind := m.defs.Duties.Note(n.Kind)

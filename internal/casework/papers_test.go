@@ -41,7 +41,7 @@ func TestPapersOfMany(t *testing.T) {
 	hidden := o.record("sue", Record{Form: "pp1", Case: sample(t, "05-welsh-polish-names"), Outputs: []Output{{Format: render.FormatText}}})
 	o.must(o.Restrict(o.ctx, o.as("boss"), hidden.Case, []string{"sue"}, nil, "a test"))
 	back := o.issues("petra", "pp1", "07-level-3", 1)
-	o.must(o.Countersign(o.ctx, o.as("mary"), back.Ref, 1, false, "the level is missing"))
+	o.must(o.Countersign(o.ctx, o.as("mary"), back.Ref, 1, false, "the level is missing", ""))
 	for i := range many {
 		o.issues("petra", "cp1", "01-simple", 2+i)
 	}

@@ -333,15 +333,11 @@ func (k *Desk) chooseDocument(ctx context.Context, a caseforms.Actor, r *Record,
 			return err
 		}
 		if now := doc.Latest(); r.Base != 0 && r.Base != now.Number {
-			by, err := k.nameOf(ctx, now.IssuedBy)
-			if err != nil {
-				return err
-			}
 			flag := "--base "
 			if r.Draft != "" {
 				flag = "--seen-issue "
 			}
-			return &caseforms.Error{Kind: caseforms.Conflict, Msg: fmt.Sprintf("%s issued %s again at %s, as issue %d; yours was not recorded", by, r.Again, longTime(now.Issued), now.Number),
+			return &caseforms.Error{Kind: caseforms.Conflict, Msg: fmt.Sprintf("%s was issued at %s as issue %d, which you have not seen; yours was not recorded", r.Again, longTime(now.Issued), now.Number),
 				Hint: "look at it first, then say " + flag + strconv.Itoa(now.Number)}
 		}
 		r.Base = doc.Latest().Number // when the act is tried once more, nobody else may have issued it meanwhile
@@ -502,11 +498,7 @@ func (k *Desk) changes(ctx context.Context, have *store.Case, record []byte, dou
 		}
 	}
 	if gone := len(removed); gone > 0 {
-		by, err := k.nameOf(ctx, have.ChangedBy)
-		if err != nil {
-			return nil, nil, err
-		}
-		*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Msg: fmt.Sprintf("this record lacks %d answers that case %s had, last changed by %s at %s; the earlier record is kept with its documents, and no deadline ends for it", gone, have.ID, by, longTime(have.Changed)),
+		*doubts = append(*doubts, caseforms.Problem{Severity: caseforms.Warning, Msg: fmt.Sprintf("this record lacks %d answers that case %s had, last changed at %s; the earlier record is kept with its documents, and no deadline ends for it", gone, have.ID, longTime(have.Changed)),
 			Hint: "was an older file used? put the answers back and issue it again"})
 	}
 	return changed, removed, nil

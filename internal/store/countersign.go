@@ -16,14 +16,19 @@ type Countersignature struct {
 	At       time.Time
 }
 
-// Countersign records what a manager said; it takes the place of what was said of the same issue before. The same from the same manager once more is [ErrTaken].
-func (s *Store) Countersign(ctx context.Context, c Countersignature, e Entry) error {
+// Countersign records what a manager said; it takes the place of what was said of the same issue before, which is seen; nil when nothing was. [ErrChanged]
+// when by now it is something else.
+func (s *Store) Countersign(ctx context.Context, c Countersignature, seen *Countersignature, e Entry) error {
 	return s.act(ctx, func(t *tx) error {
-		n, err := t.changed(`INSERT INTO countersignatures (ref, version, endorsed, by_id, at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (ref, version) DO UPDATE SET endorsed = excluded.endorsed, by_id = excluded.by_id, at = excluded.at WHERE endorsed <> excluded.endorsed OR by_id <> excluded.by_id`,
-			string(c.Ref), c.Version, c.Endorsed, c.By, t.at.UnixMilli())
+		query, args := `INSERT INTO countersignatures (ref, version, endorsed, by_id, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			[]any{string(c.Ref), c.Version, c.Endorsed, c.By, t.at.UnixMilli()}
+		if seen != nil {
+			query = `UPDATE countersignatures SET endorsed = $3, by_id = $4, at = $5 WHERE ref = $1 AND version = $2 AND endorsed = $6 AND by_id = $7 AND at = $8`
+			args = append(args, seen.Endorsed, seen.By, seen.At.UnixMilli())
+		}
+		n, err := t.changed(query, args...)
 		if err == nil && n == 0 {
-			err = ErrTaken
+			err = ErrChanged
 		}
 		if err != nil {
 			return err

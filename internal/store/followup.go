@@ -32,6 +32,7 @@ type HandOff struct {
 	Joined   int64 // the hand-off to the same office whose clock runs; 0 when it is its own
 	// Elsewhere: to somebody whom the form is not for by its rules. It is no hand-off that anything waits for.
 	Elsewhere bool
+	Number    int // of a new one: which of its document it is, from 1
 
 	content int64
 	changes int // how often it changed
@@ -100,7 +101,7 @@ const (
 
 // Follow is what is done about follow-ups in one act, with its entries in the ledger.
 type Follow struct {
-	HandOff  *HandOff // a new one; its ID is set
+	HandOff  *HandOff // a new one; its ID and Number are set
 	Response *Response
 	Content  []byte        // of the new hand-off or response
 	Settle   *HandOff      // a hand-off whose state, outcome and day of the answer change
@@ -141,11 +142,13 @@ func (s *Store) Follow(ctx context.Context, f Follow) error {
 }
 
 func (s *Store) followOnce(ctx context.Context, f Follow) error {
-	content, err := s.sealFollow(&f)
-	if err != nil {
-		return err
-	}
-	return s.act(ctx, func(t *tx) error { return t.follow(&f, content) })
+	return s.act(ctx, func(t *tx) error {
+		content, err := s.sealFollow(&f) // its id is given out here, so that hand-offs stand in the order in which they were recorded
+		if err != nil {
+			return err
+		}
+		return t.follow(&f, content)
+	})
 }
 
 // sealFollow seals what is written down with a new hand-off or response.
@@ -168,6 +171,9 @@ func (t *tx) follow(f *Follow, content *object) error {
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1, $14, $15, $16, $17)`,
 			h.ID, string(h.Ref), h.Version, string(h.Case), h.Form, h.Area, h.Team, h.Channel, number(h.Urgent), h.Children, dayNumber(h.Day), h.At.UnixMilli(), h.By,
 			dayNumber(h.AnswerBy), string(h.State), h.Joined, number(h.Elsewhere)); err != nil {
+			return err
+		}
+		if _, err := t.row(`SELECT count(*) FROM handoffs WHERE ref = $1 AND id <= $2`, []any{string(h.Ref), h.ID}, &h.Number); err != nil {
 			return err
 		}
 	}
@@ -242,8 +248,9 @@ func (t *tx) startFollowUp(u *FollowUp, handoff int64) error {
 	if err != nil {
 		return err
 	}
-	if u.HandOff == 0 {
-		u.HandOff = handoff
+	of := u.HandOff
+	if of == 0 {
+		of = handoff
 	}
 	subject := u.Subject
 	if handoff != 0 {
@@ -253,7 +260,7 @@ func (t *tx) startFollowUp(u *FollowUp, handoff int64) error {
 	return t.exec(`INSERT INTO followups (id, subject, rule, case_id, ref, handoff, about, owner, team, area, state, from_day, first_day, due_day, how, round, stepped, step_day, paused_until, ended, ended_day, version)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce((SELECT owner FROM cases WHERE id = $4), $8), coalesce((SELECT team FROM cases WHERE id = $4), $9), $10, 'open', $11, $12, $13, $14, 1, 0, $15, 0, '', 0, 1)
 		ON CONFLICT DO NOTHING`,
-		id, subject, u.Rule, string(u.Case), string(u.Ref), u.HandOff, u.About, u.Owner, u.Team, u.Area, dayNumber(u.From), dayNumber(u.First), dayNumber(u.Due), u.How, stepNumber(u.StepDay))
+		id, subject, u.Rule, string(u.Case), string(u.Ref), of, u.About, u.Owner, u.Team, u.Area, dayNumber(u.From), dayNumber(u.First), dayNumber(u.Due), u.How, stepNumber(u.StepDay))
 }
 
 func stepNumber(d caseforms.Date) int64 {

@@ -169,6 +169,9 @@ func TestAPIIssue(t *testing.T) {
 		t.Errorf("%+v", second)
 	}
 	issue(fmt.Sprintf(`{"form":"cp1","case":%q,"again":%q,"base":1,"why":"a wrong date"}`, h.of, first.Ref)).expect(t, 409)
+	if late := issue(fmt.Sprintf(`{"form":"cp1","case":%q,"again":%q,"base":-5,"why":"a wrong date"}`, h.of, first.Ref)).expect(t, 409, string(first.Ref)); strings.Contains(late.body, "Petra") || strings.Contains(late.body, "Practitioner") {
+		t.Errorf("a problem names somebody: %s", late.body)
+	}
 
 	// From a draft of which somebody else saved a version that was not seen.
 	var d apiDraft

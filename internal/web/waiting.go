@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -188,7 +189,8 @@ type countersignData struct {
 	Facts    Rows
 	Reasons  Table
 	May      bool
-	Own      bool // whoever looks issued it
+	Own      bool   // whoever looks issued it
+	Seen     string // a mark of what was said of it so far
 	Why      Input
 	Sections []readSection
 	Unread   string // why its answers cannot be shown beside the print
@@ -201,10 +203,10 @@ type readSection struct {
 
 // countersignPage shows a document as it was issued, beside its answers, to be countersigned or sent back.
 func (s *Service) countersignPage(w http.ResponseWriter, r *Request) error {
-	return s.countersignPageOf(w, r, nil)
+	return s.countersignPageOf(w, r, 0, nil)
 }
 
-func (s *Service) countersignPageOf(w http.ResponseWriter, r *Request, ps []FieldProblem) error {
+func (s *Service) countersignPageOf(w http.ResponseWriter, r *Request, code int, ps []FieldProblem) error {
 	ref, err := r.Ref()
 	if err != nil {
 		return err
@@ -217,7 +219,7 @@ func (s *Service) countersignPageOf(w http.ResponseWriter, r *Request, ps []Fiel
 		return &caseforms.Error{Kind: caseforms.Conflict, Msg: "this form is not countersigned", Hint: "write a note instead"}
 	}
 	v := &t.Versions[len(t.Versions)-1]
-	d := countersignData{Ref: ref, Issue: v.Number, May: mayCountersign(t, &r.Actor), Own: v.IssuedBy == r.Actor.ID}
+	d := countersignData{Ref: ref, Issue: v.Number, May: mayCountersign(t, &r.Actor), Own: v.IssuedBy == r.Actor.ID, Seen: t.Countersigning.Mark()}
 	d.Facts = Rows{{Key: "Form", Value: t.Title}, {Key: "Person", Value: caseCell(t.Case, t.Card)}, {Key: "Issued", Value: Cell{Text: "by " + v.By, Sub: clock(v.Issued)}}}
 	if c := &t.Countersigning; c.Said {
 		said := "Sent back by "
@@ -225,6 +227,9 @@ func (s *Service) countersignPageOf(w http.ResponseWriter, r *Request, ps []Fiel
 			said = "Countersigned by "
 		}
 		d.Facts = append(d.Facts, Row{Key: "So far", Value: Cell{Text: said + c.By, Sub: clock(c.At)}})
+		if words := saidWords(t); words != "" {
+			d.Facts = append(d.Facts, Row{Key: "Their words", Value: Cell{Text: words, Pre: true}})
+		}
 	}
 	d.Reasons = reasonsTable(t)
 	d.Why = textField(r, ps, "why", "What do you say of it?", "It stands on the timeline. If you send it back, say what is to be put right.", 4)
@@ -238,11 +243,17 @@ func (s *Service) countersignPageOf(w http.ResponseWriter, r *Request, ps []Fiel
 	default:
 		d.Sections = readSections(doc)
 	}
-	code := 0
-	if ps != nil {
-		code = http.StatusUnprocessableEntity
-	}
 	return s.page(w, r, "countersign", Page{Title: "Countersign " + string(ref), Whose: identityOf(&t.Whose), Status: code, Problems: ps, Form: d.May, Wide: true, Crumbs: documentCrumbs(ref), Data: d})
+}
+
+// saidWords are the words of what a manager said last.
+func saidWords(t *casework.Timeline) string {
+	for _, e := range slices.Backward(t.Events) {
+		if e.What == casework.SentBack || e.What == casework.CountersignedAs {
+			return e.Detail["why"]
+		}
+	}
+	return ""
 }
 
 // readSections are the printed answers of a document, to be read on a page.
@@ -310,14 +321,22 @@ func (s *Service) countersign(w http.ResponseWriter, r *Request) error {
 		err = &caseforms.Error{Kind: caseforms.Invalid, Msg: "say whether you countersign it or send it back"}
 	}
 	if issue := r.whole("issue"); err == nil {
-		err = r.Desk.Countersign(r.Context(), r.Actor, ref, int(max(issue, 1)), say == "endorse", r.Field("why"))
+		err = r.Desk.Countersign(r.Context(), r.Actor, ref, int(max(issue, 1)), say == "endorse", r.Field("why"), r.Field("seen"))
+	}
+	var other *casework.SaidMeanwhile
+	if errors.As(err, &other) {
+		did := "sent it back"
+		if other.Now.Endorsed {
+			did = "countersigned it"
+		}
+		return s.countersignPageOf(w, r, http.StatusConflict, []FieldProblem{{"why", "Another manager " + did + " at " + clock(other.Now.At) + ", while you had this page. Yours is not recorded. Read what they said above, then say again what you say of it"}})
 	}
 	if err != nil {
 		ps, err := toldBeside(err, "why")
 		if err != nil {
 			return err
 		}
-		return s.countersignPageOf(w, r, ps)
+		return s.countersignPageOf(w, r, http.StatusUnprocessableEntity, ps)
 	}
 	s.notify(r, Notice{Good: true, Text: done})
 	return seeOther(w, r, "/waiting")

@@ -99,9 +99,11 @@ func TestHandOverOfWhatWasSentBack(t *testing.T) {
 	at := "/documents/" + string(pp1)
 	petra := h.signedIn("petra")
 	petra.get(at+"/hand-over").expect(t, 200, "No manager has countersigned it yet")
-	h.must(h.desk.Countersign(t.Context(), h.as("mary"), pp1, 1, false, "the level is missing"))
+	h.must(h.desk.Countersign(t.Context(), h.as("mary"), pp1, 1, false, "the level is missing", ""))
 	petra.get(at+"/hand-over").expect(t, 200, "A manager sent it back")
-	h.must(h.desk.Countersign(t.Context(), h.as("mary"), pp1, 1, true, ""))
+	said, err := h.desk.Countersigning(t.Context(), h.as("mary"), pp1)
+	h.must(err)
+	h.must(h.desk.Countersign(t.Context(), h.as("mary"), pp1, 1, true, "", said.Mark()))
 	if page := petra.get(at+"/hand-over").expect(t, 200); strings.Contains(page.body, "govuk-warning-text") {
 		t.Error("it still warns")
 	}
