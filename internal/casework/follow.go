@@ -103,8 +103,8 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 		return nil, err
 	}
 	e := &f.Entries[len(f.Entries)-1]
-	if e.Detail["why"] = but; but == "" {
-		delete(e.Detail, "why")
+	if but != "" {
+		e.Detail["why"] = but
 	}
 	if h.Once != nil {
 		e.Once = h.Once.key
