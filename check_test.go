@@ -91,7 +91,7 @@ func TestRules(t *testing.T) {
 		"expected too late":           {"check", `{"children":[{"unborn":"yes","edd":"2027-12-01"}]}`, caseforms.Warning, "later than 42 weeks"},
 		"expected but not unborn":     {"check", `{"children":[{"edd":"2027-02-01"}]}`, caseforms.Warning, "not said to be unborn"},
 		"other authority":             {"check", `{"childrens_services":[{"authority":"A"},{"authority":"B"}]}`, caseforms.Warning, "one of several authorities"},
-		"child without authority":     {"check", `{"childrens_services":[{"authority":"A"},{"authority":"B"}],"children":[{"name":"C"}]}`, caseforms.Warning, "local_authority is not given"},
+		"child without authority":     {"check", `{"childrens_services":[{"authority":"A"},{"authority":"B"}],"children":[{"name":"C"}]}`, caseforms.Warning, "local authority is not given"},
 		"no child of this authority":  {"cp1", `{"childrens_services":[{"authority":"A"},{"authority":"B"}],"children":[{"name":"C","local_authority":"B"}]}`, caseforms.Blocking, "has no child of this authority"},
 		"authority misspelt":          {"check", `{"childrens_services":[{"authority":"A Council"}],"children":[{"name":"C","local_authority":"A"}]}`, caseforms.Warning, "is none of the authorities concerned"},
 		"needed when a child visits":  {"cp1", `{"children":[{"name":"C","visits":"yes"}]}`, caseforms.Blocking, "Significance of the offence"},

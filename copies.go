@@ -67,7 +67,7 @@ func (x *filler) sensitive(q *Field, item any) Sensitivity {
 		switch {
 		case why == SensitiveSource && item == nil && q.Fields != nil: // item by item, see itemWithheld
 		case why == SensitiveSource && item != nil && !x.sourceAmong(item):
-		case why == SensitiveAddress && !addressConfidential(item):
+		case why == SensitiveAddress && !x.addressConfidential(item):
 		default:
 			return why
 		}
@@ -100,9 +100,13 @@ func (x *filler) sourceAmong(item any) bool {
 }
 
 // addressConfidential tells whether where an item lives is confidential, and with it what leads there, such as a school.
-func addressConfidential(item any) bool {
+func (x *filler) addressConfidential(item any) bool {
 	v, ok := member(item, "address_confidential").(*Of[YesNo])
-	return ok && isConfidential(v)
+	if !ok || isConfidential(v) {
+		return ok
+	}
+	a, ok := member(item, "address").(*Address)
+	return ok && !a.empty() && x.isConfidentialAddress(a, v)
 }
 
 // untold tells whether a question is left out without a word.

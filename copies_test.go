@@ -127,7 +127,7 @@ func TestConfidentialPlacesAreKnownAgain(t *testing.T) {
 		`{"lines":["7 Hidden Lane","Farville"],"postcode":"LE99 9ZB"}`:                     false,
 		`{"lines":["SECRETHAVEN House","1 Hidden Lane","Farville"],"postcode":"LE99 9ZA"}`: true,
 	} {
-		data := fmt.Sprintf(`{"children":[{"name":"Mia","address":{"lines":["SECRETHAVEN House","1 Hidden Lane","Farville"],"postcode":"LE99 9ZB"},"address_confidential":"yes"},{"name":"Tom","address":%s}]}`, other)
+		data := fmt.Sprintf(`{"children":[{"name":"Mia","address":{"lines":["SECRETHAVEN House","1 Hidden Lane","Farville"],"postcode":"LE99 9ZB"},"address_confidential":"yes"},{"name":"Tom","address":%s,"address_confidential":"no"}]}`, other)
 		got := fill(t, d, "check", data, caseforms.FillOptions{Copy: caseforms.CopyDisclosable})["children[1].name"].Text
 		if strings.Contains(got, "ithheld") != hidden {
 			t.Errorf("%s: %q", other, got)
@@ -228,6 +228,25 @@ func TestCopiesOfTheConferenceReport(t *testing.T) {
 					t.Errorf("%s %s: has %q in %s", d.Area, name, w, all)
 				}
 			}
+		}
+	}
+}
+
+// Of an address of which nobody has said whether it is confidential the copy for the person has nothing, nor of what leads there (0.4 point 7).
+func TestAddressOfWhichNothingIsSaid(t *testing.T) {
+	t.Parallel()
+	d := definitions(t)
+	f := form(t, d, "cp1")
+	for said, there := range map[string]bool{"": false, `,"address_confidential":"yes"`: false, `,"address_confidential":{"state":"not_known"}`: false, `,"address_confidential":"no"`: true} {
+		c := decode(t, d, f, `{"children":[{"name":"Mia Example","school":"Hidden School","address":{"lines":["7 Hidden Lane"]}`+said+`}]}`)
+		doc, err := d.Fill(f, c, caseforms.FillOptions{Today: today, Copy: caseforms.CopyDisclosable, Draft: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := ""
+		doc.Answers(func(_ *caseforms.DocSection, a *caseforms.Answer) { all += a.Text + "\n" })
+		if strings.Contains(all, "Hidden Lane") != there || strings.Contains(all, "Hidden School") != there {
+			t.Errorf("%q: address and school stand there: %t", said, !there)
 		}
 	}
 }

@@ -38,6 +38,7 @@ type Duty struct {
 	Due     *Due
 	Default bool // the procedures give no time; the one here is ours
 	Who     string
+	Urgent  bool     // it is told first
 	Chases  bool     // an agency that does not answer is chased until it does
 	Ends    []string // response, note:KIND, handed:FORM, handed (of whatever form), answer:KIND, fact:PATH
 	Source  string
@@ -45,7 +46,7 @@ type Duty struct {
 	Line    int
 }
 
-// Start says what starts a duty. Exactly one of the first seven is set.
+// Start says what starts a duty. Exactly one of those before When is set.
 type Start struct {
 	Handed   []string // a document of one of these forms was handed over
 	Noted    []string // something of one of these kinds was noted
@@ -55,6 +56,8 @@ type Start struct {
 	Opened   bool     // the case was recorded for the first time
 	// Undelivered: a document was to be sent by e-mail and has not arrived, or nobody knows: "urgent" one that cannot wait, "ordinary" another.
 	Undelivered string
+	// Issued: a document was issued that goes to somebody when nobody is named: "urgent" or "ordinary", as with Undelivered.
+	Issued string
 
 	When   []*Cond  // conditions on the case, which must all hold; one without is wants any answer
 	If     []string // named conditions on the case, which must all hold too; see conditions
@@ -146,6 +149,8 @@ type Happening struct {
 	// Undelivered is UndeliveredUrgent or UndeliveredOrdinary when a document that was to be sent has not arrived.
 	Undelivered string
 	To          string // the office that it was not delivered to
+	Issued      string // of a document that goes to somebody: UndeliveredUrgent or UndeliveredOrdinary
+	Issue       int    // of a document that was issued or handed over: which issue
 	On          Date
 }
 
@@ -198,6 +203,8 @@ func (d *Definitions) Start(h Happening, c *Case, cal *Calendar) (out []Running)
 				about = "opened"
 			case h.Undelivered != "":
 				about = "to " + h.To // each office it has not reached is one thing to see to
+			case h.Issued != "":
+				about = AboutIssue(h.Issue)
 			}
 			out = append(out, Running{r, about, h.On, r.Due.deadline(h.On, cal)})
 			break
@@ -208,7 +215,7 @@ func (d *Definitions) Start(h Happening, c *Case, cal *Calendar) (out []Running)
 
 func (s *Start) happens(h Happening) bool {
 	some := func(a []string, b string) bool { return b != "" && slices.Contains(a, b) }
-	return some(s.Handed, h.Handed) || some(s.Noted, h.Noted) || some(s.Answered, h.Answered) || s.Opened && h.Opened || s.Undelivered != "" && s.Undelivered == h.Undelivered ||
+	return some(s.Handed, h.Handed) || some(s.Noted, h.Noted) || some(s.Answered, h.Answered) || s.Opened && h.Opened || s.Undelivered != "" && s.Undelivered == h.Undelivered || s.Issued != "" && s.Issued == h.Issued ||
 		slices.ContainsFunc(h.Changed, func(at string) bool {
 			at = indexes.ReplaceAllString(at, "")
 			return slices.ContainsFunc(s.Changed, func(path string) bool { return at == path || strings.HasPrefix(at, path+".") })
@@ -249,6 +256,14 @@ func (d *Definitions) Ended(r *Duty, c *Case) bool {
 func (r *Duty) Delivers() bool {
 	return slices.ContainsFunc(r.Starts, func(s *Start) bool { return s.Undelivered != "" })
 }
+
+// Sends tells whether a duty is to see that a document that was issued goes to somebody; what it is about is which issue.
+func (r *Duty) Sends() bool {
+	return slices.ContainsFunc(r.Starts, func(s *Start) bool { return s.Issued != "" })
+}
+
+// AboutIssue is how About of a running duty names an issue.
+func AboutIssue(n int) string { return fmt.Sprintf("issue %d", n) }
 
 // Dated tells whether About of a running duty is one of the dates its rule counts from.
 func (r *Duty) Dated(about string) bool {
@@ -591,15 +606,17 @@ func (b *dutyBinder) start(r *Duty, s *Start) {
 	if s.Opened {
 		set++
 	}
-	switch s.Undelivered {
-	case "":
-	case UndeliveredUrgent, UndeliveredOrdinary:
-		set++
-	default:
-		b.bad(s.Line, r.Rule, "what was not delivered is urgent or ordinary")
+	for _, how := range []string{s.Undelivered, s.Issued} {
+		switch how {
+		case "":
+		case UndeliveredUrgent, UndeliveredOrdinary:
+			set++
+		default:
+			b.bad(s.Line, r.Rule, "what was issued or not delivered is urgent or ordinary")
+		}
 	}
 	if set != 1 {
-		b.bad(s.Line, r.Rule, "a start is one of handed, noted, answered, date, changed, opened, undelivered")
+		b.bad(s.Line, r.Rule, "a start is one of handed, noted, answered, date, changed, opened, undelivered, issued")
 	}
 	for _, f := range s.Handed {
 		if !b.forms[f] {

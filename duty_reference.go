@@ -132,6 +132,8 @@ func (d *Definitions) startInWords(s *Start) string {
 		what = "change of " + strings.Join(facts, ", ")
 	case s.Undelivered != "":
 		what = map[string]string{UndeliveredUrgent: "a document that cannot wait", UndeliveredOrdinary: "another document"}[s.Undelivered] + " was to be sent by e-mail and is held, failed or uncertain"
+	case s.Issued != "":
+		what = map[string]string{UndeliveredUrgent: "a document that cannot wait", UndeliveredOrdinary: "another document"}[s.Issued] + " is issued in a copy that goes to somebody when nobody is named"
 	default:
 		what = "the case is recorded for the first time"
 	}

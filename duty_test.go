@@ -38,6 +38,8 @@ func (m moment) happening(t *testing.T) caseforms.Happening {
 		h.Changed = strings.Fields(m.of)
 	case "opened":
 		h.Opened = true
+	case "issued":
+		h.Issued, h.Issue = m.of, 1
 	case "undelivered":
 		h.Undelivered = m.of
 	default:
@@ -110,7 +112,7 @@ var duties = []struct {
 	{"C07", []moment{
 		{"handed", "cp1", "2026-11-28", `{}`, "2026-11-28"},
 		{"handed", "check", "2026-11-28", `{}`, ""},
-	}, []string{"note:call"}, []string{"note:chase", "answered:cp1.assessment"}},
+	}, []string{"note:spoken"}, []string{"note:call", "note:chase", "answered:cp1.assessment"}},
 	{"C08", []moment{
 		{"noted", "significant_harm", "2026-12-25", `{}`, "2026-12-25"},
 		{"noted", "concern", "2026-12-25", `{}`, ""},
@@ -127,7 +129,7 @@ var duties = []struct {
 	{"C14", []moment{
 		{"noted", "address_refused", "2026-11-27", `{}`, "2026-11-27"},
 		{"changed", "person.addresses[0].approved", "2026-11-27", `{"person":{"addresses":[{"approved":"no"}]}}`, ""}, // perhaps for another reason
-	}, []string{"handed:cp1", "note:services_told"}, []string{"handed:check"}},
+	}, []string{"handed:cp1", "note:refusal_told"}, []string{"note:services_told", "note:case_decision_told", "handed:check"}},
 	{"C16", []moment{
 		{"record", "", "", `{"person":{"custody_status":"in_custody","addresses":[{"type":"current"},{"type":"proposed_release"}]},"relevant_dates":{"crd":"2027-02-01"},"release":{"decision_date":"2027-03-30"}}`, "2027-03-25"},
 		{"record", "", "", `{"person":{"addresses":[{"type":"proposed_release"}]},"release":{"kind":"hdc"},"relevant_dates":{"hdced":"2027-03-30"}}`, "2027-03-25"},
@@ -190,7 +192,7 @@ var duties = []struct {
 		{"noted", "not_attending", "2026-11-27", `{}`, "2026-11-27"},
 		{"changed", "forms.conference.attending", "2026-11-27", `{"forms":{"conference":{"attending":"no"}}}`, "2026-11-27"},
 		{"changed", "forms.conference.attending", "2026-11-27", `{"forms":{"conference":{"attending":"yes"}}}`, ""},
-	}, []string{"note:oversight", "note:discussed"}, []string{"handed:conference"}},
+	}, []string{"note:absence_discussed"}, []string{"note:oversight", "note:discussed", "handed:conference"}},
 	{"C34", []moment{
 		{"record", "", "", `{"forms":{"conference":{"meeting_date":"2026-12-08","meeting_nature":"initial"}}}`, "2026-12-08"},
 		{"record", "", "", `{"forms":{"conference":{"meeting_date":"2026-12-08","meeting_nature":"core_group"}}}`, ""},
@@ -224,7 +226,7 @@ var duties = []struct {
 	{"C39a", []moment{
 		{"record", "", "", `{"children":[{"status":"protection_plan"}],"sentence":{"expiry_date":"2026-08-31"}}`, "2026-08-28"},
 		{"record", "", "", `{"children":[{"status":"none"}],"sentence":{"expiry_date":"2026-08-31"}}`, ""},
-	}, []string{"note:oversight", "note:discussed"}, []string{"note:conferences_over"}},
+	}, []string{"note:conferences_told"}, []string{"note:oversight", "note:discussed", "note:conferences_over"}},
 	{"C50", []moment{
 		{"opened", "", "2026-12-24", parole, "2026-12-29"},
 		{"changed", "release.kind", "2026-12-24", strings.Replace(parole, "parole", "temporary_release", 1), "2026-12-29"},
@@ -298,7 +300,7 @@ var duties = []struct {
 		{"noted", "transferred_in", "2026-11-27", riskToKids, "2026-11-27"},
 		{"noted", "transferred_in", "2026-11-27", lowRisk, ""},
 		{"noted", "transfer", "2026-11-27", riskToKids, ""},
-	}, []string{"handed:check", "note:services_told"}, []string{"note:home_area_told"}},
+	}, []string{"handed:check", "note:arrival_told"}, []string{"note:services_told", "note:home_area_told"}},
 	{"C73", []moment{
 		{"handed", "pp1", "2026-12-18", `{"forms":{"pp1":{"notification_type":"referral_2"}}}`, "2026-12-24"},
 		{"handed", "pp1", "2026-11-25", `{}`, "2026-12-02"},
@@ -388,7 +390,7 @@ var duties = []struct {
 		{"handed", "pp1", "2026-11-28", `{"risk":{"rosh_public":"high"},"forms":{"pp1":{"notifier_kind":"hostel"}}}`, "2026-11-28"},
 		{"handed", "pp1", "2026-11-28", `{"risk":{"rosh_public":"high"},"forms":{"pp1":{"notifier_kind":"probation"}}}`, ""},
 		{"handed", "pp1", "2026-11-28", `{"risk":{"rosh_public":"medium"},"forms":{"pp1":{"notifier_kind":"hostel"}}}`, ""},
-	}, []string{"note:discussed", "note:oversight"}, []string{"answered:pp1.level_2"}},
+	}, []string{"note:hostel_told"}, []string{"note:discussed", "note:oversight", "answered:pp1.level_2"}},
 	{"C105", []moment{
 		{"noted", "remanded_sole_carer", "2026-11-28", `{}`, "2026-11-28"},
 		{"noted", "reception", "2026-11-28", `{}`, ""},
@@ -397,7 +399,7 @@ var duties = []struct {
 		{"noted", "case_decision", "2026-12-24", `{"children":[{"status":"child_in_need"}]}`, "2026-12-29"},
 		{"noted", "case_decision", "2026-12-24", lowRisk, ""},
 		{"noted", "decision", "2026-12-24", riskToKids, ""},
-	}, []string{"note:services_told"}, []string{"note:home_area_told"}},
+	}, []string{"note:case_decision_told"}, []string{"note:services_told", "note:decision_told", "note:home_area_told"}},
 	{"C108", []moment{
 		{"noted", "significant_event", "2026-12-24", leaver, "2026-12-29"},
 		{"noted", "significant_event", "2026-12-24", noLeaver, ""},
@@ -414,11 +416,21 @@ var duties = []struct {
 	{"M01", []moment{
 		{"undelivered", "urgent", "2026-11-28", `{}`, "2026-11-28"}, // a Saturday
 		{"undelivered", "ordinary", "2026-11-28", `{}`, ""},
-	}, []string{"handed:pp1", "note:call", "answered:cp1.assessment"}, []string{"note:reply", "answered:cp1.more_information"}},
+	}, []string{"handed:pp1", "note:spoken", "answered:cp1.assessment"}, []string{"note:call", "note:reply", "answered:cp1.more_information"}},
 	{"M02", []moment{
 		{"undelivered", "ordinary", "2026-11-28", `{}`, "2026-11-28"},
 		{"undelivered", "urgent", "2026-11-28", `{}`, ""},
-	}, []string{"handed:pp1", "answered:cp1.assessment"}, []string{"note:call"}},
+	}, []string{"handed:pp1", "answered:cp1.assessment"}, []string{"note:call", "note:spoken"}},
+	{"M03", []moment{
+		{"issued", "urgent", "2026-11-28", `{}`, "2026-11-28"}, // a Saturday
+		{"issued", "ordinary", "2026-11-28", `{}`, ""},
+		{"undelivered", "urgent", "2026-11-28", `{}`, ""},
+	}, []string{"handed:cp1"}, []string{"note:call", "note:spoken", "note:chase"}},
+	{"M04", []moment{
+		{"issued", "ordinary", "2026-12-24", `{}`, "2026-12-29"},
+		{"issued", "urgent", "2026-12-24", `{}`, ""},
+		{"opened", "", "2026-12-24", `{}`, ""},
+	}, []string{"handed:check", "handed:pp1"}, []string{"note:call", "note:spoken", "note:chase"}},
 }
 
 func TestDuties(t *testing.T) {
@@ -501,7 +513,7 @@ C30 C31 C32 C33 C34 C35 C36 C37 C38 C39 C40 C41 C42
 C50 C51 C52 C53 C54 C55 C56 C57 C58 C59 C60 C61 C62 C63 C64 C65
 C70 C71 C72 C73 C74 C75 C76 C77 C78 C79 C80 C81 C82 C83 C84 C85 C86 C87 C88 C89 C90
 C91 C92 C93 C94 C95 C96 C97 C98 C99 C100 C101 C102 C103 C104 C105 C106 C107 C108 C109 C110 C111
-M01 M02`
+M01 M02 M03 M04`
 
 // Every rule stands there, each in words for people and with a source that can be looked up.
 func TestEveryRuleHasItsEntry(t *testing.T) {

@@ -317,3 +317,14 @@ func (e *Edit) Blank(path string) bool { return blankJSON(e.at(path)) }
 
 // Text is the values, one a line; empty where there is none.
 func (s Stated) Text() string { return strings.Join(s.Values, "\n") }
+
+// BeginAnew takes out what belongs to an earlier document of the case, so that nobody issues the signature and the reasons of that one again.
+func (f *Form) BeginAnew(e *Edit) {
+	for _, s := range f.Sections {
+		for _, q := range s.Fields {
+			if q.Anew && q.Kind != "" {
+				e.Clear("forms." + f.ID + "." + q.Key)
+			}
+		}
+	}
+}

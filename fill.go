@@ -308,6 +308,10 @@ func (x *filler) anyAnswered(s *Section) bool {
 }
 
 func (x *filler) answered(q *Field, item any) bool {
+	if q.Fields != nil && item == nil {
+		t := x.table(q)
+		return t != nil && (len(t.Rows) > 0 || t.None.State != NotAnswered)
+	}
 	a := x.answer(q, item, "")
 	return a.State != NotAnswered
 }

@@ -173,6 +173,10 @@ func TestConditions(t *testing.T) {
 	if a := fill(t, d, "cp1", `{"forms":{"cp1":{"parent_consent":"yes","no_consent_reason":"typed"}}}`, caseforms.FillOptions{})["no_consent_reason"]; a.Text != "typed" {
 		t.Error("an answer is dropped because its condition does not hold")
 	}
+	// So with a section of which only a list has something.
+	if a := fill(t, d, "pp2", `{"forms":{"pp2":{"meeting_kind":"initial","prior_actions":[{"action":"typed"}]}}}`, caseforms.FillOptions{})["prior_actions[0].action"]; a.Text != "typed" {
+		t.Error("a list is dropped because the condition of its section does not hold")
+	}
 }
 
 // London prints the seed of 2014 to the letter (002:951-1018).

@@ -156,6 +156,7 @@ type Field struct {
 	Rows     int   // empty rows or lines on the printed blank form
 	Lines    int   // of a text: in how many lines it is typed on a page; one when it is not said. Nothing that is printed goes by it
 	Internal bool
+	Anew     bool   // it belongs to one document, such as who signed it and when: the next of the case begins without it
 	Fixed    Text   // printed as the answer whatever the case says, such as the sender's organisation
 	Computed string // a named computation, see computations
 	Fields   []*Field

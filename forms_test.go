@@ -248,7 +248,7 @@ func TestConferenceReportWithholdsSilently(t *testing.T) {
 		c := decode(t, d, f, `{"person":{"given_names":"A","family_name":"B","aliases":{"state":"withheld","why":"reasonone"},"addresses":[{"type":"current","address":{"lines":["9, hidden  lane"],"postcode":"LE99 9ZZ"}}]},
 		 "mappa":{"state":"withheld","why":"reasonsix"},
 		 "children":[{"name":{"state":"withheld","why":"reasontwo"},"dob":{"state":"withheld","why":"reasonthree"},"address":{"lines":["9 Hidden Lane"]},"address_confidential":"yes"},{"name":"K","address":{"lines":{"state":"withheld","why":"reasonfour"},"postcode":"LE99 9ZZ"}}],
-		 "adults":[{"name":"M","address":{"lines":["9 Hidden Lane"]}},{"name":"N","address":{"lines":["2 Open Road"]}}],"forms":{"conference":{"additional_information":{"state":"withheld","why":"reasonfive"}}}}`)
+		 "adults":[{"name":"M","address":{"lines":["9 Hidden Lane"]}},{"name":"N","address":{"lines":["2 Open Road"]},"address_confidential":"no"}],"forms":{"conference":{"additional_information":{"state":"withheld","why":"reasonfive"}}}}`)
 		doc, err := d.Fill(f, c, caseforms.FillOptions{Today: today, Copy: caseforms.CopyDisclosable})
 		if err != nil {
 			t.Fatal(err)

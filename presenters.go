@@ -246,9 +246,13 @@ func (x *filler) hidden(a *Address, confidential *Of[YesNo]) bool {
 	return x.isConfidentialAddress(a, confidential)
 }
 
-// isConfidentialAddress tells whether an address is confidential, be it because somebody else's at the same place is said to be.
+// isConfidentialAddress tells whether an address is confidential, be it because somebody else's at the same place is said to be. In a copy for the person
+// it is where nobody has said so, unless it is an address of theirs: a blank must not be taken for No.
 func (x *filler) isConfidentialAddress(a *Address, confidential *Of[YesNo]) bool {
 	if isConfidential(confidential) {
+		return true
+	}
+	if x.copy == CopyDisclosable && confidential.State == NotAnswered && !slices.ContainsFunc(x.c.Person.Addresses.Items, func(own PersonAddress) bool { return a.sameAs(&own.Address) }) {
 		return true
 	}
 	found := false

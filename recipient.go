@@ -71,6 +71,20 @@ func (d *Definitions) RolesFor(form, copy string, a Actor) (out []*RecipientRole
 	return out
 }
 
+// Takers are the roles that a copy of a form may go to, whoever sends it: those whom it is for.
+func (d *Definitions) Takers(form, copy string) (out []*RecipientRole) {
+	for i := range d.Roles {
+		if r := &d.Roles[i]; r.takes(form, copy) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (r *RecipientRole) takes(form, copy string) bool {
+	return slices.Contains(r.Forms, form) && (slices.Contains(r.Copies, copy) || len(r.Copies) == 0 && copy == CopyFull)
+}
+
 // bindRoles checks the roles.
 func (d *Definitions) bindRoles() (ps []Problem) {
 	seen := map[string]bool{}

@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/xuri/excelize/v2"
 
@@ -80,6 +81,9 @@ const (
 	bookStrong
 	bookStyleCount
 )
+
+// cellTooLong stands for a text that a cell cannot hold: it would be cut off without a word. It is no answer, and is refused when it is given back.
+const cellTooLong = "#VALUE!"
 
 // maxNotes is how many cells get a comment. Each costs a drawing; what is wrong is told in words on every row anyway.
 const maxNotes = 500
@@ -276,6 +280,9 @@ func (c *CaseBook) write(sheet int, cells []BookCell, example bool) error {
 			style, date = bookBad, bookBadDate
 		case wide:
 			style = bookProblem
+		}
+		if len(v.Text) > excelize.TotalCellChars && len(utf16.Encode([]rune(v.Text))) > excelize.TotalCellChars {
+			v.Text, v.Note = cellTooLong, fmt.Sprintf("This text has more than %d letters, which a cell cannot hold. Correct this row in the file it came from, and give that again.", excelize.TotalCellChars)
 		}
 		var value any = clean(v.Text)
 		if v.Text == "" {

@@ -90,7 +90,7 @@ func TestMistakesInDefinitionsAreTold(t *testing.T) {
 		"rule wants more answers":  {check, "rule: other_authorities\n    of: [addressee.authority]", "rule: before\n    of: [sentence.date]", "this rule looks at 2 answers"},
 		"rule in a need":           {check, `required: true, source: "002:978"`, `required: {rule: before}, source: "002:978"`, "looks at answers that cannot be named here"},
 		"key with a dot":           {check, "key: dob, label", "key: d.ob, label", "a key is made of small letters"},
-		"key called state":         {check, "key: signature, label", "key: state, label", "is not state"},
+		"key called state":         {check, "key: signature, anew", "key: state, anew", "is not state"},
 		"list in a list":           {check, "{key: school, label: School/nursery/college (if known), from: school, sensitive: address, width: 4}", "{key: school, label: X, from: parental_responsibility_by, fields: [{key: a, label: A, from: name}]}", "a list cannot stand in a list"},
 		"setting misspelt":         {check, "goes_to: Children's social care", "goes_to: \"{organistion}\"\n#", "the text has {organistion}"},
 		"word missing":             {"words.yaml", "unborn_child:", "unborn_kid:", "unborn_child: this word is needed"},

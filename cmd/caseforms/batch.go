@@ -157,8 +157,8 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 		return err
 	}
 	defer out.drop()
-	options.Contents = out.Wants()
-	talk := &batchTalk{inv: inv, start: time.Now()}
+	options.Contents, options.Beside = out.Wants(), out.beside
+	talk := &batchTalk{inv: inv, defs: options.Definitions, start: time.Now()}
 	options.Opened = talk.opened
 	options.Each = func(r batch.Result) error {
 		if err := out.Add(r); err != nil {
@@ -166,17 +166,19 @@ func (inv *invocation) batch(ctx context.Context, options batch.Options) error {
 		}
 		return talk.each(r)
 	}
+	options.Finish = func(allow func(temp, name string) (bool, error)) error {
+		talk.end()
+		return out.finish(allow)
+	}
 	sum, err := batch.Run(ctx, options)
 	talk.end()
-	if err == nil {
-		err = out.finish()
-	}
 	return talk.summary(ctx, sum, err)
 }
 
 // batchTalk tells how a batch goes: on a terminal by a bar, to programs by events, and in the end in words.
 type batchTalk struct {
 	inv   *invocation
+	defs  *caseforms.Definitions
 	start time.Time
 	bar   *progressbar.ProgressBar
 	rows  int
@@ -185,8 +187,11 @@ type batchTalk struct {
 	last  time.Time
 }
 
-// mostTold is how many rejected rows are told one by one to a person; all of them are in the workbook.
-const mostTold = 10
+// How many rejected rows are told one by one to a person, and how much of each; all of it is in the workbook.
+const (
+	mostTold = 10
+	mostSaid = 5
+)
 
 func (t *batchTalk) opened(cases int, notes []caseforms.Problem) {
 	t.rows, t.last = cases, time.Now()
@@ -223,14 +228,30 @@ func (t *batchTalk) each(r batch.Result) error {
 		}
 		t.tell(r.Row, caseforms.Problem{Severity: caseforms.Warning, Msg: fmt.Sprintf("%s row %d", what, like)})
 	}
+	severity := caseforms.Warning // in words they are counted at the end
 	if r.State == batch.Rejected {
 		t.told++
-		for _, p := range r.Problems {
-			if p.Severity == caseforms.Blocking && (inv.json || t.told <= mostTold) {
-				p.Line, p.Column = 0, 0
-				t.tell(r.Row, p)
-			}
+		severity = caseforms.Blocking
+	}
+	if !inv.json && (severity == caseforms.Warning || t.told > mostTold) {
+		return nil
+	}
+	said := 0
+	for _, p := range r.Problems {
+		if p.Severity != severity {
+			continue
 		}
+		if said++; !inv.json && said > mostSaid {
+			continue
+		}
+		p.Line, p.Column = 0, 0
+		if !inv.json && !r.Record {
+			_, p.Hint = batch.Say(t.defs, p)
+		}
+		t.tell(r.Row, p)
+	}
+	if !inv.json && said > mostSaid {
+		fmt.Fprintf(inv.stderr, "row %d: and %d more\n", r.Row, said-mostSaid)
 	}
 	return nil
 }
@@ -245,6 +266,9 @@ func (t *batchTalk) tell(row int, p caseforms.Problem) {
 		_ = t.bar.Clear()
 	}
 	fmt.Fprintf(t.inv.stderr, "row %d: %s: %s\n", row, p.Severity, p)
+	if p.Hint != "" {
+		fmt.Fprintf(t.inv.stderr, "  hint: %s\n", p.Hint)
+	}
 }
 
 func (t *batchTalk) end() {
@@ -262,9 +286,12 @@ func (t *batchTalk) summary(ctx context.Context, sum batch.Summary, err error) e
 	made := sum.Done + sum.Kept + sum.Same
 	dir := filepath.Clean(inv.opt.output)
 	if inv.json {
-		inv.object(inv.stdout, "type", "batch", "form", inv.args[0], "rows", sum.Rows, "done", sum.Done, "kept", sum.Kept, "same", sum.Same, "rejected", sum.Rejected, "not_reached", sum.Rest(), "fix", sum.Fix)
+		inv.object(inv.stdout, "type", "batch", "form", inv.args[0], "rows", sum.Rows, "done", sum.Done, "kept", sum.Kept, "same", sum.Same, "corrected", sum.Corrected, "rejected", sum.Rejected, "not_reached", sum.Rest(), "waiting", len(sum.Waiting), "taken_out", len(sum.TakenOut), "fix", sum.Fix)
 		for _, name := range sum.Stale {
 			inv.object(inv.stdout, "type", "stale", "file", name)
+		}
+		for _, o := range sum.Outdated {
+			inv.object(inv.stdout, "type", "outdated", "row", o.Row, "file", o.File)
 		}
 	} else {
 		t.words(inv.stdout, sum, dir)
@@ -283,7 +310,7 @@ func (t *batchTalk) summary(ctx context.Context, sum batch.Summary, err error) e
 		return errPartly
 	case err != nil:
 		return err
-	case sum.Rejected == 0:
+	case sum.Rejected+len(sum.Waiting)+len(sum.TakenOut) == 0:
 		return nil
 	case made == 0:
 		return errReported
@@ -305,6 +332,9 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 	}
 	if sum.Same > 0 {
 		fmt.Fprintf(w, ", %d said the same as another row", sum.Same)
+	}
+	if sum.Corrected > 0 {
+		fmt.Fprintf(w, ", %d as corrected before", sum.Corrected)
 	}
 	if sum.Rejected > 0 {
 		fmt.Fprintf(w, ", %d not done", sum.Rejected)
@@ -332,15 +362,28 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 			fmt.Fprintf(w, "  %s (%s)\n", k, of(sum.Warnings[k], "row"))
 		}
 		if len(keys) > most {
-			fmt.Fprintf(w, "  and %d other questions; --json or caseforms check tells all\n", len(keys)-most)
+			fmt.Fprintf(w, "  and %d other questions; --json tells all, row by row\n", len(keys)-most)
 		}
 	}
-	if len(sum.Stale) > 0 {
-		fmt.Fprintf(w, "no row of the file is about these documents any more: %s", strings.Join(sum.Stale[:min(len(sum.Stale), 5)], ", "))
-		if len(sum.Stale) > 5 {
-			fmt.Fprintf(w, " and %d more", len(sum.Stale)-5)
+	const mostFiles = 5
+	for _, o := range sum.Outdated[:min(len(sum.Outdated), mostFiles)] {
+		fmt.Fprintf(w, "row %d is not done; %s is of what it said before\n", o.Row, o.File)
+	}
+	if n := len(sum.Outdated) - mostFiles; n > 0 {
+		fmt.Fprintf(w, "%s of what rows said before that are not done now\n", of(n, "more document"))
+	}
+	if n := len(sum.Stale); n > 0 {
+		fmt.Fprintf(w, "also in the folder, of rows that this file does not have: %s", strings.Join(sum.Stale[:min(n, mostFiles)], ", "))
+		if n > mostFiles {
+			fmt.Fprintf(w, " and %d more", n-mostFiles)
 		}
-		fmt.Fprintln(w, "; delete them if they are not wanted")
+		fmt.Fprintln(w)
+	}
+	if len(sum.Waiting) > 0 {
+		fmt.Fprintf(w, "still to be corrected from before, and not in this file: %s\n", batch.Rows(sum.Waiting))
+	}
+	if len(sum.TakenOut) > 0 {
+		fmt.Fprintf(w, "taken out of the file with the rows to correct, and not done: %s; a run of the first file brings back what is wanted\n", batch.Rows(sum.TakenOut))
 	}
 	switch {
 	case sum.Fix != "":
@@ -349,7 +392,7 @@ func (t *batchTalk) words(w io.Writer, sum batch.Summary, dir string) {
 		if sum.FixLeftOut > 0 {
 			fmt.Fprintf(w, "it has the first %d of them; the other %d come when the same command is run again\n", batch.MaxFix, sum.FixLeftOut)
 		}
-	case sum.Rest() == 0 && sum.Rejected == 0:
+	case sum.Rest() == 0 && sum.Rejected+len(sum.TakenOut) == 0:
 		fmt.Fprintln(w, "everything is done")
 	}
 }

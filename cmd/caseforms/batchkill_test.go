@@ -105,3 +105,76 @@ func TestBatchIsIssuedOnceThoughKilled(t *testing.T) {
 		t.Errorf("the store has another number of documents: %s", out)
 	}
 }
+
+// What a killed batch had of a list, a print file and a zip file nobody else could read, and the next run for the same files takes it away.
+func TestKilledBatchLeavesNothingBeside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, err := os.ReadFile("../../samples/cases/07-level-3.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var one bytes.Buffer
+	if err := json.Compact(&one, data); err != nil {
+		t.Fatal(err)
+	}
+	one.WriteByte('\n')
+	command := func(rows int, out string) *exec.Cmd {
+		in := filepath.Join(dir, fmt.Sprint(rows, ".jsonl"))
+		lines := strings.ReplaceAll(strings.Repeat(one.String(), rows), "\n", " \n")
+		if err := os.WriteFile(in, []byte(lines), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := &exec.Cmd{Path: os.Args[0], Args: []string{"caseforms", "batch", "pp1", in, "-o", filepath.Join(dir, out), "--jobs", "1",
+			"--register", filepath.Join(dir, "list.xlsx"), "--merge", filepath.Join(dir, "all.pdf"), "--zip", filepath.Join(dir, "all.zip")}}
+		cmd.Env = append(os.Environ(), "HOME="+dir)
+		return cmd
+	}
+	hidden := func() []string {
+		t.Helper()
+		names, err := filepath.Glob(filepath.Join(dir, ".*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	cmd := command(20_000, "killed")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(30 * time.Second); len(hidden()) < 2 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	left := hidden()
+	if len(left) == 0 {
+		t.Fatal("it was not killed while it wrote")
+	}
+	for _, name := range left {
+		if info, err := os.Stat(name); err != nil || info.Mode() != os.ModeDir|0o700 {
+			t.Errorf("%s can be read by others: %v %v", filepath.Base(name), info.Mode(), err)
+		}
+	}
+	if out, err := command(2, "next").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if left := hidden(); len(left) > 0 {
+		t.Errorf("%q", left)
+	}
+	// What a link leads to is not emptied.
+	for _, name := range []string{"list.xlsx", "all.pdf", "all.zip"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(dir, "next"), filepath.Join(dir, ".caseforms-all.pdf")); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := command(2, "third").CombinedOutput(); err == nil || !strings.Contains(string(out), "is in the way") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "next", "manifest.jsonl")); err != nil {
+		t.Error(err)
+	}
+}

@@ -11,17 +11,19 @@ import (
 	"caseforms"
 	"caseforms/internal/batch"
 	"caseforms/internal/casework"
+	"caseforms/internal/intake"
 	"caseforms/render"
 )
 
-// collection is what is made of all documents of a batch together: a register, a file to print, a zip file. Each is written beside its place and
-// put there when all of it is done.
+// collection is what is made of all documents of a batch together: a register, a file to print, a zip file. Each is written in a folder of its own beside its
+// place, which only its owner may look into, and put there when all of it is done. The next run for the same file takes away what one left that was killed.
 type collection struct {
 	*batch.Together
-	inv   *invocation
-	zip   render.ZipOptions
-	open  []*os.File // written to, in the order in which they were asked for
-	names []string   // where each goes
+	inv    *invocation
+	zip    render.ZipOptions
+	beside []batch.Beside
+	open   []*os.File // written to, in the order in which they were asked for
+	names  []string   // where each goes
 }
 
 // collection begins what the options ask for.
@@ -33,13 +35,17 @@ func (inv *invocation) collection(ctx context.Context, options batch.Options) (_
 			c.drop()
 		}
 	}()
-	for _, x := range []struct{ name, ending string }{{o.register, ".xlsx"}, {o.merge, ".pdf"}, {o.zip, ".zip"}} {
-		if x.name != "" && !strings.EqualFold(filepath.Ext(x.name), x.ending) {
+	for _, x := range []struct{ option, name, ending string }{{"--register", o.register, ".xlsx"}, {"--merge", o.merge, ".pdf"}, {"--zip", o.zip, ".zip"}} {
+		if x.name == "" {
+			continue
+		}
+		if !strings.EqualFold(filepath.Ext(x.name), x.ending) {
 			return nil, errUsage{"--register is a FILE.xlsx, --merge a FILE.pdf, --zip a FILE.zip"}
 		}
-		if err := inv.free(x.name, o.force); err != nil {
-			return nil, err
+		if !exists(filepath.Dir(x.name)) {
+			return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "the folder of " + x.name + " is not there", Hint: "make it, or name another with " + x.option}
 		}
+		c.beside = append(c.beside, batch.Beside{Option: x.option, Name: x.name})
 	}
 	if o.zip != "" && o.passwordFile != "" {
 		if c.zip.Password, err = inv.password(ctx); err != nil {
@@ -60,21 +66,36 @@ func (inv *invocation) collection(ctx context.Context, options batch.Options) (_
 			return nil, err
 		}
 	}
-	c.Together, err = batch.NewTogether(options, register, merge, filepath.Dir(o.register))
+	c.Together, err = batch.NewTogether(options, register, merge, workFolder(o.register))
 	return c, err
 }
 
+// workFolder is where a file is made until it is whole.
+func workFolder(name string) string {
+	return filepath.Join(filepath.Dir(name), ".caseforms-"+filepath.Base(name))
+}
+
 func (c *collection) begin(name string) (io.Writer, error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".caseforms-*")
+	fail := func(err error) error {
+		return &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the file " + name + " cannot be written", Err: plain(err)}
+	}
+	dir := workFolder(name)
+	if info, err := os.Lstat(dir); err == nil && !info.IsDir() { // what a link leads to is not ours to empty
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: dir + " is in the way", Hint: "remove it; working files are put into a folder of this name"}
+	}
+	if err := intake.CleanWork(dir); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(dir, "*")
 	if err != nil {
-		return nil, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the file cannot be written", Err: plain(err)}
+		return nil, fail(err)
 	}
 	c.open, c.names = append(c.open, f), append(c.names, name)
 	return f, nil
 }
 
 // finish puts everything in its place. With no documents there is nothing to print and nothing to pack.
-func (c *collection) finish() (err error) {
+func (c *collection) finish(allow func(temp, name string) (bool, error)) (err error) {
 	o := &c.inv.opt
 	files := c.Files()
 	if len(files) == 0 {
@@ -94,9 +115,14 @@ func (c *collection) finish() (err error) {
 	}
 	for len(c.open) > 0 {
 		f, name := c.open[0], c.names[0]
-		if err := place(f, name, o.force); err != nil {
+		replace, err := allow(f.Name(), name)
+		if err != nil {
 			return err
 		}
+		if err := place(f, name, replace); err != nil {
+			return err
+		}
+		os.Remove(workFolder(name))
 		c.open, c.names = c.open[1:], c.names[1:]
 		if c.inv.json {
 			c.inv.object(c.inv.stdout, "type", "file", "file", name)
@@ -112,9 +138,9 @@ func (c *collection) drop() {
 	if c.Together != nil {
 		_ = c.Close() // it removes what waited
 	}
-	for _, f := range c.open {
+	for i, f := range c.open {
 		f.Close()
-		os.Remove(f.Name())
+		os.RemoveAll(workFolder(c.names[i]))
 	}
 	c.open = nil
 }

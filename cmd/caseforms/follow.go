@@ -102,7 +102,7 @@ func childNumbers(ns []int) string {
 
 var noteCommand = &command{
 	name: "note", args: "REF|CASE TEXT", does: "enter a call, a visit, a decision or something that happened; it starts and ends what the procedures say",
-	example: `caseforms note CF-7K3M-Q9ZQ "Told the duty desk" --kind call --with "duty social worker"`, stores: true,
+	example: `caseforms note CF-7K3M-Q9ZQ "Told the duty desk" --kind spoken --with "duty social worker"`, stores: true,
 	flags: func(inv *invocation) {
 		o := &inv.opt
 		inv.set.StringVar(&o.kind, "kind", "", "what it is, such as call, visit, decision; docs/duties.md lists the kinds. chase, reply and pause are about follow-ups")

@@ -85,12 +85,12 @@ type options struct {
 
 	channel, address, phone, demonstrated, how, means, relay string
 
-	by, with, at, note, from, kind, until, doneRule, register, ics, digest, since string
-	cases                                                                         []string
-	children                                                                      []int
-	handOff                                                                       int64
-	days                                                                          int
-	mine, told, back                                                              bool
+	by, with, as, at, note, from, kind, until, doneRule, register, ics, digest, since string
+	cases                                                                             []string
+	children                                                                          []int
+	handOff                                                                           int64
+	days                                                                              int
+	mine, told, back                                                                  bool
 
 	again, why, caseID, draftID, against, identity, erasures, name, role string
 	to, teams, formats, scopes, reasons                                  []string

@@ -27,6 +27,7 @@ var sendCommand = &command{
 		inv.set.Int64Var(&o.handOff, "hand-off", 0, "with --chase: of which hand-off, when it went to several")
 		inv.set.StringVar(&o.by, "by", "", "hand, post, telephone or portal: how it was handed over")
 		inv.set.StringVar(&o.with, "with", "", "with --by: whom it was handed to there, or who was spoken to")
+		inv.set.StringVar(&o.as, "as", "", "with --by, of an office that is not in the directory: the role that it has (front_door, childrens_services …), or other for somebody whom the form is not for")
 		inv.set.StringVar(&o.at, "at", "", "with --by: when: 2026-11-25 or 2026-11-25 14:30, on London's clock (default now)")
 		inv.set.StringVar(&o.note, "note", "", "with --by: anything more")
 	},
@@ -56,14 +57,20 @@ func (inv *invocation) handOver(ctx context.Context, ref caseforms.Ref) error {
 		if err != nil {
 			return err
 		}
-		h, err := k.HandOver(ctx, a, casework.HandOver{Ref: ref, Channel: casework.Channel(strings.ToLower(o.by)), To: strings.Join(o.to, ", "), With: o.with, At: at, Note: o.note})
+		h, err := k.HandOver(ctx, a, casework.HandOver{Ref: ref, Channel: casework.Channel(strings.ToLower(o.by)), To: strings.Join(o.to, ", "), As: o.as, With: o.with, At: at, Note: o.note})
 		if err != nil {
 			return err
 		}
 		if inv.json {
-			inv.object(inv.stdout, "type", "handed_over", "ref", string(ref), "hand_off", h.Number, "by", o.by)
+			inv.object(inv.stdout, "type", "handed_over", "ref", string(ref), "hand_off", h.Number, "by", o.by, "but", h.But)
 		} else {
 			fmt.Fprintf(inv.stderr, "handed over\n")
+			if h.But != "" {
+				fmt.Fprintf(inv.stderr, "warning: %s\n", h.But)
+				if o.as == "" {
+					fmt.Fprintf(inv.stderr, "  hint: say what they are with --as\n")
+				}
+			}
 		}
 		inv.due(h.Due)
 		return nil
@@ -72,8 +79,8 @@ func (inv *invocation) handOver(ctx context.Context, ref caseforms.Ref) error {
 
 func (inv *invocation) sendMail(ctx context.Context, ref caseforms.Ref) error {
 	o := &inv.opt
-	if o.with != "" || o.at != "" || o.note != "" {
-		return errUsage{"--with, --at and --note go with --by"}
+	if o.with != "" || o.as != "" || o.at != "" || o.note != "" {
+		return errUsage{"--with, --as, --at and --note go with --by"}
 	}
 	s := casework.Send{Ref: ref, To: o.to, Without: o.without, Again: o.again, Confirm: o.confirm, Chase: o.chase, HandOff: o.handOff, Dry: o.dryRun}
 	var err error

@@ -572,7 +572,7 @@ func fillDemo(ctx context.Context, k *casework.Desk) (people []web.DemoPerson, e
 			return nil, err
 		}
 		if out != nil && i < 4 { // some were handed over, a while ago
-			_, err := k.HandOver(ctx, petra, casework.HandOver{Ref: out.Ref, Channel: casework.Channels[i%len(casework.Channels)], To: "Northtown MASH", At: k.Now().Add(-time.Minute)})
+			_, err := k.HandOver(ctx, petra, casework.HandOver{Ref: out.Ref, Channel: casework.Channels[i%len(casework.Channels)], To: "Northtown MASH", As: "childrens_services", At: k.Now().Add(-time.Minute)})
 			if err != nil {
 				return nil, err
 			}

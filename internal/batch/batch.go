@@ -49,9 +49,16 @@ type Options struct {
 	Opened func(cases int, notes []caseforms.Problem)
 	// Contents has results come with their case and document; without it neither outlives the making.
 	Contents bool
+	// Beside are files that are made of all documents together, by who calls, and Finish puts them in their places when all rows were gone through. One
+	// that is there is only replaced when it is as a run for this folder left it, or with Force: Finish asks before it puts a file in place of name.
+	Beside []Beside
+	Finish func(place func(temp, name string) (replace bool, err error)) error
 	// Each is told of every row in the order of the file, when what was made of it is in its place. An error ends the run.
 	Each func(Result) error
 }
+
+// Beside is a file that is asked for by an option.
+type Beside struct{ Option, Name string }
 
 // Row is a row that a document is to be made of.
 type Row struct {
@@ -85,13 +92,15 @@ const (
 
 // Result is what became of one row.
 type Result struct {
-	Row      int // of the file
-	State    State
-	File     string // name of the document in the folder
-	Ref      string
-	Like     int // an earlier row about the same person, 0 when there is none
-	Problems []caseforms.Problem
-	Pages    int
+	Row       int // of the file
+	State     State
+	File      string // name of the document in the folder
+	Ref       string
+	Like      int // an earlier row about the same person, 0 when there is none
+	Problems  []caseforms.Problem
+	Corrected bool // it says what was given back in fix.xlsx for it
+	Record    bool // the row is a case record as it stands, and not cells
+	Pages     int
 	// Case and Doc are what it was made of, when they are wanted; nil of a row that was not understood, and Doc of one that was kept.
 	Case *caseforms.Case
 	Doc  *caseforms.Document
@@ -103,9 +112,19 @@ type Summary struct {
 	Bytes                            int64
 	Fix                              string         // name of the file with the rejected rows in the folder
 	FixLeftOut                       int            // rejected rows for which it had no room
+	Corrected                        int            // rows that were done as they were corrected in fix.xlsx
+	Waiting                          []int          // rows of earlier runs that the file did not have, and that are in Fix as well
 	Warnings                         map[string]int // by question: how often something was warned of
 	DayFirst                         []string       // columns with dates such as 3/5/2014
-	Stale                            []string       // documents of rows that the file no longer has
+	TakenOut                         []int          // rows that were taken out of Fix before it was given back
+	Stale                            []string       // documents of rows that the file does not have
+	Outdated                         []Outdated     // documents of rows that were done before and now are not
+}
+
+// Outdated is a document of what a row said before. The row says something else now, and that is not done.
+type Outdated struct {
+	Row  int
+	File string
 }
 
 // Rest is how many rows a run did not come to.
@@ -126,7 +145,13 @@ type run struct {
 	sum     Summary
 	what    []byte         // what every key is made of beside the case
 	keys    map[string]int // of rows about somebody whom another row is about as well
-	bad     []*intake.Row
+	bad     []badRow
+	notDone map[int]string // who the rejected rows are about, by row of the first file; "" when nobody knows
+	earlier *earlier
+	back    []intake.BackSheet
+	mended  *corrections
+	given   bool                      // the file is fix.xlsx of the folder itself
+	came    map[int]bool              // rows of the first file that a file of corrections has
 	refused map[int]caseforms.Problem // of rows of which no document could be made although nothing is wrong with them by themselves
 	lacking []string
 	group   []*job
@@ -139,6 +164,9 @@ type job struct {
 	result Result
 	key    string
 	who    string
+	people []string // ways to tell who it is about, when that matters
+	said   string   // what a row of the first file says that was rejected
+	record []byte   // of a row of a file of corrections
 	temp   string
 	size   int64
 	sum    string
@@ -154,7 +182,7 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	if o.Format == "" {
 		o.Format = render.FormatPDF
 	}
-	r := &run{Options: o, keys: map[string]int{}, refused: map[int]caseforms.Problem{}, work: filepath.Join(o.Dir, workDir)}
+	r := &run{Options: o, keys: map[string]int{}, refused: map[int]caseforms.Problem{}, notDone: map[int]string{}, came: map[int]bool{}, work: filepath.Join(o.Dir, workDir)}
 	r.sum.Warnings = map[string]int{}
 	if r.Make == nil {
 		r.Make = r.fill
@@ -165,18 +193,34 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	}
 	defer unlock()
 	defer func() {
+		if full(err) { // whoever it was that wrote
+			err = writeError(err)
+		}
 		if e := os.RemoveAll(r.work); err == nil && e != nil {
 			err = writeError(e)
 		}
 	}()
+	if err := r.beside(); err != nil {
+		return r.sum, err
+	}
 	r.cases, err = intake.OpenCases(ctx, o.Input, r.work, o.Definitions, o.Form)
 	if err != nil {
 		return r.sum, err
 	}
 	defer r.cases.Close()
-	if err := r.unfed(); err != nil {
+	defer func() { r.earlier.close() }()
+	if err := r.wait(ctx); err != nil {
 		return r.sum, err
 	}
+	if r.cases.Corrects() && len(r.Beside) > 0 {
+		return r.sum, &caseforms.Error{Kind: caseforms.Invalid, Msg: "this file has the corrected rows only, and " + r.options() + " would have no others",
+			Hint: "give it back without " + r.options() + "; then run the first file again with that: what was corrected is known, and all rows that are done are in it"}
+	}
+	if r.mended, err = openCorrections(r.Dir); err != nil {
+		return r.sum, err
+	}
+	defer r.mended.close()
+	r.back = r.cases.Back(nil)
 	r.sum.Rows = r.cases.Count
 	if r.Opened != nil {
 		r.Opened(r.cases.Count, r.cases.Notes)
@@ -184,13 +228,72 @@ func Run(ctx context.Context, o Options) (sum Summary, err error) {
 	if err := r.rows(ctx); err != nil {
 		return r.sum, err
 	}
+	if err := r.mended.keep(); err != nil {
+		return r.sum, err
+	}
+	r.sum.Stale, r.sum.Outdated = r.m.stale(r.notDone)
+	if r.cases.Corrects() {
+		r.sum.Stale = nil
+		for row := range r.m.open {
+			if r.given && !r.came[row] {
+				r.sum.TakenOut = append(r.sum.TakenOut, row)
+			}
+		}
+		slices.Sort(r.sum.TakenOut)
+	}
 	if err := r.fix(); err != nil {
 		return r.sum, err
 	}
-	if !r.cases.Corrects() {
-		r.sum.Stale = r.m.stale()
+	if r.Finish != nil {
+		return r.sum, r.Finish(r.place)
 	}
 	return r.sum, nil
+}
+
+// beside stops a run that would write over files which no run for this folder made.
+func (r *run) beside() error {
+	for _, b := range r.Beside {
+		ours, err := r.ours(b.Name)
+		if err != nil {
+			return err
+		}
+		if !ours && !r.Force {
+			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is a file " + b.Name + " already, which is not as a batch in this folder made it", Hint: "name another with " + b.Option + ", or overwrite it with --force"}
+		}
+	}
+	return nil
+}
+
+// ours tells whether a file is not there, or is as a run for this folder left it.
+func (r *run) ours(name string) (bool, error) {
+	sum, _, err := sumOf(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the file " + name + " cannot be read", Err: plain(err)}
+	}
+	return r.m.made[sum], nil
+}
+
+// place notes a file before it is put in its place.
+func (r *run) place(temp, name string) (replace bool, err error) {
+	sum, _, err := sumOf(temp)
+	if err != nil {
+		return false, writeError(err)
+	}
+	if replace, err = r.ours(name); err != nil {
+		return false, err
+	}
+	return replace || r.Force, r.m.setMade(sum)
+}
+
+func (r *run) options() string {
+	var all []string
+	for _, b := range r.Beside {
+		all = append(all, b.Option)
+	}
+	return strings.Join(all, " and ")
 }
 
 // open makes the folder ours and opens its manifest.
@@ -232,19 +335,6 @@ func (r *run) open() (unlock func(), err error) {
 	fmt.Fprintf(h, "%s %s %s %s %s %v %q %q\n", r.Form.ID, r.Form.Hash, r.Definitions.Area, r.Format, r.Fill.Copy, r.Fill.Draft, r.Fill.For, r.Makes)
 	r.what = h.Sum(nil)
 	return func() { r.m.close(); release() }, nil
-}
-
-// unfed stops a run that would write over corrections which were not given back.
-func (r *run) unfed() error {
-	if r.m.fix == "" || r.Force || r.cases.Corrects() {
-		return nil
-	}
-	sum, _, err := sumOf(filepath.Join(r.Dir, r.m.fix))
-	if err != nil || sum == r.m.fixSum {
-		return nil
-	}
-	return &caseforms.Error{Kind: caseforms.Invalid, Msg: r.m.fix + " in the folder was corrected and not given back; it would be written anew",
-		Hint: "give it back first: caseforms batch " + r.Form.ID + " " + r.m.fix + " of that folder; or begin anew with --force"}
 }
 
 // rows sends every row through the workers and takes them back in order.
@@ -331,30 +421,45 @@ func (r *run) rows(ctx context.Context) error {
 
 // one makes the document of a row.
 func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
-	j.result = Result{Row: j.row.Number, Like: j.row.Same}
+	j.result = Result{Row: j.row.Number, Like: j.row.Same, Record: r.cases.Format == "jsonl"}
 	rec, err := r.cases.Read(j.row)
 	if err != nil {
 		j.err = err
 		return
 	}
 	j.days = rec.DayFirst
+	if r.cases.Corrects() {
+		j.record = rec.JSON
+	}
+	if j.record != nil || r.earlier.asks(j.row) {
+		j.people = people(rec.JSON)
+	}
+	if j.record == nil && len(r.mended.at) > 0 {
+		if better := r.mended.find(r.said(j.row, rec)); better != nil {
+			j.result.Corrected, rec = true, &intake.Record{JSON: better}
+		}
+	}
 	j.key = r.key(rec.JSON)
 	if len(rec.Problems) == 0 {
 		if e, ok := r.m.whole(j.key); ok {
 			j.result.State, j.result.File, j.result.Ref = Kept, e.file, e.Ref
+			c, ps, _ := r.judge(rec)
+			j.result.Problems = slices.DeleteFunc(ps, func(p caseforms.Problem) bool { return p.Severity == caseforms.Blocking }) // what blocks today did not when it was made
 			if r.Contents {
-				j.result.Case, _ = r.Definitions.Decode(rec.JSON, r.Form)
+				j.result.Case = c
 			}
 			return
 		}
 	}
-	c, ps := r.judge(rec)
+	c, ps, ok := r.judge(rec)
 	j.result.Problems = ps
-	if c == nil {
+	if c != nil {
+		j.who = identity(c)
+	}
+	if !ok {
 		j.reject(r, rec, ps)
 		return
 	}
-	j.who = identity(c)
 	made, err := r.Make(context.WithValue(ctx, bufferKey{}, buf), Row{j.key, rec.JSON, c})
 	if err != nil {
 		var ours *caseforms.Error
@@ -390,17 +495,16 @@ func (r *run) one(ctx context.Context, j *job, buf *bytes.Buffer) {
 	}
 }
 
-// judge makes a case of a record, nil when it cannot be done, with everything that is to be said of it.
-func (r *run) judge(rec *intake.Record) (*caseforms.Case, []caseforms.Problem) {
+// judge makes a case of a record, nil when it is none, with everything that is to be said of it, and tells whether it can be done.
+func (r *run) judge(rec *intake.Record) (*caseforms.Case, []caseforms.Problem, bool) {
 	c, ps := r.Definitions.Decode(rec.JSON, r.Form)
 	ps = append(slices.Clone(rec.Problems), ps...)
 	if c == nil {
-		return nil, ps
+		return nil, ps, false
 	}
 	found, err := r.Definitions.Check(r.Form, c, r.Fill)
 	if err != nil {
-		ps = append(ps, problemOf(err))
-		return nil, ps
+		return c, append(ps, problemOf(err)), false
 	}
 	for _, p := range found {
 		// what was not understood is told already, and more exactly
@@ -409,10 +513,7 @@ func (r *run) judge(rec *intake.Record) (*caseforms.Case, []caseforms.Problem) {
 		}
 		ps = append(ps, p)
 	}
-	if caseforms.Blocks(rec.Problems) || caseforms.Blocks(ps) && !r.Fill.Draft {
-		return nil, ps
-	}
-	return c, ps
+	return c, ps, !caseforms.Blocks(rec.Problems) && (r.Fill.Draft || !caseforms.Blocks(ps))
 }
 
 func problemOf(err error) caseforms.Problem {
@@ -426,6 +527,9 @@ func problemOf(err error) caseforms.Problem {
 
 func (j *job) reject(r *run, rec *intake.Record, ps []caseforms.Problem) {
 	j.result.State = Rejected
+	if j.record == nil && !j.result.Corrected {
+		j.said, j.people = r.said(j.row, rec), people(rec.JSON)
+	}
 	for _, p := range ps {
 		if p.Severity == caseforms.Blocking {
 			if k := r.cases.Lacking(rec, p.Key); k != "" {
@@ -535,6 +639,10 @@ func (r *run) commit() error {
 }
 
 func (r *run) count(j *job) error {
+	r.earlier.has(j, r.cases.Corrects())
+	if j.record != nil {
+		r.came[j.row.First] = true
+	}
 	switch j.result.State {
 	case Done:
 		r.sum.Done++
@@ -546,7 +654,12 @@ func (r *run) count(j *job) error {
 		r.sum.Same++
 	case Rejected:
 		r.sum.Rejected++
-		r.bad = append(r.bad, j.row.Forget())
+		b := badRow{from: r.cases, row: j.row.Forget()}
+		if j.said != "" {
+			b.said = openRow{j.row.First, j.said, j.people}
+		}
+		r.bad = append(r.bad, b)
+		r.notDone[j.row.First] = j.who
 		if j.no != nil {
 			r.refused[j.row.Number] = *j.no
 		}
@@ -557,6 +670,14 @@ func (r *run) count(j *job) error {
 		}
 	}
 	if j.result.State == Done || j.result.State == Kept {
+		if j.result.Corrected {
+			r.sum.Corrected++
+		}
+		if j.record != nil {
+			if err := r.mended.add(r.work, j.row.First, r.m.was(j.row.First, j.people), j.record); err != nil {
+				return err
+			}
+		}
 		for _, p := range j.result.Problems {
 			if p.Severity == caseforms.Warning && (len(r.sum.Warnings) < 500 || r.sum.Warnings[Warned(p)] > 0) {
 				r.sum.Warnings[Warned(p)]++
@@ -588,17 +709,10 @@ func Warned(p caseforms.Problem) string {
 // writeError tells why nothing can be written, without the path: a folder may bear a name.
 func writeError(err error) error {
 	var ours *caseforms.Error
-	if errors.As(err, &ours) {
+	if errors.As(err, &ours) && !full(err) {
 		return err
 	}
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	var l *os.LinkError
-	if errors.As(err, &l) {
-		err = l.Err
-	}
+	err = plain(err)
 	e := &caseforms.Error{Kind: caseforms.Unavailable, Msg: "the folder cannot be written to", Err: err, Hint: "what was done is whole; when this is put right the same command does the rest"}
 	switch {
 	case full(err):
@@ -609,4 +723,17 @@ func writeError(err error) error {
 		e.Hint = "name another with -o"
 	}
 	return e
+}
+
+// plain is why something failed, without the path.
+func plain(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		err = l.Err
+	}
+	return err
 }

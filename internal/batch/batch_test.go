@@ -22,6 +22,33 @@ import (
 	"caseforms/render"
 )
 
+// What cannot be had back whole is refused again when it is given back as it is: a text that no cell can hold, and what a formula came to.
+func TestFixLosesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	csv := filepath.Join(t.TempDir(), "in.csv")
+	long := strings.Repeat("words ", 6000) + "ENDMARK"
+	if err := os.WriteFile(csv, []byte("CRN,Given names,Family name,Why this level: the criteria met and the evidence,Date of birth\nX000001,Alex,Sampleson,"+long+",1985-05-03\nX000002,#N/A,Sampleson,x,1985-05-03\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := runIt(t, csv, dir)
+	if err != nil || sum.Rejected != 2 {
+		t.Fatal(sum, err)
+	}
+	var said []string
+	sum, err = runIt(t, filepath.Join(dir, sum.Fix), dir, func(o *batch.Options) {
+		o.Each = func(r batch.Result) error {
+			for _, p := range r.Problems {
+				said = append(said, p.Label+": "+p.Msg)
+			}
+			return nil
+		}
+	})
+	all := strings.Join(said, "\n")
+	if err != nil || sum.Rejected != 2 || !strings.Contains(all, "Why this level: the criteria met and the evidence: has #VALUE!") || !strings.Contains(all, "Given names: has #N/A") {
+		t.Fatal(sum, err, all)
+	}
+}
+
 // A process of its own that the tests kill.
 func TestMain(m *testing.M) {
 	if in := os.Getenv("CASEFORMS_TEST_BATCH"); in != "" {
@@ -70,6 +97,7 @@ func documents(all map[string]string) map[string]string {
 	out := maps.Clone(all)
 	delete(out, "manifest.jsonl")
 	delete(out, "fix.xlsx")
+	delete(out, "corrected.jsonl")
 	return out
 }
 
@@ -457,6 +485,24 @@ func TestFullDisk(t *testing.T) {
 	}
 	if _, err := runIt(t, in, dir); !errors.As(err, &ours) || ours.Kind != caseforms.Unavailable || strings.Contains(err.Error(), disk) {
 		t.Errorf("of a disk that may not be written to: %v", err)
+	}
+}
+
+// A disk that has no room for the working files is told in the same words.
+func TestFullDiskAtOnce(t *testing.T) {
+	t.Parallel()
+	disk := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk).CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no small disk can be made: %v: %s", err, out)
+		}
+		t.Skipf("only root on Linux can make a small disk: %v: %s", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", disk).Run() })
+	_, err := runIt(t, cases(t, 300, nil), filepath.Join(disk, "out"))
+	var ours *caseforms.Error
+	if !errors.As(err, &ours) || err.Error() != "the disk is full" || !strings.HasPrefix(ours.Hint, "make room") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -20,18 +20,23 @@ const (
 	fixLinesName = "fix.jsonl"
 )
 
-// fix gives the rejected rows back, or takes the file of an earlier run away when nothing is left to correct.
-func (r *run) fix() error {
-	name := fixName
+func (r *run) fixName() string {
 	if r.cases.Format == "jsonl" {
-		name = fixLinesName
+		return fixLinesName
 	}
-	if len(r.bad) == 0 {
+	return fixName
+}
+
+// fix gives the rejected rows back, with those that wait on, or takes the file of an earlier run away when nothing is left to correct.
+func (r *run) fix() error {
+	name, left := r.fixName(), r.earlier.left()
+	r.sum.Waiting = rowNumbers(left)
+	if len(r.bad)+len(left) == 0 {
 		if r.m.fix == "" {
 			return nil
 		}
 		old := r.m.fix
-		if err := r.m.setFix("", ""); err != nil {
+		if err := r.m.setFix("", "", nil); err != nil {
 			return err
 		}
 		if err := os.Remove(filepath.Join(r.Dir, old)); err != nil && !os.IsNotExist(err) {
@@ -42,8 +47,12 @@ func (r *run) fix() error {
 	if _, err := os.Lstat(filepath.Join(r.Dir, name)); err == nil && r.m.fix != name && !r.Force {
 		return &caseforms.Error{Kind: caseforms.Invalid, Msg: "there is a file " + name + " in the folder that is not ours", Hint: "move it away; the same command then writes the rejected rows"}
 	}
-	rows := r.bad[:min(len(r.bad), MaxFix)]
+	rows := r.bad[:min(len(r.bad), max(0, MaxFix-len(left)))]
 	r.sum.FixLeftOut = len(r.bad) - len(rows)
+	rows = append(rows, left...)
+	if len(left) > 0 {
+		slices.SortStableFunc(rows, func(a, b badRow) int { return a.row.First - b.row.First })
+	}
 	var data []byte
 	var err error
 	if name == fixName {
@@ -65,7 +74,7 @@ func (r *run) fix() error {
 	if r.m.fix != "" && r.m.fix != name {
 		_ = os.Remove(filepath.Join(r.Dir, r.m.fix)) // of another kind of input; its rows are in this one
 	}
-	if err := r.m.setFix(name, sum); err != nil {
+	if err := r.m.setFix(name, sum, r.opened(rows)); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, filepath.Join(r.Dir, name)); err != nil {
@@ -73,6 +82,21 @@ func (r *run) fix() error {
 	}
 	r.sum.Fix = name
 	return nil
+}
+
+// opened are the rows of fix.xlsx as the manifest remembers them. What they said in the first file only a run of that knows; another hands it on.
+func (r *run) opened(rows []badRow) (open []openRow) {
+	handed := map[int]bool{}
+	for _, b := range rows {
+		switch row := b.row.First; {
+		case b.said.Was != "":
+			open = append(open, b.said)
+		case !handed[row]:
+			handed[row] = true
+			open = append(open, r.m.open[row]...)
+		}
+	}
+	return open
 }
 
 func writeSynced(name string, data []byte) (err error) {
@@ -91,57 +115,73 @@ func writeSynced(name string, data []byte) (err error) {
 	return f.Sync()
 }
 
-func (r *run) fixLines(rows []*intake.Row) ([]byte, error) {
+func (r *run) fixLines(rows []badRow) ([]byte, error) {
 	var b bytes.Buffer
-	for _, row := range rows {
-		row, err := r.cases.Recall(row)
+	for _, bad := range rows {
+		row, err := bad.from.Recall(bad.row)
 		if err != nil {
 			return nil, err
 		}
-		b.WriteString(r.cases.Line(row))
+		b.WriteString(bad.from.BackLine(row))
 		b.WriteByte('\n')
 	}
 	return b.Bytes(), nil
 }
 
-const lead = 3 // columns of ours before the user's: what is wrong, what to do, the row of the first file
+// fixLayout says where the columns of a file stand in the workbook of rejected rows.
+type fixLayout struct {
+	back  []intake.BackSheet
+	sheet []int   // of the workbook
+	to    [][]int // by sheet and column
+}
 
-// fixBook is a workbook of the rejected rows: in their order, in the user's own columns, with what is wrong before them.
-func (r *run) fixBook(rows []*intake.Row) ([]byte, error) {
+// fixBook is a workbook of the rejected rows: in their order, in the user's own columns, with what is wrong before them. Rows that wait on since another run
+// may have columns more.
+func (r *run) fixBook(rows []badRow) ([]byte, error) {
 	d := r.Definitions
-	back := r.cases.Back(r.lacking)
 	mark := render.KeyMark + r.Form.ID + ":" + r.Form.Version
 	var sheets []render.BookSheet
-	for n, s := range back {
-		b := render.BookSheet{Name: s.Name, List: s.Table.List}
-		if b.Name == "" {
-			b.Name = d.Word("sheet_cases")
+	layouts := map[*intake.Cases]*fixLayout{}
+	for _, from := range []*intake.Cases{r.cases, r.earlier.of()} {
+		if !slices.ContainsFunc(rows, func(b badRow) bool { return b.from == from }) {
+			continue
 		}
-		b.Columns = append(b.Columns, render.BookColumn{Head: d.Word("column_problem"), Key: mark, Width: 46, Wide: true})
-		if n == 0 {
-			b.Columns = append(b.Columns, render.BookColumn{Head: d.Word("column_what_to_do"), Width: 40, Wide: true}, render.BookColumn{Head: d.Word("column_row"), Width: 10, Wide: true})
-		} else {
-			b.Columns[0].Key += ":" + s.Table.List
-		}
-		for i, c := range s.Columns {
-			col := render.BookColumn{Head: c.Head, Key: c.Key, Fact: c.Fact, Width: c.Width}
-			if c.Key == "" {
-				col.Key = "#"
+		l := &fixLayout{back: from.Back(r.lacking)}
+		for _, s := range l.back {
+			n := slices.IndexFunc(sheets, func(b render.BookSheet) bool { return b.List == s.Table.List })
+			if n < 0 {
+				n = len(sheets)
+				sheets = append(sheets, r.fixSheet(s, mark))
 			}
-			if i == s.Link {
-				col.Key = d.Words["column_case"].En
+			b, to := &sheets[n], make([]int, len(s.Columns))
+			for i, c := range s.Columns {
+				col := render.BookColumn{Head: c.Head, Key: c.Key, Fact: c.Fact, Width: c.Width}
+				switch {
+				case i == s.Link:
+					col.Key = d.Words["column_case"].En
+				case c.Key == "":
+					col.Key = "#"
+				}
+				to[i] = slices.IndexFunc(b.Columns, func(x render.BookColumn) bool {
+					return x.Key == col.Key && (x.Key != "#" || x.Head == col.Head)
+				})
+				if to[i] < 0 || slices.Contains(to[:i], to[i]) {
+					to[i] = len(b.Columns)
+					b.Columns = append(b.Columns, col)
+				}
 			}
-			b.Columns = append(b.Columns, col)
+			l.sheet, l.to = append(l.sheet, n), append(l.to, to)
 		}
-		sheets = append(sheets, b)
+		layouts[from] = l
 	}
 	book, err := render.NewCaseBook(d, r.Form, sheets, r.work)
 	if err != nil {
 		return nil, err
 	}
 	defer book.Close()
-	for _, row := range rows {
-		if err := r.fixRow(book, back, row); err != nil {
+	numbers := map[string]bool{}
+	for _, bad := range rows {
+		if err := r.fixRow(book, sheets, layouts[bad.from], bad, numbers); err != nil {
 			return nil, err
 		}
 	}
@@ -152,30 +192,67 @@ func (r *run) fixBook(rows []*intake.Row) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func (r *run) fixRow(book *render.CaseBook, back []intake.BackSheet, row *intake.Row) error {
-	row, err := r.cases.Recall(row)
+// fixSheet is a sheet with our own columns.
+func (r *run) fixSheet(s intake.BackSheet, mark string) render.BookSheet {
+	d := r.Definitions
+	b := render.BookSheet{Name: s.Name, List: s.Table.List, Columns: []render.BookColumn{{Head: d.Word("column_problem"), Key: mark, Width: 46, Wide: true}}}
+	if b.Name == "" {
+		b.Name = d.Word("sheet_cases")
+	}
+	if b.List == "" {
+		b.Columns = append(b.Columns, render.BookColumn{Head: d.Word("column_what_to_do"), Width: 40, Wide: true}, render.BookColumn{Head: d.Word("column_row"), Width: 10, Wide: true})
+	} else {
+		b.Columns[0].Key += ":" + b.List
+	}
+	return b
+}
+
+func (e *earlier) of() *intake.Cases {
+	if e == nil {
+		return nil
+	}
+	return e.cases
+}
+
+// cells puts the cells of a row of a sheet into the columns of the workbook. What had no heading stands behind them.
+func (l *fixLayout) cells(n, width int, from []intake.BackCell) []render.BookCell {
+	out := make([]render.BookCell, width)
+	for i, c := range from {
+		cell := render.BookCell{Text: c.Text, Date: c.Date, Number: c.Number}
+		if i < len(l.to[n]) {
+			out[l.to[n][i]] = cell
+		} else {
+			out = append(out, cell)
+		}
+	}
+	return out
+}
+
+func (r *run) fixRow(book *render.CaseBook, sheets []render.BookSheet, l *fixLayout, bad badRow, numbers map[string]bool) error {
+	row, err := bad.from.Recall(bad.row)
 	if err != nil {
 		return err
 	}
-	rec, err := r.cases.Read(row)
+	rec, err := bad.from.Read(row)
 	if err != nil {
 		return err
 	}
-	_, ps := r.judge(rec)
-	if p, ok := r.refused[row.Number]; ok {
+	_, ps, _ := r.judge(rec)
+	if p, ok := r.refused[row.Number]; ok && bad.from == r.cases {
 		ps = append(ps, p)
 	}
-	cells := make([][][]render.BookCell, len(back))
-	for n := range back {
-		s := &back[n]
+	cells := make([][][]render.BookCell, len(l.back)) // by sheet of the file
+	for n := range l.back {
+		width := len(sheets[l.sheet[n]].Columns)
 		if n == 0 {
-			cells[0] = [][]render.BookCell{append(make([]render.BookCell, lead), bookCells(r.cases.BackRow(s, row))...)}
+			cells[0] = [][]render.BookCell{l.cells(0, width, bad.from.BackRow(&l.back[0], row))}
 			continue
 		}
-		for _, item := range r.cases.BackItems(s, rec) {
-			cells[n] = append(cells[n], append(make([]render.BookCell, 1), bookCells(item)...))
+		for _, item := range bad.from.BackItems(&l.back[n], rec) {
+			cells[n] = append(cells[n], l.cells(n, width, item))
 		}
 	}
+	l.renumber(cells, numbers)
 	var problems, todo []string
 	more := 0
 	for _, p := range ps {
@@ -198,24 +275,17 @@ func (r *run) fixRow(book *render.CaseBook, back []intake.BackSheet, row *intake
 				todo = append(todo, do)
 			}
 		}
-		at, ok := r.cases.Locate(rec, p.Key)
-		first, col := lead, -1
+		at, ok := bad.from.Locate(rec, p.Key)
+		col := -1
 		if ok {
-			if at.Sheet > 0 {
-				first = 1
-			}
-			col = back[at.Sheet].Position(at.Column)
-		} else if k := r.cases.Lacking(rec, p.Key); k != "" {
-			for i := range back[0].Columns {
-				if back[0].Columns[i].Key == k {
-					col = i
-				}
-			}
+			col = l.back[at.Sheet].Position(at.Column)
+		} else if k := bad.from.Lacking(rec, p.Key); k != "" {
+			col = slices.IndexFunc(l.back[0].Columns, func(c intake.BackColumn) bool { return c.Key == k })
 		}
 		if col < 0 || at.Item >= len(cells[at.Sheet]) {
 			continue
 		}
-		cell := &cells[at.Sheet][at.Item][first+col]
+		cell := &cells[at.Sheet][at.Item][l.to[at.Sheet][col]]
 		cell.Bad = true
 		note := p.Msg
 		if hint != "" {
@@ -227,6 +297,10 @@ func (r *run) fixRow(book *render.CaseBook, back []intake.BackSheet, row *intake
 			mine.Text = strings.TrimSpace(mine.Text + "\n" + say)
 		}
 	}
+	if len(problems) == 0 { // it waits since a run before, which knew why
+		problems = append(problems, "was not done")
+		todo = append(todo, "give it back, and it is tried again")
+	}
 	if more > 0 {
 		problems = append(problems, fmt.Sprintf("… and %d more", more))
 	}
@@ -235,7 +309,7 @@ func (r *run) fixRow(book *render.CaseBook, back []intake.BackSheet, row *intake
 	main[2].Text, main[2].Number = strconv.Itoa(row.First), true
 	for n := range cells {
 		for _, row := range cells[n] {
-			if err := book.Row(n, row); err != nil {
+			if err := book.Row(l.sheet[n], row); err != nil {
 				return err
 			}
 		}
@@ -243,12 +317,31 @@ func (r *run) fixRow(book *render.CaseBook, back []intake.BackSheet, row *intake
 	return nil
 }
 
-func bookCells(cells []intake.BackCell) []render.BookCell {
-	out := make([]render.BookCell, len(cells))
-	for i, c := range cells {
-		out[i] = render.BookCell{Text: c.Text, Date: c.Date, Number: c.Number}
+// renumber gives a case another number when one before it has the same, so that its rows on other sheets stay its own.
+func (l *fixLayout) renumber(cells [][][]render.BookCell, numbers map[string]bool) {
+	if l.back[0].Link < 0 {
+		return
 	}
-	return out
+	number := cells[0][0][l.to[0][l.back[0].Link]].Text
+	if number == "" {
+		return
+	}
+	if !numbers[strings.ToLower(number)] {
+		numbers[strings.ToLower(number)] = true
+		return
+	}
+	n := len(numbers) + 1
+	for numbers[strconv.Itoa(n)] {
+		n++
+	}
+	numbers[strconv.Itoa(n)] = true
+	for s := range cells {
+		for _, row := range cells[s] {
+			if link := l.back[s].Link; link >= 0 {
+				row[l.to[s][link]] = render.BookCell{Text: strconv.Itoa(n), Number: true}
+			}
+		}
+	}
 }
 
 // Say tells a problem, and what to do about it, to people who see the sheet and not the record.

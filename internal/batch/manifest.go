@@ -3,6 +3,7 @@ package batch
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -41,18 +42,22 @@ type manifest struct {
 	taken  map[int]uint64  // names of this run, as bits: row*8+suffix
 	fix    string
 	fixSum string
+	open   map[int][]openRow // of the rows in it, by row of the first file
+	made   map[string]bool   // sums of files beside the folder
 }
 
 // entry is a line of the manifest: a document, or with Fix the file of rejected rows.
 type entry struct {
-	Row  int     `json:"row,omitzero"`
-	Key  string  `json:"key,omitzero"`
-	Who  string  `json:"who,omitzero"`
-	File string  `json:"file,omitzero"`
-	Size int64   `json:"size,omitzero"`
-	Sum  string  `json:"sha256,omitzero"`
-	Ref  string  `json:"ref,omitzero"`
-	Fix  *string `json:"fix,omitzero"`
+	Row  int       `json:"row,omitzero"`
+	Key  string    `json:"key,omitzero"`
+	Who  string    `json:"who,omitzero"`
+	File string    `json:"file,omitzero"`
+	Size int64     `json:"size,omitzero"`
+	Sum  string    `json:"sha256,omitzero"`
+	Ref  string    `json:"ref,omitzero"`
+	Fix  *string   `json:"fix,omitzero"`
+	Open []openRow `json:"open,omitzero"`
+	Made string    `json:"made,omitzero"` // the sum of a file beside the folder
 	// of the first line
 	Batch string `json:"caseforms_batch,omitzero"`
 
@@ -91,7 +96,7 @@ func lock(name string) (func(), error) {
 }
 
 func openManifest(dir, form string) (*manifest, error) {
-	m := &manifest{dir: dir, byKey: map[string]*entry{}, byRow: map[int][]*entry{}, names: map[string]bool{}, hit: map[string]bool{}, taken: map[int]uint64{}}
+	m := &manifest{dir: dir, byKey: map[string]*entry{}, byRow: map[int][]*entry{}, names: map[string]bool{}, hit: map[string]bool{}, taken: map[int]uint64{}, made: map[string]bool{}}
 	f, err := os.OpenFile(filepath.Join(dir, manifestName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, writeError(err)
@@ -135,8 +140,10 @@ func (m *manifest) read(form string) error {
 		case n == 1 && e.Batch != form:
 			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this folder is of a batch of " + strconv.Quote(clip(e.Batch)), Hint: "name another with -o"}
 		case n == 1:
+		case e.Made != "":
+			m.made[e.Made] = true
 		case e.Fix != nil:
-			m.fix, m.fixSum = *e.Fix, e.Sum
+			m.fix, m.fixSum, m.open = *e.Fix, e.Sum, byRow(e.Open)
 			if m.fix != "" && !plainName(m.fix) {
 				return bad(n)
 			}
@@ -271,15 +278,32 @@ func (m *manifest) append(es []entry, files []string) error {
 }
 
 // setFix notes the file of rejected rows, or that there is none.
-func (m *manifest) setFix(name, sum string) error {
+func (m *manifest) setFix(name, sum string, open []openRow) error {
 	if name == m.fix && sum == m.fixSum {
 		return nil
 	}
-	if err := m.append([]entry{{Fix: &name, Sum: sum}}, nil); err != nil {
+	if err := m.append([]entry{{Fix: &name, Sum: sum, Open: open}}, nil); err != nil {
 		return err
 	}
-	m.fix, m.fixSum = name, sum
+	m.fix, m.fixSum, m.open = name, sum, byRow(open)
 	return nil
+}
+
+// setMade notes a file beside the folder, so that another run may replace it.
+func (m *manifest) setMade(sum string) error {
+	if m.made[sum] {
+		return nil
+	}
+	m.made[sum] = true
+	return m.append([]entry{{Made: sum}}, nil)
+}
+
+func byRow(open []openRow) map[int][]openRow {
+	out := map[int][]openRow{}
+	for _, o := range open {
+		out[o.Row] = append(out[o.Row], o)
+	}
+	return out
 }
 
 // seen notes that a row of this run is about a document there is.
@@ -289,15 +313,21 @@ func (m *manifest) seen(key string) {
 	}
 }
 
-// stale are the documents that no row of this run was about.
-func (m *manifest) stale() (names []string) {
+// stale are the documents that no row of this run was about. Of rows that are not done, and are not about somebody else now, they are what the row said before.
+func (m *manifest) stale(notDone map[int]string) (names []string, outdated []Outdated) {
 	for _, es := range m.byRow {
 		for _, e := range es {
-			if !m.hit[e.Key] {
+			who, not := notDone[e.Row]
+			switch {
+			case m.hit[e.Key]:
+			case not && (who == "" || e.Who == "" || who == e.Who):
+				outdated = append(outdated, Outdated{e.Row, e.file})
+			default:
 				names = append(names, e.file)
 			}
 		}
 	}
 	slices.Sort(names)
-	return names
+	slices.SortFunc(outdated, func(a, b Outdated) int { return cmp.Or(a.Row-b.Row, strings.Compare(a.File, b.File)) })
+	return names, outdated
 }

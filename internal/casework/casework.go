@@ -36,6 +36,7 @@ type Desk struct {
 	renderer     func() (string, error)
 	keys         keyUse
 	complete     complete
+	draftUrgent  draftUrgent
 	bundles      bundles
 	lease        time.Duration // how long a claim of the outbox lasts; shorter in tests
 }

@@ -22,6 +22,7 @@ type Choices struct {
 	Latest    int       // its latest issue
 	Post      bool      // e-mail is configured at all
 	To        []Office  // the offices of the directory that it may go to
+	Takers    []Choice  // the roles that it may go to at all; none: this copy goes to nobody
 	Unasked   []string  // the roles that it goes to when nobody is named, in words
 	Responses []Choice  // the kinds of response to it
 	Notes     []Choice  // what may be noted of it, by whoever asks
@@ -64,9 +65,15 @@ func (k *Desk) Choices(ctx context.Context, a caseforms.Actor, ref caseforms.Ref
 	}
 	if f, err := m.defs.Form(m.doc.Form); err == nil {
 		c.Title = f.Title.In(m.defs.Lang)
+		if c.Urgent, err = k.urgent(ctx, m, m.doc.Latest()); err != nil {
+			return nil, err
+		}
 	}
 	if c.To, c.Unasked, err = k.destinations(ctx, a, m.defs, m.doc.Form, m.doc.Copy); err != nil {
 		return nil, err
+	}
+	for _, r := range m.defs.Takers(m.doc.Form, m.doc.Copy) {
+		c.Takers = append(c.Takers, Choice{Kind: r.Role, Label: r.Label.In(m.defs.Lang)})
 	}
 	for _, r := range m.defs.Duties.Responses[m.doc.Form] {
 		c.Responses = append(c.Responses, Choice{r.Kind, r.Label.In(m.defs.Lang), r.Ends})

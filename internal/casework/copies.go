@@ -18,9 +18,8 @@ type OtherCopy struct {
 	For      string // of several addressees, the one it is for
 	LeftOut  []LeftOut
 	Problems []caseforms.Problem
-	Record   []byte             // the case record it is made of
-	Reasons  []caseforms.Reason // with which the document was issued, and this copy before
-	Urgent   bool
+	Record   []byte              // the case record it is made of
+	Reasons  []caseforms.Reason  // with which the document was issued, and this copy before
 	Document *caseforms.Document // nil while something stands against it: it would tell what it withholds, or an answer is missing
 	Changed  bool                // the case has changed since: a copy would not say the same as what was issued
 

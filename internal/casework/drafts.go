@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -243,4 +244,31 @@ func (k *Desk) DropDraft(ctx context.Context, a caseforms.Actor, id caseforms.Dr
 	}
 	e := store.Entry{Acts: []store.Act{store.Erasure}, What: "draft thrown away", Actor: a.ID, Case: d.Case, Detail: map[string]string{"draft": string(id)}}
 	return again(k.store.DropDraft(ctx, d, e))
+}
+
+// FromDraft is the issue of a document that was made from a draft.
+type FromDraft struct {
+	Ref   caseforms.Ref
+	Issue int
+	At    time.Time
+}
+
+// IssuedFrom is what was issued from a draft that there is no more; nil when nothing was, or it was erased, or issued by a program that did not keep that.
+func (k *Desk) IssuedFrom(ctx context.Context, a caseforms.Actor, id caseforms.DraftID) (*FromDraft, error) {
+	ref, issue, found, err := k.store.IssuedRow(ctx, k.store.Term(termDraft, string(id)))
+	if err != nil || !found {
+		return nil, err
+	}
+	m, err := k.whose(ctx, ref)
+	if err != nil || !m.c.Erased.IsZero() {
+		return nil, err
+	}
+	if err := k.see(ctx, a, m.c, "see what was issued from this draft"); err != nil {
+		return nil, err
+	}
+	v := &m.doc.Versions[issue-1]
+	if !v.Erased.IsZero() {
+		return nil, nil
+	}
+	return &FromDraft{ref, issue, v.Issued}, nil
 }

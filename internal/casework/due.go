@@ -21,6 +21,7 @@ type Due struct {
 	Who       string // whose duty it is by the rule: practitioner, manager
 	OwnerName string
 	Form      string // of the document it is about
+	Urgent    bool   // it cannot wait: by its rule, or because the document that was handed over cannot
 	Over      int    // working days overdue; 0 when it is not
 	ToManager bool   // a manager has been told, or it is theirs to do
 	Step      string // the last rung of the ladder that was climbed, in words
@@ -32,7 +33,7 @@ type Due struct {
 type DueFilter struct {
 	Mine bool
 	Told bool   // what a manager has to know: rungs that reached them, and duties that are theirs
-	Team string // "" is every team
+	Team string // "" is every team; of what a manager has to know, theirs and those that no manager leads
 	Area *string
 	Days int // also what falls due within so many days
 }
@@ -63,6 +64,21 @@ func (k *Desk) Due(ctx context.Context, a caseforms.Actor, filter DueFilter) ([]
 	return out, k.dueRead(ctx, a, len(out))
 }
 
+// Told is the beginning of what a manager has to know today, what cannot wait first, and how many there are.
+func (k *Desk) Told(ctx context.Context, a caseforms.Actor, most int) ([]Due, int, error) {
+	all, err := k.Due(ctx, a, DueFilter{Told: true})
+	slices.SortStableFunc(all, func(a, b Due) int {
+		switch {
+		case a.Urgent == b.Urgent:
+			return 0
+		case a.Urgent:
+			return -1
+		}
+		return 1
+	})
+	return all[:min(most, len(all))], len(all), err
+}
+
 // dueQuery climbs the ladder, and says which follow-ups somebody wants to see.
 func (k *Desk) dueQuery(ctx context.Context, a caseforms.Actor, filter DueFilter) (store.DueQuery, error) {
 	q := store.DueQuery{By: k.today().AddDays(filter.Days), Area: filter.Area, Most: MostDue}
@@ -73,6 +89,12 @@ func (k *Desk) dueQuery(ctx context.Context, a caseforms.Actor, filter DueFilter
 	if filter.Team != "" {
 		var err error
 		if q.Teams, err = k.teams(ctx, filter.Team); err != nil {
+			return q, err
+		}
+	}
+	if filter.Told && filter.Team == "" && a.Team != "" {
+		var err error
+		if q.NotTeams, err = k.ledByOthers(ctx, a); err != nil {
 			return q, err
 		}
 	}
@@ -165,6 +187,17 @@ func (k *Desk) teams(ctx context.Context, name string) (out []string, err error)
 	return out, err
 }
 
+// ledByOthers are the teams that have a manager who is at work, but for the manager's own: what is left is theirs to know, or nobody's.
+func (k *Desk) ledByOthers(ctx context.Context, a caseforms.Actor) (out []string, err error) {
+	users, err := k.store.Users(ctx)
+	for _, u := range users {
+		if u.Active && u.Is(caseforms.RoleManager) && u.Team != "" && !strings.EqualFold(u.Team, a.Team) && !slices.Contains(out, u.Team) {
+			out = append(out, u.Team)
+		}
+	}
+	return out, err
+}
+
 // dueOf is what is open of one case.
 func (k *Desk) dueOf(ctx context.Context, a caseforms.Actor, id caseforms.CaseID, which func(store.FollowUp) bool) ([]Due, error) {
 	all, err := k.store.FollowUpsOf(ctx, id)
@@ -186,6 +219,16 @@ func (k *Desk) tell(ctx context.Context, a caseforms.Actor, us []store.FollowUp)
 	if err != nil {
 		return nil, err
 	}
+	var handed []caseforms.Ref
+	for _, u := range us {
+		if u.HandOff != 0 {
+			handed = append(handed, u.Ref)
+		}
+	}
+	urgent, err := k.store.UrgentOf(ctx, handed)
+	if err != nil {
+		return nil, err
+	}
 	var out []Due
 	for _, u := range us {
 		if hidden[u.Case] { // not even that there is something is told
@@ -200,10 +243,11 @@ func (k *Desk) tell(ctx context.Context, a caseforms.Actor, us []store.FollowUp)
 			m = &matter{defs: defs, cal: defs.Calendar(k.closed...)}
 			areas[u.Area] = m
 		}
-		d := Due{FollowUp: u, OwnerName: who.of(u.Owner), Says: u.Rule}
+		d := Due{FollowUp: u, OwnerName: who.of(u.Owner), Says: u.Rule, Urgent: u.HandOff != 0 && urgent[u.Ref]}
 		rule := m.defs.Duties.Rule(u.Rule)
 		if rule != nil {
 			d.Says, d.Source, d.Default, d.Who = rule.Says.In(m.defs.Lang), rule.Source, rule.Default, rule.Who
+			d.Urgent = d.Urgent || rule.Urgent
 		}
 		if u.Due.Before(today) {
 			d.Over = m.cal.WorkingDaysBetween(u.Due, today)

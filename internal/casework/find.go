@@ -189,6 +189,7 @@ type Found struct {
 	Named      bool // somebody named in the case was looked for, not the person it is about
 	Restricted bool // the actor may not see it
 	Documents  []caseforms.Ref
+	File       *CaseFile // of a case that was looked for by its number, or by the reference of a document; nil when the actor may not see it
 }
 
 // mostFound is how many cases a search shows.
@@ -235,6 +236,12 @@ func (k *Desk) Find(ctx context.Context, a caseforms.Actor, query string) (out [
 			}
 			if f.Documents, err = k.store.DocumentsOf(ctx, h.Case); err != nil {
 				return nil, false, err
+			}
+			_, byCase := caseforms.ParseCaseID(query)
+			if _, byRef := caseforms.ParseRef(query); byCase || byRef {
+				if f.File, err = k.file(ctx, a, c, f.Documents); err != nil {
+					return nil, false, err
+				}
 			}
 		}
 		entries = append(entries, e)

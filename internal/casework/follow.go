@@ -35,16 +35,24 @@ type HandOver struct {
 	Channel Channel
 	To      string // who it was handed to: a service, an office
 	Office  string // which one, see officeOf; "" when it is none that is known
+	As      string // what an office is that is not in the directory: a role that takes the form, or AsOther; "" is not said
 	With    string // whom it was handed to there, or who was spoken to
 	At      time.Time
 	Note    string
 	Once    *Once // it is done once, however often it is asked for
 }
 
+// AsOther says of a hand-off that it was to somebody whom the form is not for: the person, a relative, another agency.
+const AsOther = "other"
+
+// detailElsewhere is where the ledger says of a hand-off that it was to somebody whom the form is not for.
+const detailElsewhere = "elsewhere"
+
 // content is what is written down about a hand-off or a response, beside what can be counted.
 type content struct {
 	To     string `json:"to,omitempty"`
 	Office string `json:"office,omitempty"`
+	Role   string `json:"role,omitempty"` // of an office that is not in the directory: what it was said to be
 	With   string `json:"with,omitempty"`
 	Note   string `json:"note,omitempty"`
 }
@@ -53,6 +61,7 @@ type content struct {
 type HandedOver struct {
 	Number int // which hand-off of the document it is
 	Due    []Due
+	But    string // what it does not do, and why: a sentence for whoever recorded it
 }
 
 // HandOver records that a document was handed over, and starts what the procedures then ask for.
@@ -85,18 +94,76 @@ func (k *Desk) HandOver(ctx context.Context, a caseforms.Actor, h HandOver) (*Ha
 	if err != nil {
 		return nil, err
 	}
-	f, err := k.handing(ctx, m, &h, v, urgent, a.ID, a.ID)
+	standing, but, err := k.standing(ctx, a, m, &h)
 	if err != nil {
 		return nil, err
 	}
+	f, err := k.handing(ctx, m, &h, v, urgent, standing, a.ID, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	e := &f.Entries[len(f.Entries)-1]
+	if e.Detail["why"] = but; but == "" {
+		delete(e.Detail, "why")
+	}
 	if h.Once != nil {
-		f.Entries[len(f.Entries)-1].Once = h.Once.key
+		e.Once = h.Once.key
 	}
 	if err := k.store.Follow(ctx, f); err != nil {
 		return nil, again(err)
 	}
 	due, err := k.dueOf(ctx, a, m.c.ID, func(u store.FollowUp) bool { return u.HandOff == f.HandOff.ID })
-	return &HandedOver{f.HandOff.Number, due}, err
+	return &HandedOver{f.HandOff.Number, due, but}, err
+}
+
+// standing is what a hand-off is for the duties of its case.
+type standing int
+
+const (
+	toOffice  standing = iota // to somebody whom the form is for
+	toUnsaid                  // it was not said whether it is: clocks start, and nothing ends
+	elsewhere                 // to somebody else, or a copy that goes to nobody: it is on the timeline and nothing more
+)
+
+// standing tells what a hand-off is, and in words what it does not do.
+func (k *Desk) standing(ctx context.Context, a caseforms.Actor, m *matter, h *HandOver) (standing, string, error) {
+	takers := m.defs.Takers(m.doc.Form, m.doc.Copy)
+	if len(takers) == 0 {
+		return elsewhere, "This copy goes to nobody by the rules of the form: that it was handed over begins nothing.", nil
+	}
+	var roles []string
+	for _, r := range takers {
+		roles = append(roles, r.Role)
+	}
+	switch {
+	case h.As == AsOther:
+		return elsewhere, "It went to nobody whom this form is for: it begins nothing, and is still to be sent.", nil
+	case h.As != "" && !slices.Contains(roles, h.As):
+		return 0, "", &caseforms.Error{Kind: caseforms.Invalid, Msg: "this copy of the form does not go to an office of the role " + strconv.Quote(h.As), Hint: "one of: " + strings.Join(append(roles, AsOther), ", ")}
+	case h.As != "":
+		return toOffice, "", nil
+	}
+	rs, err := k.store.Recipients(ctx)
+	if err != nil {
+		return 0, "", err
+	}
+	var not *caseforms.Error
+	for _, r := range rs {
+		role := m.defs.RecipientRole(r.Role)
+		if role == nil || r.ID != h.Office && (h.Office != "" || !r.Active || !strings.EqualFold(r.Organisation, h.To)) {
+			continue
+		}
+		if !errors.As(role.May(m.doc.Form, m.doc.Copy, a, m.defs.Lang), &not) {
+			return toOffice, "", nil
+		}
+	}
+	switch {
+	case not != nil:
+		return 0, "", &caseforms.Error{Kind: not.Kind, Msg: not.Msg, Hint: "say what they are all the same, with --as: " + strings.Join(append(roles, AsOther), ", ")}
+	case h.Office != "": // it was sent there before
+		return toOffice, "", nil
+	}
+	return toUnsaid, "It is not said whether this is an office that the form is for. It is still to be sent until that is recorded.", nil
 }
 
 // urgent tells whether a version of a document cannot wait, by the record it was made from. Where that cannot be read any more, a form of which there
@@ -116,7 +183,7 @@ func (k *Desk) urgent(ctx context.Context, m *matter, v *store.Version) (bool, e
 
 // handing is what it does that a version of a document was handed to an office, by somebody; actor is who the ledger names, which for e-mail
 // is the program itself.
-func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Version, urgent bool, by, actor string) (f store.Follow, err error) {
+func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Version, urgent bool, to standing, by, actor string) (f store.Follow, err error) {
 	children, err := k.childrenOf(ctx, v)
 	if err != nil {
 		return f, err
@@ -124,22 +191,31 @@ func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Ver
 	day := caseforms.DateOf(caseforms.London(h.At))
 	f.HandOff = &store.HandOff{
 		Ref: h.Ref, Version: v.Number, Case: m.c.ID, Form: m.doc.Form, Area: v.Area, Team: m.c.Team, Channel: string(h.Channel), Children: children, Day: day, At: h.At, By: by,
-		Urgent: urgent, State: store.HandOffClosed,
+		Urgent: urgent, State: store.HandOffClosed, Elsewhere: to == elsewhere,
 	}
 	m.issued = caseforms.DateOf(caseforms.London(v.Issued))
-	k.happened(m, caseforms.Happening{Handed: m.doc.Form, On: day}, h.Ref, &f)
-	k.reached(m, h.Ref, h.Office, "handed:"+m.doc.Form, day, &f)
-	if f.HandOff.Joined, err = k.joins(ctx, m, h); err != nil {
-		return f, err
+	if to != elsewhere {
+		k.happened(m, caseforms.Happening{Handed: m.doc.Form, Issue: v.Number, On: day}, h.Ref, &f)
+		if f.HandOff.Joined, err = k.joins(ctx, m, h); err != nil {
+			return f, err
+		}
+	}
+	if to == toUnsaid {
+		f.Change = nil
+	}
+	if to == toOffice {
+		k.reached(m, h.Ref, h.Office, "handed:"+m.doc.Form, day, &f)
 	}
 	if f.HandOff.Joined != 0 { // the same office has it already, and its clock runs: by telephone first and then on paper, or a corrected issue
 		f.Start = nil
 	}
-	if h.Channel == ByTelephone { // whoever handed it over by telephone has telephoned (0.4 point 3)
-		f.Start = slices.DeleteFunc(f.Start, func(u store.FollowUp) bool { return slices.Contains(m.defs.Duties.Rule(u.Rule).Ends, "note:call") })
+	if h.Channel == ByTelephone && to == toOffice { // whoever handed it over by telephone has telephoned (0.4 point 3)
+		f.Start = slices.DeleteFunc(f.Start, func(u store.FollowUp) bool {
+			return slices.Contains(m.defs.Duties.Rule(u.Rule).Ends, "note:"+noteSpoken)
+		})
 		for _, u := range m.runs {
-			if d := m.defs.Duties.Rule(u.Rule); u.State == store.FollowUpOpen && u.Ref == h.Ref && d != nil && !d.Delivers() && slices.Contains(d.Ends, "note:call") && !changes(&f, u.ID) {
-				end(&u, store.FollowUpDone, "note:call", day)
+			if d := m.defs.Duties.Rule(u.Rule); u.State == store.FollowUpOpen && u.Ref == h.Ref && d != nil && !d.Delivers() && slices.Contains(d.Ends, "note:"+noteSpoken) && !changes(&f, u.ID) {
+				end(&u, store.FollowUpDone, "note:"+noteSpoken, day)
 				f.Change = append(f.Change, u)
 			}
 		}
@@ -149,11 +225,14 @@ func (k *Desk) handing(ctx context.Context, m *matter, h *HandOver, v *store.Ver
 			f.HandOff.State, f.HandOff.AnswerBy = store.HandOffOpen, u.First
 		}
 	}
-	if f.Content, err = json.Marshal(content{h.To, h.Office, h.With, h.Note}); err != nil {
+	if f.Content, err = json.Marshal(content{h.To, h.Office, h.As, h.With, h.Note}); err != nil {
 		return f, err
 	}
 	f.Entries = append(f.Entries, store.Entry{Acts: []store.Act{store.Disclosure}, What: "handed over by " + string(h.Channel), Actor: actor, Case: m.c.ID, Ref: h.Ref, Version: v.Number,
 		Detail: map[string]string{"to": h.To, "with": h.With, "text": h.Note, "at": h.At.UTC().Format(time.RFC3339)}})
+	if to == elsewhere {
+		f.Entries[len(f.Entries)-1].Detail[detailElsewhere] = "yes"
+	}
 	return f, nil
 }
 
@@ -324,11 +403,44 @@ func (k *Desk) happened(m *matter, h caseforms.Happening, ref caseforms.Ref, f *
 		if u.Ref != "" && u.Ref != ref {
 			continue // what was said of one document, or of the case alone, ends nothing of another document
 		}
+		if d.Sends() && h.Handed != "" { // an earlier issue that arrives late is not what is to be sent now
+			if issue := issueOf(&u); issue <= h.Issue {
+				end(&u, store.FollowUpDone, endings[0], h.On)
+				f.Change = append(f.Change, u)
+			}
+			continue
+		}
 		if h.On.Before(u.From) && u.Ref != "" || h.Noted != "" && h.On.Before(u.From) && !d.Dated(u.About) || h.Handed != "" && m.issued.Before(u.From) && !d.Dated(u.About) {
 			continue // it was before: it cannot be what was asked for
 		}
 		end(&u, store.FollowUpDone, endings[0], h.On)
 		f.Change = append(f.Change, u)
+	}
+}
+
+// issueOf is the issue that a duty to send a document is about.
+func issueOf(u *store.FollowUp) (n int) {
+	_, _ = fmt.Sscanf(u.About, "issue %d", &n) // it was written by AboutIssue
+	return n
+}
+
+// issuing begins what has to be done because a copy was issued that goes to somebody when nobody is named. Where an earlier issue was to be sent still,
+// it is the new one that is, by the same day.
+func (k *Desk) issuing(m *matter, a caseforms.Actor, form, copy string, ref caseforms.Ref, issue int, urgent bool, f *store.Follow) {
+	if len(m.defs.RolesFor(form, copy, a)) == 0 {
+		return
+	}
+	h := caseforms.Happening{Issued: caseforms.UndeliveredOrdinary, Issue: issue, On: k.today()}
+	if urgent {
+		h.Issued = caseforms.UndeliveredUrgent
+	}
+	k.happened(m, h, ref, f)
+	for _, u := range m.runs {
+		if d := m.defs.Duties.Rule(u.Rule); u.State == store.FollowUpOpen && u.Ref == ref && d != nil && d.Sends() && !changes(f, u.ID) {
+			about := caseforms.AboutIssue(issue)
+			u.Subject, u.About = strings.TrimSuffix(u.Subject, u.About)+about, about
+			f.Change = append(f.Change, u)
+		}
 	}
 }
 
@@ -358,7 +470,7 @@ func (m *matter) unless(d *caseforms.Duty) bool {
 		return slices.ContainsFunc(s.Unless, func(e string) bool {
 			kind, what, _ := strings.Cut(e, ":")
 			return slices.ContainsFunc(m.hands, func(o store.HandOff) bool {
-				return kind == "handed" && o.Form == what || kind == "answer" && o.Outcome == what
+				return kind == "handed" && o.Form == what && !o.Elsewhere || kind == "answer" && o.Outcome == what
 			}) ||
 				slices.ContainsFunc(m.runs, func(u store.FollowUp) bool { return u.Ended == e })
 		})
@@ -635,7 +747,7 @@ func (k *Desk) handOff(ctx context.Context, ref caseforms.Ref, id int64) (*store
 	}
 	var waiting []*store.HandOff
 	for i := range all {
-		if h := &all[i]; id == int64(i+1) {
+		if h := &all[i]; id == int64(i+1) && !h.Elsewhere {
 			return root(all, h), nil
 		} else if h.State == store.HandOffOpen || h.State == store.HandOffPart {
 			waiting = append(waiting, h)
@@ -648,8 +760,11 @@ func (k *Desk) handOff(ctx context.Context, ref caseforms.Ref, id int64) (*store
 		return waiting[0], nil
 	case len(waiting) > 1:
 		return nil, &caseforms.Error{Kind: caseforms.Conflict, Msg: string(ref) + " was handed to several, and several have not answered", Hint: "say which with --hand-off; caseforms show " + string(ref) + " lists them"}
-	case len(all) > 0:
-		return root(all, &all[len(all)-1]), nil // a further response to what was answered already
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		if !all[i].Elsewhere {
+			return root(all, &all[i]), nil // a further response to what was answered already
+		}
 	}
 	return nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: string(ref) + " was not handed to anybody yet", Hint: "caseforms send " + string(ref) + " --to WHOM --by hand|post|telephone|portal"}
 }
@@ -717,10 +832,10 @@ const noted = "note"
 
 // The kinds of note that mean something to every follow-up.
 const (
-	noteCall  = "call"  // of a document that has not arrived: the office knows
-	noteChase = "chase" // the agency was chased: the clock begins again
-	noteReply = "reply" // something came that is not a response yet: it is read first
-	notePause = "pause" // nothing can be expected for a while, for a reason
+	noteSpoken = "spoken" // of a document that has not arrived: the office knows
+	noteChase  = "chase"  // the agency was chased: the clock begins again
+	noteReply  = "reply"  // something came that is not a response yet: it is read first
+	notePause  = "pause"  // nothing can be expected for a while, for a reason
 )
 
 // Note enters a note, and starts and ends what goes with it.
@@ -770,7 +885,7 @@ func (k *Desk) note(ctx context.Context, a caseforms.Actor, n Note) ([]Due, erro
 	if err := k.special(ctx, a, m, &n, day, &f); err != nil {
 		return nil, err
 	}
-	if n.Kind == noteCall {
+	if n.Kind == noteSpoken {
 		if err := k.rang(ctx, m, &n, day, &f); err != nil {
 			return nil, err
 		}
@@ -806,8 +921,8 @@ func (k *Desk) rang(ctx context.Context, m *matter, n *Note, day caseforms.Date,
 		office = offices[0]
 	}
 	for _, u := range m.runs {
-		if d := m.defs.Duties.Rule(u.Rule); d != nil && d.Delivers() && u.About == "to "+office && slices.Contains(d.Ends, "note:"+noteCall) {
-			k.reached(m, n.Ref, office, "note:"+noteCall, day, f)
+		if d := m.defs.Duties.Rule(u.Rule); d != nil && d.Delivers() && u.About == "to "+office && slices.Contains(d.Ends, "note:"+noteSpoken) {
+			k.reached(m, n.Ref, office, "note:"+noteSpoken, day, f)
 			break
 		}
 	}

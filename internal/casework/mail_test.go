@@ -65,12 +65,12 @@ func TestWhatWaitsIsSeen(t *testing.T) {
 	}
 	look("", "")
 	o.clock = o.clock.Add(20 * time.Minute)
-	look("M01", "")
-	if got := o.dueOn("mary", urgent.Ref, true); got != "M01" {
+	look("M03 M01", "")
+	if got := o.dueOn("mary", urgent.Ref, true); got != "M03 M01" {
 		t.Errorf("the manager sees %q", got)
 	}
 	o.clock = o.clock.Add(4 * time.Hour)
-	look("M01", "M02")
+	look("M03 M01", "M02")
 	out, _, err := o.Outbox(o.ctx, o.as("petra"))
 	o.must(err)
 	if len(out) != 2 || !out[0].Urgent || out[0].Standing != Delayed || !strings.Contains(out[0].Do, "outbox run is running") {

@@ -23,13 +23,15 @@ type Paper struct {
 	Author string // who issued it: a name
 	Signer string // who said something of it: a name
 	Days   int    // working days since it was issued or, where a manager said something of it, since then
-	Urgent bool   // the form says that it cannot wait, or something of it or its case is due today or overdue
+	Urgent bool   // the form says that it cannot wait
 	Due    *Due   // what is due next of it or of its case
 	Words  string // with which it was sent back
 	Untold string // why the rest of it cannot be told
 
 	Older  []Reached // who has an older issue
 	Unsent []Unsent  // whom it should go to and did not go to yet
+
+	leaving bool // what is on its way to somebody has not arrived, or is held
 }
 
 // Papers are the documents that wait, each list with the oldest first. Theirs are those of their cases, and those that they issued.
@@ -40,6 +42,7 @@ type Papers struct {
 	ToSend  []Paper // theirs, of which nobody has the latest issue
 	Partly  []Paper // theirs, sent to some of those to whom they should go
 
+	Leaving  int // how many of theirs that went to somebody are held, or have not arrived yet
 	Unlooked int // how many of theirs that went to somebody were not looked at for Partly; the latest are
 }
 
@@ -125,6 +128,8 @@ func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (
 		}
 		if len(p.Older)+len(p.Unsent) > 0 {
 			out.Partly = append(out.Partly, p)
+		} else if p.leaving {
+			out.Leaving++
 		}
 	}
 	slices.Reverse(out.Partly)
@@ -165,7 +170,8 @@ func (k *Desk) partly(ctx context.Context, a caseforms.Actor, p *Paper) error {
 		return err
 	}
 	p.Unsent = append(p.Unsent, others...)
-	if alone && len(p.Unsent)+len(p.Older) == 0 && !slices.ContainsFunc(reached, func(r Reached) bool { return r.Leaving }) {
+	p.leaving = slices.ContainsFunc(reached, func(r Reached) bool { return r.Leaving })
+	if alone && len(p.Unsent)+len(p.Older) == 0 && !p.leaving {
 		k.complete.put(a, p)
 	}
 	return nil
@@ -298,10 +304,8 @@ func (k *Desk) hangs(ctx context.Context, a caseforms.Actor, p *Paper) error {
 			p.Due = &due[i]
 		}
 	}
-	if p.Urgent = p.Due != nil && !k.today().Before(p.Due.Due); !p.Urgent {
-		if p.Urgent, err = k.urgent(ctx, m, m.doc.Latest()); err != nil {
-			return err
-		}
+	if p.Urgent, err = k.urgent(ctx, m, m.doc.Latest()); err != nil {
+		return err
 	}
 	if !p.Said || p.Endorsed {
 		return nil

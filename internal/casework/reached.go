@@ -10,10 +10,11 @@ import (
 	"caseforms/mail"
 )
 
-// Reached is an office that a document went to, or is on its way to. What is known not to have arrived does not count.
+// Reached is an office whom a document is for and that it went to, or is on its way to. What is known not to have arrived does not count.
 type Reached struct {
 	To      string // as people call it
 	Office  string // see officeOf; "" is none that is known
+	Role    string // of one that is not in the directory: what it was said to be
 	Address string // of e-mail to an address outside the directory
 	Issue   int    // the latest that it has, or that is on its way there
 	Channel Channel
@@ -45,14 +46,14 @@ func (k *Desk) reachedBy(ctx context.Context, m *matter, sends []store.Send) (ou
 	}
 	for i := range m.hands {
 		h := &m.hands[i]
-		if h.Ref != m.doc.Ref || back[h.ID] {
+		if h.Ref != m.doc.Ref || h.Elsewhere || back[h.ID] {
 			continue
 		}
 		c, err := k.handOffContent(ctx, h)
 		if err != nil {
 			return nil, err
 		}
-		note(Reached{To: c.To, Office: c.Office, Address: address[c.Office], Issue: h.Version, Channel: Channel(h.Channel), On: h.Day})
+		note(Reached{To: c.To, Office: c.Office, Role: c.Role, Address: address[c.Office], Issue: h.Version, Channel: Channel(h.Channel), On: h.Day})
 	}
 	for i := range sends {
 		n := &sends[i]

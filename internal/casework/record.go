@@ -200,6 +200,9 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		if err := write(out, r.Outputs, &i); err != nil {
 			return nil, nil, err
 		}
+		if err := k.issued(ctx, a, &r, d, d.Urgent(f, c), out, &i); err != nil {
+			return nil, nil, err
+		}
 		if r.Mail != nil {
 			if err := k.mailed(ctx, a, &r, d, c, out, &i, &doubts); err != nil {
 				return nil, nil, err
@@ -211,8 +214,11 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 		if r.Dry {
 			return out, append(ps, doubts...), nil
 		}
-		if r.Row != "" {
+		switch {
+		case r.Row != "":
 			i.Row = k.store.Term(termRow, r.Row)
+		case draft != nil:
+			i.Row = k.store.Term(termDraft, string(draft.ID))
 		}
 		err := k.store.Issue(ctx, i)
 		if errors.Is(err, store.ErrTaken) && r.Row != "" { // somebody else may have issued the same row at the same moment
@@ -238,8 +244,11 @@ func (k *Desk) Record(ctx context.Context, a caseforms.Actor, r Record) (*Issued
 	}
 }
 
-// termRow is the kind of term of a row of a batch.
-const termRow = "row"
+// The kinds of terms of what a document is made from: a row of a batch, and a draft.
+const (
+	termRow   = "row"
+	termDraft = "draft"
+)
 
 // issuedBefore is what was issued from a row of a batch; nil when nothing was.
 func (k *Desk) issuedBefore(ctx context.Context, a caseforms.Actor, row string) (*Issued, error) {
@@ -418,6 +427,25 @@ func (k *Desk) chooseCase(ctx context.Context, a caseforms.Actor, r *Record, c *
 	}
 	i.Case, i.Record, i.Card, i.Terms = id, record, card, k.terms(c)
 	out.Case = id
+	return nil
+}
+
+// issued begins what has to be done because a document was issued.
+func (k *Desk) issued(ctx context.Context, a caseforms.Actor, r *Record, d *caseforms.Definitions, urgent bool, out *Issued, i *store.Issue) error {
+	m := &matter{c: &store.Case{ID: i.Case, Area: r.Area, Owner: a.ID, Team: a.Team}, defs: d, cal: d.Calendar(k.closed...)}
+	if !out.NewCase {
+		var err error
+		if m.c, err = k.store.FindCase(ctx, i.Case); err != nil {
+			return err
+		}
+	}
+	if r.Again != "" {
+		var err error
+		if m.runs, err = k.store.FollowUpsOf(ctx, i.Case); err != nil {
+			return err
+		}
+	}
+	k.issuing(m, a, i.Form, i.Copy, i.Ref, i.Version, urgent, &i.Follow)
 	return nil
 }
 

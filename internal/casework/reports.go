@@ -227,6 +227,9 @@ func contact(defs *caseforms.Definitions, r store.Record, form string) (Contact,
 	case strings.HasPrefix(r.What, "handed over by "):
 		c.Type = types[map[string]string{"check": "check", "cp1": "referral", "conference": "conference"}[form]]
 		c.Text = words(fmt.Sprintf("%s, reference %s, handed over by %s to %s", title, r.Ref, strings.TrimPrefix(r.What, "handed over by "), r.Detail["to"]), with, r.Detail["text"])
+		if r.Detail[detailElsewhere] != "" {
+			c.Type = "" // it is no check or referral
+		}
 	case r.What == "sent":
 		c.Type = types[map[string]string{"check": "check", "cp1": "referral", "conference": "conference"}[form]]
 		c.Text = words(fmt.Sprintf("%s, reference %s, sent", title, r.Ref))

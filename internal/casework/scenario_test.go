@@ -20,14 +20,15 @@ import (
 //
 //	on 2026-12-21 10:00                      the clock; nothing runs in between
 //	run                                      the ladder is climbed, as it is every minute where a server runs
-//	petra records cp1 01-simple as A         [for AUTHORITY] [under CASE] [with path=value …] [again A because REASON]
-//	petra hands A to "Northtown MASH" by telephone
+//	petra records cp1 [disclosable] 01-simple as A         [for AUTHORITY] [under CASE] [with path=value …] [again A because REASON]
+//	petra hands A to "Northtown MASH" by telephone [as ROLE or other]
 //	petra answers A assessment               [child 1 …]
 //	petra notes A chase "no decision yet"    [until DAY] [done RULE]; CASE:A is the case of A
 //	mary gives petra to paul "leave"         a caseload
 //	boss closes petra
 //	petra may not … : words of the refusal   any of the above
 //	expect C06 A open 2026-12-24             open, overdue N, done, void or none; the day; then: step NAME, round N, owner LOGIN, how "words"
+//	told mary M03 A                          a manager has to know it, whoever looks
 //	due petra 3                              how many lines their own list has
 //	log A "Safeguarding Referral"            the log has an entry of this type
 func TestScenarios(t *testing.T) {
@@ -95,6 +96,12 @@ func (p *play) line(ws []string) error {
 		return err
 	case "expect":
 		return p.expect(ws[1:])
+	case "told": // whether a manager has to know of a rule of a case, when they look
+		list, err := p.Due(p.ctx, p.as(ws[1]), DueFilter{Told: true})
+		if err == nil && !slices.ContainsFunc(list, func(d Due) bool { return d.Rule == ws[2] && d.Case == p.refs[ws[3]].Case }) {
+			err = errors.New("they are not told")
+		}
+		return err
 	case "due":
 		list, err := p.Due(p.ctx, p.as(ws[1]), DueFilter{Mine: true, Days: 3650})
 		if err == nil && fmt.Sprint(len(list)) != ws[2] {
@@ -134,7 +141,7 @@ func (p *play) act(who string, ws []string) error {
 	case "record":
 		return p.records(a, ws[1:])
 	case "hand":
-		_, err := p.HandOver(p.ctx, a, HandOver{Ref: p.refs[ws[1]].Ref, To: after(ws, "to"), Channel: Channel(after(ws, "by"))})
+		_, err := p.HandOver(p.ctx, a, HandOver{Ref: p.refs[ws[1]].Ref, To: after(ws, "to"), Channel: Channel(after(ws, "by")), As: after(ws, "as")})
 		return err
 	case "answer":
 		r := Answer{Ref: p.refs[ws[1]].Ref, Kind: ws[2]}
@@ -175,6 +182,10 @@ func (p *play) act(who string, ws []string) error {
 
 func (p *play) records(a caseforms.Actor, ws []string) error {
 	var c map[string]any
+	copy := ""
+	if ws[1] == caseforms.CopyFull || ws[1] == caseforms.CopyDisclosable {
+		copy, ws = ws[1], slices.Delete(slices.Clone(ws), 1, 2)
+	}
 	if err := json.Unmarshal(sample(p.t, ws[1]), &c); err != nil {
 		return err
 	}
@@ -202,7 +213,7 @@ func (p *play) records(a caseforms.Actor, ws []string) error {
 		return err
 	}
 	r := Record{Form: ws[0], Case: data, For: after(ws, "for"), Outputs: []Output{{Format: render.FormatText}}}
-	if ws[0] == "conference" {
+	if r.Copy = copy; copy == "" && ws[0] == "conference" {
 		r.Copy = caseforms.CopyDisclosable
 	}
 	if name := after(ws, "again"); name != "" {

@@ -380,6 +380,7 @@ func (x *sending) before(ctx context.Context, role *caseforms.RecipientRole) err
 		for _, r := range all {
 			had[r.Role] = had[r.Role] || c.Office == r.ID
 		}
+		had[c.Role] = had[c.Role] || c.Role != "" && !h.Elsewhere
 	}
 	for _, first := range role.After {
 		if !had[first] {
@@ -997,7 +998,7 @@ func (k *Desk) arrival(ctx context.Context, it *store.Item) (*store.Follow, erro
 		if i := n.Version - 1; i >= 0 && i < len(m.doc.Versions) {
 			v = &m.doc.Versions[i]
 		}
-		*f, err = k.handing(ctx, m, &HandOver{Ref: n.Ref, Channel: ByEmail, To: p.Organisation, Office: n.Office, With: p.Address, At: at}, v, n.Urgent, n.By, caseforms.Scheduler().ID)
+		*f, err = k.handing(ctx, m, &HandOver{Ref: n.Ref, Channel: ByEmail, To: p.Organisation, Office: n.Office, With: p.Address, At: at}, v, n.Urgent, toOffice, n.By, caseforms.Scheduler().ID)
 		return f, err
 	}
 	note := &Note{Ref: n.Ref, Kind: noteChase}

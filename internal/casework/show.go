@@ -29,6 +29,7 @@ type Timeline struct {
 	Events   []Event
 	Reached  []Reached // whom it went to, or is on its way to; nil when the actor may only audit
 	Unsent   []Unsent  // whom it should go to and did not go to yet; the same
+	Post     bool      // e-mail is configured at all
 
 	Countersigning Countersigning // of the latest issue
 
@@ -40,6 +41,7 @@ type Whose struct {
 	Card       Card
 	Alerts     []string // see caseforms.Definitions.Alerts
 	Restricted bool
+	Urgent     bool // the latest issue of the document says that it cannot wait; not told of a case
 }
 
 func (k *Desk) about(ctx context.Context, c *store.Case) (w Whose, err error) {
@@ -91,7 +93,7 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 	if err != nil {
 		return nil, err
 	}
-	t := &Timeline{Ref: ref, Case: d.Case, Form: d.Form, Title: d.Form, Copy: d.Copy}
+	t := &Timeline{Ref: ref, Case: d.Case, Form: d.Form, Title: d.Form, Copy: d.Copy, Post: k.post != nil}
 	audits := a.Is(caseforms.RoleAuditor) && !a.Is(caseforms.RolePractitioner, caseforms.RoleManager)
 	if !audits && c.Erased.IsZero() {
 		if err := k.see(ctx, a, c, "look at this document"); err != nil {
@@ -109,6 +111,11 @@ func (k *Desk) show(ctx context.Context, a caseforms.Actor, ref caseforms.Ref, l
 	if defs, err := k.load(d.Latest().Area); err == nil {
 		if f, err := defs.Form(d.Form); err == nil {
 			t.Title, t.Copies, t.Goes = f.Title.In(defs.Lang), f.Copies, len(defs.RolesFor(d.Form, d.Copy, a)) > 0
+			if !audits && c.Erased.IsZero() && d.Latest().Erased.IsZero() {
+				if t.Urgent, err = k.urgent(ctx, &matter{doc: d, defs: defs}, d.Latest()); err != nil {
+					return nil, err
+				}
+			}
 		}
 		if t.Countersigning, err = k.countersigning(ctx, defs, d, d.Latest().Number); err != nil {
 			return nil, err

@@ -51,6 +51,9 @@ func (k *Desk) officesUnsent(ctx context.Context, a caseforms.Actor, m *matter, 
 		return nil, err
 	}
 	for _, rule := range rules {
+		if slices.ContainsFunc(reached, func(h Reached) bool { return h.Role == rule.role.Role }) {
+			continue // an office that is not in the directory
+		}
 		if rule.missing != "" { // nobody can be told by name
 			if !slices.ContainsFunc(all, func(r store.Recipient) bool { return r.Role == rule.role.Role && had(r) }) && (len(roles) > 1 || len(reached) == 0) {
 				out = append(out, Unsent{Who: rule.role.Label.In(m.defs.Lang)})

@@ -39,8 +39,6 @@ type Cases struct {
 	shared map[int]bool // those earlier rows
 	seed   maphash.Seed
 	cur    *cursor
-
-	corrects bool
 }
 
 // sheet is one sheet of the file and what its columns are.
@@ -363,10 +361,17 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 	if s.table == nil {
 		s.table = &c.tables[0]
 	}
-	if err := c.match(s, &head[best].row, nil); err != nil {
+	if best > 0 && c.keysAlone(s.table, &head[best].row) {
+		best--
+	}
+	labels, first, keys := &head[best].row, best+1, (*row)(nil)
+	if first < len(head) && c.keysAlone(s.table, &head[first].row) {
+		keys, first = &head[first].row, first+1
+	}
+	if err := c.match(s, labels, keys); err != nil {
 		return false, err
 	}
-	c.begin(s, head, best+1)
+	c.begin(s, head, first)
 	return true, nil
 }
 
@@ -621,6 +626,9 @@ func (c *Cases) match(s *sheet, labels, keys *row) error {
 			Hint: "rename or remove the column; one whose heading begins with # is left out without a word"}
 	}
 	if s.table.List == "" {
+		if c.lostRows(s, keys) {
+			return c.NoRows()
+		}
 		c.missing(s)
 	}
 	return nil
@@ -962,7 +970,13 @@ func (c *Cases) records(ctx context.Context, in *os.File, dir string) error {
 		if line == 1 && bytes.Equal(bytes.TrimSpace(b), []byte("{")) {
 			return &caseforms.Error{Kind: caseforms.Invalid, Msg: "this is one case record over several lines", Hint: "a batch has one record a line; for a single one: caseforms fill " + c.form.ID + " CASE"}
 		}
-		if _, err := sp.add(&row{number: line, cells: []cell{{kind: cellText, text: string(bytes.TrimRight(b, "\r\n"))}}}); err != nil {
+		first, b := unmark(b)
+		cells := []cell{{kind: cellText, text: string(bytes.TrimRight(b, "\r\n"))}}
+		if first != "" {
+			s.row = 1
+			cells = append(cells, cell{col: 1, kind: cellNumber, text: first})
+		}
+		if _, err := sp.add(&row{number: line, cells: cells}); err != nil {
 			return err
 		}
 		c.Count++

@@ -492,9 +492,6 @@ func (s *BackSheet) Position(column int) int {
 	return slices.IndexFunc(s.Columns, func(c BackColumn) bool { return c.from == column })
 }
 
-// Line is a row of a file of records as it stands there.
-func (c *Cases) Line(r *Row) string { return r.row.cells[0].text }
-
 // Forget leaves of a row only where it is; see [Cases.Recall].
 func (r *Row) Forget() *Row {
 	out := *r
@@ -515,6 +512,3 @@ func (c *Cases) Recall(r *Row) (*Row, error) {
 	out.row = row
 	return &out, nil
 }
-
-// Corrects tells whether the file is one of rejected rows that were given back.
-func (c *Cases) Corrects() bool { return c.corrects || c.sheets[0].row >= 0 }

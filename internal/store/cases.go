@@ -112,7 +112,7 @@ type Issue struct {
 	Form        string
 	FormVersion string
 	Area        string
-	Row         []byte // keyed hash of the row of a batch it is made from; ErrTaken when that was issued already
+	Row         []byte // keyed hash of the row of a batch, or of the draft, it is made from; ErrTaken when that was issued already
 	Team        string // of a new case: whose it is, with the actor
 	Copy        string
 	Definition  string
@@ -363,7 +363,7 @@ func (t *tx) putDocument(i Issue) error {
 	return err
 }
 
-// IssuedRow is what was issued from the row of a batch with this key.
+// IssuedRow is what was issued from the row of a batch, or from the draft, with this key.
 func (s *Store) IssuedRow(ctx context.Context, key []byte) (ref caseforms.Ref, version int, found bool, err error) {
 	found, err = s.one(ctx, `SELECT ref, version FROM issued_rows WHERE key = $1`, []any{key}, &ref, &version)
 	return ref, version, found, err

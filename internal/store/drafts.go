@@ -166,7 +166,7 @@ func (s *Store) Draft(ctx context.Context, id caseforms.DraftID) (*Draft, []byte
 			return nil, nil, err
 		}
 		if d == nil {
-			return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no draft " + string(id), Hint: "it may have been issued or thrown away"}
+			return nil, nil, &caseforms.Error{Kind: caseforms.NotFound, Msg: "there is no draft " + string(id), Hint: "it may have been issued, which its case tells, or thrown away; the list of drafts has those that there are"}
 		}
 		content, err := s.object(ctx, d.content, kindDraft)
 		if !missing(err) || d.content == before {
@@ -190,11 +190,19 @@ func (t *tx) unerased(id caseforms.CaseID) error {
 }
 
 // Drafts are the drafts of a case, or all of them when it is "", the last changed first.
-func (s *Store) Drafts(ctx context.Context, of caseforms.CaseID) (out []Draft, err error) {
-	where, args := ``, []any(nil)
+func (s *Store) Drafts(ctx context.Context, of caseforms.CaseID) ([]Draft, error) {
 	if of != "" {
-		where, args = ` WHERE case_id = $1`, []any{string(of)}
+		return s.drafts(ctx, ` WHERE case_id = $1`, string(of))
 	}
+	return s.drafts(ctx, ``)
+}
+
+// DraftsOf are the drafts that somebody began, or was handed, the last changed first.
+func (s *Store) DraftsOf(ctx context.Context, by string) ([]Draft, error) {
+	return s.drafts(ctx, ` WHERE created_by = $1`, by)
+}
+
+func (s *Store) drafts(ctx context.Context, where string, args ...any) (out []Draft, err error) {
 	err = s.all(ctx, `SELECT `+draftColumns+` FROM drafts`+where+` ORDER BY changed_at DESC, id`, args, func(scan func(...any) error) error {
 		d, err := scanDraft(scan)
 		out = append(out, d)

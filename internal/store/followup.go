@@ -31,6 +31,8 @@ type HandOff struct {
 	Answered caseforms.Date
 	Joined   int64 // the hand-off to the same office whose clock runs; 0 when it is its own
 	Number   int   // of a new one: which of its document it is, from 1
+	// Elsewhere: to somebody whom the form is not for by its rules. It is no hand-off that anything waits for.
+	Elsewhere bool
 
 	content int64
 	changes int // how often it changed
@@ -165,10 +167,10 @@ func (t *tx) follow(f *Follow, content *object) error {
 		if err := t.put(content, h.Case); err != nil {
 			return err
 		}
-		if err := t.exec(`INSERT INTO handoffs (id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, joined)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1, $14, $15, $16)`,
+		if err := t.exec(`INSERT INTO handoffs (id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, joined, elsewhere)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1, $14, $15, $16, $17)`,
 			h.ID, string(h.Ref), h.Version, string(h.Case), h.Form, h.Area, h.Team, h.Channel, number(h.Urgent), h.Children, dayNumber(h.Day), h.At.UnixMilli(), h.By,
-			dayNumber(h.AnswerBy), string(h.State), h.Joined); err != nil {
+			dayNumber(h.AnswerBy), string(h.State), h.Joined, number(h.Elsewhere)); err != nil {
 			return err
 		}
 		if _, err := t.row(`SELECT count(*) FROM handoffs WHERE ref = $1 AND id <= $2`, []any{string(h.Ref), h.ID}, &h.Number); err != nil {
@@ -323,11 +325,14 @@ type DueQuery struct {
 	Area  *string  // nil is every area
 	Most  int
 
+	NotTeams []string // not of these teams
+
 	From caseforms.Date     // due on that day or later; zero is also what was due before
 	Not  []caseforms.CaseID // not those of these cases
 }
 
-// DueBy are the open follow-ups that are due by a day, the most overdue first.
+// DueBy are the open follow-ups that are due by a day, the most overdue first. That an issue has to be sent is left out while it is on its way by e-mail
+// and in no trouble: there is nothing to do about it.
 func (s *Store) DueBy(ctx context.Context, q DueQuery) ([]FollowUp, error) {
 	where, args := q.where()
 	args = append(args, q.Most)
@@ -342,7 +347,8 @@ func (s *Store) CountDue(ctx context.Context, q DueQuery) (n int, err error) {
 }
 
 func (q *DueQuery) where() (string, []any) {
-	where, args := `state = 'open' AND due_day <= $1`, []any{dayNumber(q.By)}
+	where, args := `state = 'open' AND due_day <= $1 AND NOT (ref <> '' AND EXISTS (SELECT 1 FROM sends n
+		WHERE n.ref = followups.ref AND 'issue ' || n.version = about AND n.state = 'queued' AND n.handoff = 0 AND n.trouble = '' AND n.kind <> 'chase'))`, []any{dayNumber(q.By)}
 	and := func(what string, v any) {
 		args = append(args, v)
 		where += ` AND ` + what + ` = $` + itoa(len(args))
@@ -357,6 +363,9 @@ func (q *DueQuery) where() (string, []any) {
 			marks = append(marks, "$"+itoa(len(args)))
 		}
 		where += ` AND team IN (` + strings.Join(marks, ", ") + `)`
+	}
+	if len(q.NotTeams) > 0 {
+		where += ` AND team NOT IN ` + marked(&args, q.NotTeams)
 	}
 	if q.Area != nil {
 		and(`area`, *q.Area)
@@ -400,12 +409,12 @@ func (s *Store) CasesOf(ctx context.Context, owner string) (ids []caseforms.Case
 	return ids, err
 }
 
-const handOffColumns = `id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, outcome, answered_day, joined, changes`
+const handOffColumns = `id, ref, version, case_id, form, area, team, channel, urgent, children, day, at, by_user, content, answer_by, state, outcome, answered_day, joined, elsewhere, changes`
 
 func scanHandOff(scan func(...any) error) (HandOff, error) {
 	var h HandOff
 	var day, at, by, answered int64
-	err := scan(&h.ID, &h.Ref, &h.Version, &h.Case, &h.Form, &h.Area, &h.Team, &h.Channel, &h.Urgent, &h.Children, &day, &at, &h.By, &h.content, &by, &h.State, &h.Outcome, &answered, &h.Joined, &h.changes)
+	err := scan(&h.ID, &h.Ref, &h.Version, &h.Case, &h.Form, &h.Area, &h.Team, &h.Channel, &h.Urgent, &h.Children, &day, &at, &h.By, &h.content, &by, &h.State, &h.Outcome, &answered, &h.Joined, &h.Elsewhere, &h.changes)
 	h.Day, h.At, h.AnswerBy, h.Answered = dayOf(day), fromMilli(at), dayOf(by), dayOf(answered)
 	return h, err
 }

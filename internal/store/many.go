@@ -50,6 +50,22 @@ func (s *Store) FormsOf(ctx context.Context, refs []caseforms.Ref) (map[caseform
 	return out, err
 }
 
+// UrgentOf are those documents of which an issue that cannot wait was handed over.
+func (s *Store) UrgentOf(ctx context.Context, refs []caseforms.Ref) (map[caseforms.Ref]bool, error) {
+	out := map[caseforms.Ref]bool{}
+	var keys []string
+	for _, r := range refs {
+		keys = append(keys, string(r))
+	}
+	err := chunked(ctx, s, `SELECT DISTINCT ref FROM handoffs WHERE urgent = 1 AND ref`, keys, func(scan func(...any) error) error {
+		var ref caseforms.Ref
+		err := scan(&ref)
+		out[ref] = true
+		return err
+	})
+	return out, err
+}
+
 // CaseCard is what a list shows of a case, and who may see it.
 type CaseCard struct {
 	Case Case // its ID, whose it is, whether it is restricted, and to whom

@@ -23,12 +23,12 @@ type Paper struct {
 	Endorsed bool   // and that is that they endorse it
 	By       string // who said it
 	At       time.Time
-	Went     bool // it was handed to somebody, or is to be sent to somebody
+	Went     bool // it was handed to somebody whom it is for, or is to be sent to somebody
 	Bounced  int  // of how many messages with it a server reported that they did not arrive
 }
 
 const paperColumns = `d.ref, d.case_id, d.form, d.copy, v.version, v.area, v.issued_at, v.issued_by, c.owner, s.ref IS NOT NULL, coalesce(s.endorsed, 0), coalesce(s.by_id, ''), coalesce(s.at, 0),
-	EXISTS (SELECT 1 FROM handoffs h WHERE h.ref = d.ref AND h.version = v.version) OR EXISTS (SELECT 1 FROM sends n WHERE n.ref = d.ref AND n.version = v.version AND n.state <> 'withdrawn' AND n.kind <> 'chase'),
+	EXISTS (SELECT 1 FROM handoffs h WHERE h.ref = d.ref AND h.version = v.version AND h.elsewhere = 0) OR EXISTS (SELECT 1 FROM sends n WHERE n.ref = d.ref AND n.version = v.version AND n.state <> 'withdrawn' AND n.kind <> 'chase'),
 	(SELECT count(*) FROM sends b WHERE b.ref = d.ref AND b.reported = 'failed' AND b.kind <> 'chase')`
 
 // papers are the documents of which something is so, the oldest first. None is left out: what no list shows is forgotten.

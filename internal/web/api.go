@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"runtime"
 	"slices"
 	"strconv"
@@ -324,7 +325,11 @@ func (r *Request) take(into any) ([]byte, error) {
 // query are the parameters of the address. One that is not known, or stands there twice, is refused: it would be overlooked.
 func (r *Request) query(known ...string) (map[string]string, error) {
 	out := map[string]string{}
-	for name, values := range r.URL.Query() {
+	all, err := url.ParseQuery(r.URL.RawQuery) // what is cut off must not be passed over: the full copy would go where the disclosable one was asked for
+	if err != nil {
+		return nil, &apiProblem{code: http.StatusUnprocessableEntity, msg: "the parameters of the address cannot be read", hint: "write % as %25 and ; as %3B in them"}
+	}
+	for name, values := range all {
 		if !slices.Contains(known, name) || len(values) != 1 {
 			return nil, &apiProblem{code: http.StatusUnprocessableEntity, msg: "a parameter of the address is not known here, or stands there twice", hint: "parameters: " + strings.Join(known, ", ")}
 		}

@@ -589,6 +589,7 @@ func (s *Service) sentBefore(w http.ResponseWriter, r *Request, ref caseforms.Re
 type apiHandOver struct {
 	Channel string    `json:"channel" enum:"hand,post,telephone,portal"`
 	To      string    `json:"to" doc:"whom it was handed to: a service, an office"`
+	As      string    `json:"as,omitempty" doc:"of an office that is not in the directory: a role that the form goes to, or other for somebody whom it is not for; not said, what asks for the form to be sent stays open"`
 	With    string    `json:"with,omitempty" doc:"whom it was handed to there"`
 	At      time.Time `json:"at,omitzero" doc:"now when it is not said"`
 	Note    string    `json:"note,omitempty"`
@@ -596,6 +597,7 @@ type apiHandOver struct {
 
 type apiHanded struct {
 	Number int      `json:"number,omitzero" doc:"which hand-off of the document it is"`
+	But    string   `json:"but,omitempty" doc:"what it does not do, and why"`
 	Due    []apiDue `json:"due"`
 }
 
@@ -679,11 +681,11 @@ func (s *Service) apiHandOver(w http.ResponseWriter, r *Request) error {
 		return err
 	}
 	return s.followUp(w, r, "hand over", asked, func(once *casework.Once) (any, any, error) {
-		h, err := r.Desk.HandOver(r.Context(), r.Actor, casework.HandOver{Ref: ref, Channel: casework.Channel(in.Channel), To: in.To, With: in.With, At: in.At, Note: in.Note, Once: once})
+		h, err := r.Desk.HandOver(r.Context(), r.Actor, casework.HandOver{Ref: ref, Channel: casework.Channel(in.Channel), To: in.To, As: in.As, With: in.With, At: in.At, Note: in.Note, Once: once})
 		if err != nil {
 			return nil, nil, err
 		}
-		return &apiHanded{h.Number, apiDues(h.Due)}, &apiHanded{h.Number, []apiDue{}}, nil
+		return &apiHanded{h.Number, h.But, apiDues(h.Due)}, &apiHanded{Number: h.Number, Due: []apiDue{}}, nil
 	})
 }
 

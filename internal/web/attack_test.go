@@ -146,15 +146,32 @@ func TestDoubleClickIssuesOnce(t *testing.T) {
 	v := h.signedIn("petra")
 	page := v.open(path)
 	before := len(h.issues())
-	codes := chanOf(6, func() int {
-		return h.signedIn("petra").post(path, append(reasonsFor(page), "base", "1")...).StatusCode
+	codes := chanOf(6, func() string {
+		r := h.signedIn("petra").post(path, append(reasonsFor(page), "base", "1")...)
+		return fmt.Sprint(r.StatusCode, " ", r.location())
 	})
-	got := map[int]int{}
+	got := map[string]int{}
 	for range 6 {
 		got[<-codes]++
 	}
-	if got[303] != 1 || got[200]+got[500] != 0 || len(h.issues()) != before+1 {
-		t.Errorf("%v, %d documents", got, len(h.issues())-before)
+	if len(h.issues()) != before+1 {
+		t.Fatalf("%v, %d documents", got, len(h.issues())-before)
+	}
+	ref := h.issues()[before].Ref
+	if at := documentPath(ref, ""); got["303 "+at] != 6 {
+		t.Errorf("not all are led to %s: %v", at, got)
+	}
+	// Whoever comes back to a page of the draft is led there, and told that what they typed was not saved.
+	draft := "/drafts/" + string(d.ID)
+	v.get(draft).expect(t, 404, "This draft was issued as "+string(ref), "on 25 November 2026 at 9:00am", `href="/documents/`+string(ref)+`"`)
+	v.get(path).expect(t, 404, "This draft was issued as "+string(ref))
+	v.post(draft+"/part/referral", "base", "1").expect(t, 404, "What you typed since was not saved")
+	v.post(draft+"/drop", "base", "1").expect(t, 404, "This draft was issued as "+string(ref))
+	v.post(path, "base", "1").expect(t, 303, documentPath(ref, ""))
+	v.get(documentPath(ref, "")).expect(t, 200, "It was issued already")
+	h.must(h.desk.Restrict(t.Context(), h.as("boss"), h.of, []string{"sue"}, nil, "a test"))
+	if page := v.get(draft).expect(t, 403); strings.Contains(page.body, string(ref)) {
+		t.Error("who may not see the case is told what was issued")
 	}
 }
 

@@ -160,7 +160,7 @@ func busy(t *testing.T) *house {
 	petra := h.as("petra")
 	for i, what := range [][2]string{{"cp1", "04-many-children"}, {"pp1", "07-level-3"}, {"check", "05-welsh-polish-names"}} {
 		ref := h.recordForm("petra", what[0], what[1])
-		h.must2(h.desk.HandOver(t.Context(), petra, casework.HandOver{Ref: ref, Channel: casework.ByHand, To: "Northtown MASH"}))
+		h.must2(h.desk.HandOver(t.Context(), petra, casework.HandOver{Ref: ref, Channel: casework.ByHand, To: "the duty desk"}))
 		if i == 0 {
 			h.must2(h.desk.Answer(t.Context(), petra, casework.Answer{Ref: ref, Kind: "assessment"}))
 		}

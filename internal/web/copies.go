@@ -41,6 +41,7 @@ type copyData struct {
 	Wrong    []problemText
 	Warnings *warningsView
 	LeftOut  Table
+	Post     bool // e-mail is configured
 	May      bool // it may be issued, as far as this goes
 }
 
@@ -85,7 +86,7 @@ func (s *Service) copyData(r *Request) (*copyData, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &copyData{OtherCopy: c, Path: documentPath(ref, "/copies/"+c.Copy), Name: copyWords[c.Copy], Hint: copyHints[c.Copy], Wrong: problemTexts(c.Problems, caseforms.Blocking)}
+	d := &copyData{OtherCopy: c, Post: r.Desk.Posts(), Path: documentPath(ref, "/copies/"+c.Copy), Name: copyWords[c.Copy], Hint: copyHints[c.Copy], Wrong: problemTexts(c.Problems, caseforms.Blocking)}
 	d.May = d.Wrong == nil && !c.Changed && (c.Issued == "" || c.Old)
 	d.Warnings, err = warningsOf(r, c.Record, c.Reasons, c.Urgent, c.Problems, func(p caseforms.Problem) (out []problemLine) {
 		for _, t := range problemTexts([]caseforms.Problem{p}, caseforms.Warning) {

@@ -66,6 +66,7 @@ type documentData struct {
 	Responses bool        // an answer to it can be recorded
 	Chase     []Button
 
+	NoMail string     // what is said when e-mail is not configured
 	Next   []nextStep // what comes now
 	Copies []Link     // the other copies that its form has
 }
@@ -73,6 +74,7 @@ type documentData struct {
 type eventLine struct {
 	What, By, At string
 	Why          string
+	Stood        string // the warnings with which it was issued, and their reasons; they may be many
 }
 
 // documentPath is where a document, or something of it, is.
@@ -114,10 +116,10 @@ func (s *Service) document(w http.ResponseWriter, r *Request) error {
 
 // identityOf shows whom a document is about; nil when the actor may only audit.
 func identityOf(w *casework.Whose) *identity {
-	if w.Card.Name == "" {
+	if w.Card == (casework.Card{}) {
 		return nil
 	}
-	i := &identity{Name: w.Card.Name, CRN: w.Card.CRN, Prison: w.Card.PrisonNumber, Alerts: w.Alerts, Restricted: w.Restricted}
+	i := &identity{Name: w.Card.Name, CRN: w.Card.CRN, Prison: w.Card.PrisonNumber, Alerts: w.Alerts, Urgent: w.Urgent, Restricted: w.Restricted}
 	if born, err := time.Parse(time.DateOnly, w.Card.DOB); err == nil {
 		i.DOB = born.Format("2 January 2006")
 	}
@@ -126,7 +128,7 @@ func identityOf(w *casework.Whose) *identity {
 
 // timelineOf puts a timeline into tables. works tells whether whoever looks may do something, and get files.
 func timelineOf(t *casework.Timeline, works bool) documentData {
-	d := documentData{Timeline: t, Works: works && len(t.Versions) > 0 && t.Versions[len(t.Versions)-1].Erased.IsZero()}
+	d := documentData{Timeline: t, NoMail: noMail, Works: works && len(t.Versions) > 0 && t.Versions[len(t.Versions)-1].Erased.IsZero()}
 	d.Facts = Rows{{Key: "Form", Value: t.Title}, {Key: "Reference", Value: string(t.Ref)}, {Key: "Case", Value: caseCell(t.Case, t.Card)}}
 	if t.Copy != "" {
 		d.Facts = append(d.Facts, Row{Key: "Copy", Value: cmp.Or(copyWords[t.Copy], t.Copy)})
@@ -180,7 +182,7 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 			to.Sub = "they had it already; the first one's clock runs"
 		}
 		d.HandOffs.Rows = append(d.HandOffs.Rows, []Cell{TextCell(fmt.Sprint(i + 1)), to, TextCell(sentence(string(h.Channel))), TextCell(clock(h.At)), TextCell(by), answer})
-		if d.Works && h.Joined == 0 && (h.State == store.HandOffOpen || h.State == store.HandOffPart) {
+		if d.Works && t.Post && h.Joined == 0 && (h.State == store.HandOffOpen || h.State == store.HandOffPart) {
 			d.Chase = append(d.Chase, Button{Text: "Chase " + h.To, Path: documentPath(t.Ref, "/chase"), Kind: "secondary", Fields: map[string]string{"hand_off": fmt.Sprint(i + 1)}, Hidden: "by e-mail"})
 		}
 		d.Responses = true
@@ -212,6 +214,7 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 		says[t.Due[i].Rule] = sentence(t.Due[i].Says)
 	}
 	d.Reasons = reasonsTable(t)
+	d.Reasons.Hide = true
 	for _, e := range t.Events {
 		if e.Looked {
 			continue
@@ -220,7 +223,7 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 		if rule := e.Detail["rule"]; rule != "" && why == "" {
 			why = cmp.Or(says[rule], "Rule "+rule)
 		}
-		for _, k := range []string{"label", "text", "to", "reasons"} {
+		for _, k := range []string{"label", "text", "to"} {
 			if v := e.Detail[k]; v != "" && v != why {
 				if why != "" {
 					why += ". "
@@ -228,11 +231,11 @@ func timelineOf(t *casework.Timeline, works bool) documentData {
 				why += v
 			}
 		}
-		d.Events = append(d.Events, eventLine{sentence(e.What), e.By, clock(e.At), why})
+		d.Events = append(d.Events, eventLine{What: sentence(e.What), By: e.By, At: clock(e.At), Why: why, Stood: e.Detail["reasons"]})
 	}
 	for _, e := range slices.Backward(t.Events) {
 		if e.Looked {
-			d.Looks = append(d.Looks, eventLine{sentence(e.What), e.By, clock(e.At), ""})
+			d.Looks = append(d.Looks, eventLine{What: sentence(e.What), By: e.By, At: clock(e.At)})
 		}
 	}
 	return d

@@ -15,8 +15,10 @@ import (
 type followData struct {
 	Ref      caseforms.Ref
 	Choices  *casework.Choices
+	Signing  string // what is to be said of its countersignature before it is handed over
 	Kind     Choice
 	HandOff  Choice
+	As       Choice // what an office is that is not listed
 	Children Choice
 	Done     Choice
 	Fields   []Input
@@ -70,17 +72,24 @@ func (s *Service) handOver(w http.ResponseWriter, r *Request) error {
 		if ps = bad; r.Field("to") == "" && r.Field("office") == "" {
 			ps = append(ps, FieldProblem{"office", "Say whom it was handed to"})
 		}
+		if len(c.Takers) > 0 && r.Field("office") == "" && r.Field("to") != "" && r.Field("as") == "" {
+			ps = append(ps, FieldProblem{"as", "Say who they are: what is to be sent is only sent when it went to somebody whom it is for"})
+		}
 		if r.Field("by") == "" {
 			ps = append(ps, FieldProblem{"by", "Say how it was handed over"})
 		}
 		if ps == nil {
-			to := r.Field("office")
+			to, as := r.Field("office"), ""
 			if to == "" {
-				to = r.Field("to")
+				to, as = r.Field("to"), r.Field("as")
 			}
-			h, err := r.Desk.HandOver(r.Context(), r.Actor, casework.HandOver{Ref: c.Ref, Channel: casework.Channel(r.Field("by")), To: to, With: r.Field("with"), At: at, Note: r.Field("note")})
+			h, err := r.Desk.HandOver(r.Context(), r.Actor, casework.HandOver{Ref: c.Ref, Channel: casework.Channel(r.Field("by")), To: to, As: as, With: r.Field("with"), At: at, Note: r.Field("note")})
 			if err == nil {
-				s.notify(r, Notice{Good: true, Text: "It is recorded that it was handed over." + nextWords(h.Due)})
+				text := "It is recorded that it was handed over."
+				if h.But != "" {
+					text += " " + h.But
+				}
+				s.notify(r, Notice{Good: h.But == "", Text: text + nextWords(h.Due)})
 				return seeOther(w, r, documentPath(c.Ref, ""))
 			}
 			if ps, err = toldBeside(err, "to", caseforms.NotFound); err != nil {
@@ -89,9 +98,15 @@ func (s *Service) handOver(w http.ResponseWriter, r *Request) error {
 		}
 	}
 	d := followData{Ref: c.Ref, Choices: c, When: askMoment(r, "at", "When?", "Leave it empty if it is now", true, ps)}
+	if d.Signing, err = s.signing(r, c.Ref); err != nil {
+		return err
+	}
 	d.Kind = Choice{ID: "by", Legend: "How was it handed over?", Problem: problemOf(ps, "by")}
 	for _, x := range casework.Channels {
 		d.Kind.Options = append(d.Kind.Options, Option{Value: string(x), Label: map[casework.Channel]string{casework.ByHand: "By hand", casework.ByPost: "By post", casework.ByTelephone: "By telephone", casework.ByPortal: "On their portal"}[x], Chosen: r.Field("by") == string(x)})
+		if x == casework.ByTelephone {
+			d.Kind.Options[len(d.Kind.Options)-1].Hint = "Somebody was spoken to and has it. A voicemail is no hand-over: note the call."
+		}
 	}
 	d.HandOff = Choice{ID: "office", Legend: "Whom was it handed to?", Problem: problemOf(ps, "office")}
 	for _, o := range c.To {
@@ -100,6 +115,13 @@ func (s *Service) handOver(w http.ResponseWriter, r *Request) error {
 			about += ", " + o.Phone
 		}
 		d.HandOff.Options = append(d.HandOff.Options, Option{Value: o.ID, Label: o.Organisation, Hint: about, Chosen: r.Field("office") == o.ID})
+	}
+	if len(c.Takers) > 0 {
+		d.As = Choice{ID: "as", Legend: "Of an office that is not listed: who are they?", Problem: problemOf(ps, "as")}
+		for _, x := range append(c.Takers, casework.Choice{Kind: casework.AsOther, Label: "Somebody else: the person, a relative, another agency"}) {
+			d.As.Options = append(d.As.Options, Option{Value: x.Kind, Label: x.Label, Chosen: r.Field("as") == x.Kind})
+		}
+		d.As.Options[len(c.Takers)].Hint = "It is on the timeline, and the document is still to be sent."
 	}
 	d.Fields = []Input{textField(r, ps, "to", "Another office, as it is called", "If it is not listed above", 0), textField(r, ps, "with", "Whom there, or who was spoken to", "", 0), textField(r, ps, "note", "Anything more", "", 3)}
 	return s.followPage(w, r, "hand-over", "Record that "+string(c.Ref)+" was handed over", d, ps)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,7 +30,7 @@ const (
 const draftMost = 4 << 20
 
 func (s *Service) formRoutes() []Route {
-	return []Route{
+	routes := []Route{
 		{Method: "GET", Pattern: "/forms", Who: caseworkers(), Do: s.startPage, Nav: "Start a form"},
 		{Method: "POST", Pattern: "/forms", Who: caseworkers(), Do: s.start},
 		{Method: "GET", Pattern: "/drafts", Who: caseworkers(), Do: s.drafts, Nav: "Drafts"},
@@ -49,6 +50,44 @@ func (s *Service) formRoutes() []Route {
 		{Method: "POST", Pattern: draftPath + "/issue", Who: caseworkers(), Do: s.issue},
 		{Method: "GET", Pattern: draftPath + "/drop", Who: caseworkers(), Do: s.dropPage},
 		{Method: "POST", Pattern: draftPath + "/drop", Who: caseworkers(), Do: s.drop},
+	}
+	for i := range routes {
+		if strings.HasPrefix(routes[i].Pattern, draftPath) {
+			routes[i].Do = s.orIssued(routes[i].Do)
+		}
+	}
+	return routes
+}
+
+type issuedData struct {
+	*casework.FromDraft
+	Typed bool // something was sent, which is not saved
+}
+
+// orIssued does what a page of a draft does. When the draft was issued meanwhile, whoever issues it once more is led to the document, and everybody else
+// is told which it is.
+func (s *Service) orIssued(do func(http.ResponseWriter, *Request) error) func(http.ResponseWriter, *Request) error {
+	return func(w http.ResponseWriter, r *Request) error {
+		err := do(w, r)
+		var ours *caseforms.Error
+		if !errors.As(err, &ours) || ours.Kind != caseforms.NotFound && ours.Kind != caseforms.Conflict {
+			return err
+		}
+		id, ok := caseforms.ParseDraftID(r.Var("draft"))
+		if !ok {
+			return err
+		}
+		d, e := r.Desk.IssuedFrom(r.Context(), r.Actor, id)
+		switch {
+		case e != nil:
+			return e
+		case d == nil:
+			return err
+		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/issue"):
+			s.notify(r, Notice{Text: fmt.Sprintf("It was issued already, as %s, on %s. It was not issued once more.", d.Ref, clock(d.At))})
+			return seeOther(w, r, documentPath(d.Ref, ""))
+		}
+		return s.page(w, r, "form-issued", Page{Title: "This draft was issued as " + string(d.Ref), Status: http.StatusNotFound, Crumbs: []Link{{"Your work", "/"}, {"Drafts", "/drafts"}}, Data: issuedData{d, r.Method == http.MethodPost}})
 	}
 }
 
@@ -165,6 +204,7 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
+	f.BeginAnew(ed)
 	for key, v := range whose.Known {
 		ed.SetValue(key, v)
 	}
@@ -179,25 +219,55 @@ func (s *Service) start(w http.ResponseWriter, r *Request) error {
 }
 
 func (s *Service) drafts(w http.ResponseWriter, r *Request) error {
-	all, err := r.Desk.Drafts(r.Context(), r.Actor)
+	all, err := r.Desk.ListDrafts(r.Context(), r.Actor)
 	if err != nil {
 		return err
 	}
-	t := Table{Caption: "Drafts", Hide: true, Heads: []string{"Draft", "Form", "Case", "Last saved"}, None: "There are no drafts of yours or your team."}
-	for _, d := range all {
-		title := d.Form
-		if defs, err := s.desk.Definitions(d.Area); err == nil {
-			if f, err := defs.Form(d.Form); err == nil {
-				title = defs.Title(f)
-			}
-		}
-		of := TextCell(string(d.Case))
-		if d.Case != "" {
-			of.Href = "/cases?q=" + string(d.Case)
-		}
-		t.Rows = append(t.Rows, []Cell{LinkCell(string(d.ID), "/drafts/"+string(d.ID)), TextCell(title), of, {Text: clock(d.Changed), Sub: "by " + d.ChangedByName}})
+	d := draftsData{Table: Table{Caption: "Drafts", Hide: true, Heads: []string{"Person", "Form", "Case", "Last saved"}, None: "There are no drafts of yours or your team."}}
+	var from, to int
+	d.Pages, from, to = Paged(r, len(all), onPage)
+	list, err := r.Desk.DraftDetails(r.Context(), r.Actor, all[from:to])
+	if err != nil {
+		return err
 	}
-	return s.page(w, r, "form-drafts", Page{Title: "Drafts", Wide: true, Data: t})
+	for _, x := range list {
+		who := Cell{Text: cmp.Or(x.Card.Name, "No name yet"), Href: "/drafts/" + string(x.ID), Sub: string(x.ID)}
+		if x.Urgent {
+			who.Mark = "Urgent"
+		}
+		of := TextCell("None yet")
+		if x.Case != "" {
+			of = Cell{Text: string(x.Case), Href: "/cases?q=" + string(x.Case), Whole: true}
+		}
+		d.Table.Rows = append(d.Table.Rows, []Cell{who, TextCell(x.Title), of, {Text: clock(x.Changed), Sub: "by " + x.ChangedByName}})
+	}
+	return s.page(w, r, "form-drafts", Page{Title: "Drafts", Wide: true, Data: d})
+}
+
+type draftsData struct {
+	Table Table
+	Pages Pages
+}
+
+// draftsLink is a counted link to the drafts of whoever looks, for the home page; nil when there are none.
+func (s *Service) draftsLink(r *Request) ([]Link, error) {
+	all, urgent, err := r.Desk.CountDrafts(r.Context(), r.Actor)
+	if all == 0 || err != nil {
+		return nil, err
+	}
+	text := count(all, "draft of yours", "drafts of yours")
+	switch {
+	case urgent == 0:
+	case all == 1:
+		text += ", urgent"
+	case urgent == all:
+		text += ", all of them urgent"
+	case urgent == 1:
+		text += ", one of them urgent"
+	default:
+		text += ", " + strconv.Itoa(urgent) + " of them urgent"
+	}
+	return []Link{{text, "/drafts"}}, nil
 }
 
 // filling is a draft as its pages see it.
@@ -368,6 +438,7 @@ type tasksData struct {
 	*filling
 	Tasks     []task
 	Done, All int
+	Hindrance string // what keeps it from being issued
 }
 
 func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
@@ -375,7 +446,8 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	d := tasksData{filling: x}
+	missing, wrong, _ := x.stands(ps, func(caseforms.Problem) bool { return true })
+	d := tasksData{filling: x, Hindrance: hindrance(missing, wrong)}
 	_, unexplained, err := caseforms.Reasons(x.Draft.Content, ps, false, x.Draft.Reasons, nil)
 	if err != nil {
 		return err
@@ -404,6 +476,7 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 const (
 	statusNot      = "Not started"
 	statusSome     = "In progress"
+	statusMissing  = "Incomplete"
 	statusComplete = "Complete"
 	statusWrong    = "There is a problem"
 	statusNone     = "Not needed"
@@ -427,12 +500,40 @@ func (x *filling) task(t *caseforms.Topic, ps []caseforms.Problem) task {
 	if !any {
 		return task{}
 	}
-	missing, wrong, odd := 0, 0, 0
-	for _, p := range ps {
-		if o, _ := x.asked.TopicOf(p.Key, strings.TrimRight(p.Section, " :")); o == nil || o.Key != t.Key {
-			continue
+	missing, wrong, odd := x.stands(ps, func(p caseforms.Problem) bool {
+		o, _ := x.asked.TopicOf(p.Key, strings.TrimRight(p.Section, " :"))
+		return o != nil && o.Key == t.Key
+	})
+	out.Hint = hindrance(missing, wrong)
+	switch {
+	case wrong > 0:
+		out.Status, out.Colour = statusWrong, "red"
+	case missing > 0:
+		out.Status, out.Colour = statusMissing, "yellow"
+	case t.Section != nil && x.view.Arises(t.Section.When, "", 0) == caseforms.DoesNotArise && !some:
+		out.Status, out.Colour = statusNone, "grey"
+	case !some:
+		out.Status, out.Colour = statusNot, "blue"
+		if odd == 0 {
+			out.Hint = "Nothing here must be answered"
 		}
+	case odd > 0:
+		out.Status, out.Colour = statusSome, "blue"
+	default:
+		out.Status = statusComplete
+	}
+	if odd > 0 {
+		out.Hint = strings.TrimPrefix(out.Hint+"; "+count(odd, "thing to look at", "things to look at"), "; ")
+	}
+	return out
+}
+
+// stands counts what stands against a form, of those problems that are chosen: answers without which it cannot be issued, answers with which it cannot,
+// and what only has to be looked at.
+func (x *filling) stands(ps []caseforms.Problem, of func(caseforms.Problem) bool) (missing, wrong, odd int) {
+	for _, p := range ps {
 		switch {
+		case !of(p):
 		case p.Severity != caseforms.Blocking:
 			odd++
 		case x.edit.Get(p.Key).State == caseforms.NotAnswered && x.edit.Items(p.Key) == 0:
@@ -441,27 +542,19 @@ func (x *filling) task(t *caseforms.Topic, ps []caseforms.Problem) task {
 			wrong++
 		}
 	}
-	switch {
-	case wrong > 0:
-		out.Status, out.Colour = statusWrong, "red"
-		out.Hint = count(wrong, "thing to put right", "things to put right")
-	case t.Section != nil && x.view.Arises(t.Section.When, "", 0) == caseforms.DoesNotArise && !some:
-		out.Status, out.Colour = statusNone, "grey"
-	case !some:
-		out.Status, out.Colour = statusNot, "blue"
-		if missing == 0 {
-			out.Hint = "Nothing here must be answered"
-		}
-	case missing > 0:
-		out.Status, out.Colour = statusSome, "yellow"
-		out.Hint = count(missing, "answer is missing", "answers are missing")
-	default:
-		out.Status = statusComplete
+	return missing, wrong, odd
+}
+
+// hindrance says what keeps a form from being issued; "" is nothing.
+func hindrance(missing, wrong int) string {
+	var says []string
+	if wrong > 0 {
+		says = append(says, count(wrong, "thing to put right", "things to put right"))
 	}
-	if odd > 0 && out.Hint == "" {
-		out.Hint = count(odd, "thing to look at", "things to look at")
+	if missing > 0 {
+		says = append(says, count(missing, "answer is missing without which it cannot be issued", "answers are missing without which it cannot be issued"))
 	}
-	return out
+	return strings.Join(says, "; ")
 }
 
 func count(n int, one, many string) string {
@@ -504,6 +597,7 @@ type issueData struct {
 	Begun    *casework.Begun // of a draft of a new version
 	Why      Input
 	Newer    bool // somebody issued it again meanwhile
+	Post     bool // e-mail is configured, so that it can go on to be sent
 	Signing  bool // the form asks to be countersigned, which comes before it is sent
 	Same     bool // it may be asked whether it is the same person
 	SameWhy  string
@@ -514,7 +608,7 @@ func (s *Service) issuing(r *Request) (*issueData, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &issueData{filling: x, Signing: casework.WantsCountersigning(x.form)}
+	d := &issueData{filling: x, Post: r.Desk.Posts(), Signing: casework.WantsCountersigning(x.form)}
 	chosen := r.Field("for")
 	o := caseforms.FillOptions{Today: x.today}
 	begun, err := r.Desk.Begun(r.Context(), r.Actor, x.Draft)

@@ -3,6 +3,8 @@ package web
 import (
 	"strings"
 	"testing"
+
+	"caseforms"
 )
 
 // A form for a new person begins with a number and a name. Where there may be a case already it is said, and nobody gets a second one unnoticed.
@@ -47,6 +49,15 @@ func TestFormsStart(t *testing.T) {
 	s = v.follow(v.send(asked, "existing", string(h.of)).expect(t, 303, "/drafts/DR-"))
 	if !strings.Contains(s.text, "Alex Sampleson") || !strings.Contains(s.text, "case "+string(h.of)) {
 		t.Errorf("%.500s", s.text)
+	}
+	// what belongs to the document before is asked anew, all else is taken over
+	r := v.send(v.open("/forms"), "form", "cp1", "area", "general", "case", string(h.of)).expect(t, 303, "/drafts/DR-")
+	content, _ := h.content(caseforms.DraftID(strings.TrimPrefix(r.location(), "/drafts/")))
+	before, err := h.desk.CaseRecord(t.Context(), h.as("petra"), h.of)
+	h.must(err)
+	cp1, _ := content["forms"].(map[string]any)["cp1"].(map[string]any)
+	if !strings.Contains(string(before), `"signature"`) || cp1["signature"] != nil || cp1["refer_date"] != nil || cp1["why_now"] != nil || len(cp1) == 0 || content["children"] == nil {
+		t.Errorf("begun with %v", cp1)
 	}
 	// a name that somebody has
 	asked = start("given", "Alex", "family", "Sampleson").expect(t, 422, "somebody of this name already", "born 27/03/1988", "No, it is another person").sheet(t)

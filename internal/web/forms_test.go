@@ -798,7 +798,7 @@ func TestFormsAddedAsData(t *testing.T) {
 	v.open("/forms").reply.expect(t, 200, "Record of a home visit", "Valley")
 	v.send(v.open("/forms"), "form", "visit", "area", "general").expect(t, 422, "Choose a form that this area has")
 	draft := v.send(v.open("/forms"), "form", "visit", "area", "valley").expect(t, 303).Header.Get("Location")
-	v.open(draft).reply.expect(t, 200, "What was seen", "Not started")
+	v.open(draft).reply.expect(t, 200, "What was seen", "3 answers are missing without which it cannot be issued", "Incomplete")
 	s := v.open(draft + "/part/seen")
 	own := "forms.visit."
 	v.follow(v.send(s, own+"note", "All well", own+"story", "A long\r\n\r\nstory", own+"when-day", "3", own+"when-month", "5", own+"when-year", "2026",

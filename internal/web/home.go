@@ -23,11 +23,14 @@ type homeData struct {
 	Query          string
 	Works          bool // whoever looks works on cases
 	Waiting        []Link
+	Told           Table // of a manager: the beginning of what they have to know
+	Tolds          int
 }
 
 const (
 	homeDays = 7  // how far the home page looks ahead
 	homeMost = 15 // how many lines of each list it shows
+	homeTold = 5  // and how many of what a manager has to know
 )
 
 // home is what waits for somebody: due, overdue, in trouble on its way, and come in to be read.
@@ -52,8 +55,22 @@ func (s *Service) home(w http.ResponseWriter, r *Request) error {
 	d.Soon = dueTable(fmt.Sprintf("Due within %d days", homeDays), due.Soon, true)
 	d.Soon.None = "Nothing falls due."
 	d.MoreDue = due.Overs + due.Soons - len(due.Over) - len(due.Soon)
-	if d.Waiting, err = s.waitingLinks(r); err != nil {
+	if d.Waiting, err = s.draftsLink(r); err != nil {
 		return err
+	}
+	waiting, err := s.waitingLinks(r)
+	if err != nil {
+		return err
+	}
+	d.Waiting = append(d.Waiting, waiting...)
+	if r.Actor.Is(caseforms.RoleManager) {
+		told, n, err := r.Desk.Told(r.Context(), r.Actor, homeTold)
+		if err != nil {
+			return err
+		}
+		if d.Tolds = n; n > 0 {
+			d.Told = dueTable(count(n, "thing that you have to know as a manager", "things that you have to know as a manager"), told, true)
+		}
 	}
 	if asked.Over {
 		return s.page(w, r, "home", Page{Title: "Your work", Wide: true, Data: d})

@@ -11,7 +11,7 @@ func TestTooManyPages(t *testing.T) {
 	h := newHouse(t)
 	now := time.Unix(0, 0)
 	h.readers.rate, h.readers.burst, h.readers.now = 2, 5, func() time.Time { return now }
-	v, other := h.signedIn("petra"), h.signedIn("mary")
+	v, other := h.signedIn("petra"), h.signedIn("petra")
 	for i := range 50 {
 		r := v.get("/cases")
 		if r.StatusCode == 200 {
@@ -26,7 +26,9 @@ func TestTooManyPages(t *testing.T) {
 	if r.Header.Get("Retry-After") != "1" {
 		t.Error(r.Header)
 	}
-	v.get("/assets/govuk.css")
+	if r := v.do("HEAD", "/cases", nil); r.StatusCode != 429 {
+		t.Error(r.Status)
+	}
 	other.get("/cases").expect(t, 200)
 	v.post("/cases", "q", "X123456").expect(t, 200)
 	now = now.Add(500 * time.Millisecond)

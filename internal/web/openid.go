@@ -77,6 +77,9 @@ func newOpenID(o OpenID, base string) (*openID, error) {
 	default:
 		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "a login is read from email, preferred_username or sub"}
 	}
+	if slices.Contains(o.Proof, "") {
+		return nil, &caseforms.Error{Kind: caseforms.Invalid, Msg: "one of the proofs that the provider has to tell of is empty", Hint: "proof: [mfa] in the configuration, or leave it out"}
+	}
 	if o.Label == "" {
 		o.Label = "Sign in with your work account"
 	}
@@ -246,13 +249,26 @@ func (s *Service) openIDBack(w http.ResponseWriter, r *Request) (err error) {
 // proved tells whether the provider says that it was proved to it as it has to be.
 func (p *openID) proved(id *oidc.IDToken) bool {
 	var claims struct {
-		ACR string   `json:"acr"`
-		AMR []string `json:"amr"`
+		ACR json.RawMessage `json:"acr"`
+		AMR json.RawMessage `json:"amr"`
 	}
 	if len(p.o.Proof) == 0 {
 		return true
 	}
-	return id.Claims(&claims) == nil && slices.ContainsFunc(p.o.Proof, func(want string) bool { return want == claims.ACR || slices.Contains(claims.AMR, want) })
+	if id.Claims(&claims) != nil {
+		return false
+	}
+	var told []string
+	for _, c := range []json.RawMessage{claims.ACR, claims.AMR} { // each by itself: some providers write one as the other should be
+		var one string
+		var several []string
+		if json.Unmarshal(c, &one) == nil {
+			told = append(told, one)
+		} else if json.Unmarshal(c, &several) == nil {
+			told = append(told, several...)
+		}
+	}
+	return slices.ContainsFunc(told, func(t string) bool { return t != "" && slices.Contains(p.o.Proof, t) })
 }
 
 // open opens the cookie of a sign-in that was begun here.

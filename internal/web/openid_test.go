@@ -212,7 +212,7 @@ func TestOpenIDClaims(t *testing.T) {
 		v.get("/sign-in/openid/back?"+back.Encode()).expect(t, 303)
 		v.get("/account").expect(t, 200, login)
 	}
-	for _, o := range []OpenID{{}, {Issuer: "x"}, {Issuer: "x", Client: "y", Claim: "name"}} {
+	for _, o := range []OpenID{{}, {Issuer: "x"}, {Issuer: "x", Client: "y", Claim: "name"}, {Issuer: "x", Client: "y", Proof: []string{""}}} {
 		if _, err := newOpenID(o, "https://caseforms.example"); err == nil {
 			t.Errorf("%+v is taken", o)
 		}
@@ -233,7 +233,7 @@ func TestOpenIDProof(t *testing.T) {
 	}{
 		{nil, 403},
 		{map[string]any{"amr": []string{"pwd"}, "acr": "urn:example:one"}, 403},
-		{map[string]any{"amr": "mfa"}, 403}, // no list: the provider does not keep to the standard
+		{map[string]any{"amr": []string{"pwd", "mfa"}, "acr": 1}, 303}, // no text: the provider does not keep to the standard
 		{map[string]any{"acr": ""}, 403},
 		{map[string]any{"amr": []string{"pwd", "mfa"}}, 303},
 		{map[string]any{"acr": "urn:example:two"}, 303},

@@ -20,10 +20,18 @@ type nextStep struct {
 	Button      *Button
 }
 
+// noMail is said where something would be sent and cannot be.
+const noMail = "E-mail is not configured here. Print it, hand it over, and record that."
+
 // nextSteps are what comes now for a document: it is countersigned where its form asks for it, and sent.
 func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 	latest := t.Versions[len(t.Versions)-1].Number
-	send := &Link{"Send it", documentPath(t.Ref, "/send")}
+	verb, way := "Send", "/send"
+	send := &Link{"Send it", documentPath(t.Ref, way)}
+	if !t.Post {
+		verb, way = "Record a hand-over of", "/hand-over"
+		send = &Link{"Record a hand-over", documentPath(t.Ref, way)}
+	}
 	c := &t.Countersigning
 	has := slices.ContainsFunc(t.Reached, func(r casework.Reached) bool { return r.Issue == latest })
 	switch {
@@ -36,14 +44,18 @@ func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 	case len(t.Reached) == 0 && !t.Goes && len(t.Copies) > 1:
 		out = append(out, nextStep{"Next: make the copy that is shared", "This copy is for the own file and goes to nobody by the rules.", &Link{"Look at the other copies", documentPath(t.Ref, "#copies")}, nil})
 	case !has && len(t.Reached) == 0:
-		out = append(out, nextStep{"Next: send it", "It was not sent to anybody yet.", send, nil})
+		title := "Next: send it"
+		if !t.Post {
+			title = "Next: hand it over"
+		}
+		out = append(out, nextStep{title, "It was not sent to anybody yet.", send, nil})
 	}
 	var mail, other []string // who has an older issue
 	for _, r := range t.Reached {
 		words := fmt.Sprintf("%s (issue %d)", r.To, r.Issue)
 		switch {
 		case r.Issue == latest:
-		case r.Channel == casework.ByEmail:
+		case r.Channel == casework.ByEmail && t.Post:
 			mail = append(mail, words)
 		default:
 			other = append(other, words+", by "+string(r.Channel))
@@ -51,7 +63,7 @@ func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 	}
 	title := fmt.Sprintf("Not everybody has issue %d", latest)
 	if len(mail) > 0 {
-		out = append(out, nextStep{title, "They still have an older one: " + strings.Join(mail, "; ") + ".", &Link{fmt.Sprintf("Send issue %d to them", latest), documentPath(t.Ref, "/send")}, nil})
+		out = append(out, nextStep{title, "They still have an older one: " + strings.Join(mail, "; ") + ".", &Link{fmt.Sprintf("Send issue %d to them", latest), send.Href}, nil})
 	}
 	if len(other) > 0 {
 		out = append(out, nextStep{title, "An older one was handed over to: " + strings.Join(other, "; ") + ".", &Link{fmt.Sprintf("Record that issue %d was handed over", latest), documentPath(t.Ref, "/hand-over")}, nil})
@@ -62,7 +74,7 @@ func nextSteps(t *casework.Timeline, a *caseforms.Actor) (out []nextStep) {
 		case !u.Authority:
 			offices = append(offices, u.Who)
 		case u.Ref != "":
-			out = append(out, nextStep{"Not yet sent to: " + u.Who, "The document for them was made, and it was sent to nobody yet.", &Link{"Send " + string(u.Ref), documentPath(u.Ref, "/send")}, nil})
+			out = append(out, nextStep{"Not yet sent to: " + u.Who, "The document for them was made, and it was sent to nobody yet.", &Link{verb + " " + string(u.Ref), documentPath(u.Ref, way)}, nil})
 		default:
 			out = append(out, nextStep{"Not yet sent to: " + u.Who, "They are concerned too, and get a document of their own, with what concerns them only.", nil, &Button{Text: "Make the one for " + u.Who, Path: documentPath(t.Ref, "/for-another"), Fields: map[string]string{"who": u.Who}}})
 		}

@@ -36,6 +36,7 @@ type Cell struct {
 	Href  string // makes it a link
 	Tag   string // the colour of a tag: red, orange, yellow, green, blue, grey; "" is no tag
 	Sub   string // a second line, smaller
+	Mark  string // a red tag behind the words, such as Urgent
 	Pre   bool   // lines stay as they are
 	Whole bool   // it is not broken across lines: a reference
 }

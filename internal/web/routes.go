@@ -140,11 +140,10 @@ func (s *Service) handle(rt *Route) http.Handler {
 			return
 		}
 		st.actor = req.Actor.ID
-		if req.Signed != nil && r.Method == http.MethodGet {
-			if wait := s.readers.allow(req.Actor.ID); wait > 0 {
-				s.log.Warn("too many pages", "request", st.number, "actor", req.Actor.ID)
+		if req.Signed != nil && !rt.Quiet && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			if wait := s.readers.allow(req.Signed.ID); wait > 0 {
 				w.Header().Set("Retry-After", strconv.Itoa(retryAfter(wait)))
-				s.fail(w, req, &status{code: http.StatusTooManyRequests, title: "More pages were opened in your name than anybody reads", hint: "Wait a moment and open this one again. If it was not you, end your other sessions on your account's page and tell an admin."})
+				s.fail(w, req, &status{code: http.StatusTooManyRequests, title: "More pages were opened in this session than anybody reads", hint: "Wait a moment and open this one again. If it was not you, sign out and tell an admin."})
 				return
 			}
 		}

@@ -368,8 +368,8 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-func chanOf(n int, do func() int) chan int {
-	out := make(chan int, n)
+func chanOf[T any](n int, do func() T) chan T {
+	out := make(chan T, n)
 	for range n {
 		go func() { out <- do() }()
 	}

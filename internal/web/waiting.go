@@ -43,7 +43,12 @@ func (s *Service) waiting(w http.ResponseWriter, r *Request) error {
 		d.Of = Choice{ID: "of", Legend: "Whose?", Options: []Option{{Value: "team", Label: "My team’s", Chosen: !everywhere}, {Value: "all", Label: "Everybody’s that I may see", Chosen: everywhere}}}
 	}
 	none := "Everything that you sent went to everybody it should go to."
-	if p.Unlooked > 0 {
+	switch {
+	case len(p.ToSend)+len(p.Back)+len(p.Signing) > 0:
+		none = "Nothing that you sent is known to have gone to some and not to others. What nobody has yet is in the other lists."
+	case p.Leaving > 0:
+		none = "Nothing is known to be missing but what has not arrived yet: " + count(p.Leaving, "document is held or on its way", "documents are held or on their way") + ". The outbox says how it stands."
+	case p.Unlooked > 0:
 		none = "What you sent last went to everybody it should go to."
 	}
 	if p.Unlooked > 0 && (d.List == "" || d.List == "partly") {
@@ -93,7 +98,12 @@ func (s *Service) waiting(w http.ResponseWriter, r *Request) error {
 	add("back", p.Back, "Sent back to you", "Nothing was sent back to you.", heads, row)
 	heads, row = own("What hangs on it", hangsCell)
 	add("signing", p.Signing, "Yours that wait for a manager", "Nothing of yours waits to be countersigned.", heads, row)
-	heads, row = own("Next", func(x *casework.Paper) Cell { return LinkCell("Send "+string(x.Ref), documentPath(x.Ref, "/send")) })
+	heads, row = own("Next", func(x *casework.Paper) Cell {
+		if !r.Desk.Posts() {
+			return LinkCell("Hand over "+string(x.Ref), documentPath(x.Ref, "/hand-over"))
+		}
+		return LinkCell("Send "+string(x.Ref), documentPath(x.Ref, "/send"))
+	})
 	add("send", p.ToSend, "Yours that are still to be sent", "Nothing that you issued is still to be sent.", heads, row)
 	heads, row = own("Who is missing", missingCell)
 	add("partly", p.Partly, "Yours that did not go to everybody yet", none, heads, row)
@@ -112,7 +122,11 @@ func (s *Service) waiting(w http.ResponseWriter, r *Request) error {
 
 // paperCell leads to a document that waits, or to what is to be done with it.
 func paperCell(x *casework.Paper, below string) Cell {
-	return Cell{Text: string(x.Ref), Href: documentPath(x.Ref, below), Whole: true, Sub: fmt.Sprintf("%s, issue %d", x.Title, x.Version)}
+	c := Cell{Text: string(x.Ref), Href: documentPath(x.Ref, below), Whole: true, Sub: fmt.Sprintf("%s, issue %d", x.Title, x.Version)}
+	if x.Urgent {
+		c.Mark = "Urgent"
+	}
+	return c
 }
 
 // waited says how long something has waited.
@@ -127,15 +141,13 @@ func waited(days int) string {
 func hangsCell(p *casework.Paper) Cell {
 	c := Cell{Text: "Nothing is due"}
 	if p.Due != nil {
-		c.Text = sentence(p.Due.Says)
-		c.Sub = "by " + p.Due.Due.Long()
+		c.Text, c.Sub = sentence(p.Due.Says), "by "+p.Due.Due.Long()
 		if p.Due.Over > 0 {
-			c.Sub = overdue(p.Due.Over)
+			c.Mark = sentence(overdue(p.Due.Over))
 		}
-	}
-	if p.Urgent {
-		c.Tag, c.Sub = "red", strings.TrimSuffix(c.Text+", "+c.Sub, ", ")
-		c.Text = "Urgent"
+		if p.Due.Ref == "" {
+			c.Sub += ", whichever document of the case it is done by"
+		}
 	}
 	return c
 }

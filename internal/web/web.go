@@ -74,7 +74,7 @@ type Service struct {
 	batches batches
 	openID  *openID
 	api     api
-	readers *limiter // by person
+	readers *limiter // by session
 	csrf    *http.CrossOriginProtection
 	closing atomic.Bool
 	defs    sync.Map // area: *caseforms.Definitions

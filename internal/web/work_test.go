@@ -416,8 +416,14 @@ func TestHandOverNoteAnswer(t *testing.T) {
 	at := "/documents/" + string(h.foreign)
 	sue.post(at+"/hand-over", "to", "Northtown MASH").expect(t, 422, "Say how it was handed over", "Northtown MASH")
 	sue.post(at+"/hand-over", "to", "Northtown MASH", "by", "telephone", "at-day", "31", "at-month", "2", "at-year", "2026").expect(t, 422, "Enter a day that there is", `value="31"`)
-	sue.post(at+"/hand-over", "to", "Northtown MASH", "by", "hand", "at-day", "1", "at-month", "1", "at-year", "2030").expect(t, 422, "future")
-	sue.post(at+"/hand-over", "to", "Northtown MASH", "by", "hand", "with", "J. Placeholder").expect(t, 303, at)
+	sue.post(at+"/hand-over", "to", "Northtown MASH", "as", "front_door", "by", "hand", "at-day", "1", "at-month", "1", "at-year", "2030").expect(t, 422, "future")
+	// Whom an office that is not listed is has to be said; what went to somebody else is still to be sent, and nobody is chased for it.
+	sue.post(at+"/hand-over", "to", "Grandma", "by", "telephone").expect(t, 422, "Say who they are", `value="front_door"`, `value="other"`)
+	sue.post(at+"/hand-over", "to", "Grandma", "by", "telephone", "as", "other").expect(t, 303, at)
+	if page := sue.get(at).expect(t, 200, "It went to nobody whom this form is for", "or record that it was handed over"); strings.Contains(page.body, "Follow the referral up") || strings.Contains(page.body, "Chase Grandma") {
+		t.Error("somebody is to be chased")
+	}
+	sue.post(at+"/hand-over", "to", "Northtown MASH", "as", "front_door", "by", "hand", "with", "J. Placeholder").expect(t, 303, at)
 	page := sue.get(at).expect(t, 200, "Northtown MASH", "None yet", "Handed over by hand")
 	if !strings.Contains(page.body, "Answer by") {
 		t.Error("the clock is not shown")
