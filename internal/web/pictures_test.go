@@ -41,7 +41,7 @@ func TestPictures(t *testing.T) {
 	petra := h.as("petra")
 	sent := func(form, sample, answer string) (ref caseforms.Ref) {
 		ref = h.recordForm("petra", form, sample)
-		h.must2(h.desk.HandOver(t.Context(), petra, casework.HandOver{Ref: ref, Channel: casework.ByTelephone, To: "Northtown MASH"}))
+		h.must2(h.desk.HandOver(t.Context(), petra, casework.HandOver{Ref: ref, Channel: casework.ByTelephone, To: map[string]string{"cp1": "Northtown MASH", "check": "Northtown Council", "pp1": "Northtown MAPPA unit"}[form]}))
 		h.wait(30 * time.Hour)
 		if answer != "" {
 			h.must2(h.desk.Answer(t.Context(), petra, casework.Answer{Ref: ref, Kind: answer}))
@@ -59,7 +59,7 @@ func TestPictures(t *testing.T) {
 		h.wait(20 * 24 * time.Hour)
 	}
 	ref := h.recordForm("petra", "check", "01-simple")
-	h.must2(h.desk.HandOver(t.Context(), petra, casework.HandOver{Ref: ref, Channel: casework.ByHand, To: "Northtown MASH"}))
+	h.must2(h.desk.HandOver(t.Context(), petra, casework.HandOver{Ref: ref, Channel: casework.ByHand, To: "Northtown Council"}))
 	h.wait(time.Hour)
 	h.message(ref)
 	level := h.recordForm("petra", "pp1", "07-level-3")
