@@ -93,6 +93,11 @@ func tokenCase(t *testing.T) (data []byte, paths map[string]string) {
 		}
 		return v.([]any)
 	}
+	for _, of := range []string{"children", "adults"} { // where nothing is said of it, a copy for the person withholds it as well
+		for _, item := range list(of) {
+			item.(map[string]any)["address_confidential"] = "no"
+		}
+	}
 	list("children")[0].(map[string]any)["address_confidential"] = "yes"
 	list("children")[1].(map[string]any)["source_protected"] = "yes"
 	list("adults")[0].(map[string]any)["source_protected"] = "yes"

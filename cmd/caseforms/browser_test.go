@@ -245,7 +245,9 @@ func (a *agency) countersigned(t *testing.T, p *chromium.Page, link string) {
 		p.Fill("Why do you go on with this answer? "+odd, "She was moved here")
 	}
 	p.Follow("Issue it, to be countersigned")
-	p.See("Not countersigned yet", "She was moved here")
+	p.See("Not countersigned yet")
+	p.Press("Issued although these warnings stood: 2")
+	p.See("She was moved here")
 	if p.Has("Countersign it") {
 		t.Error("whoever issued it is offered to countersign it")
 	}

@@ -226,10 +226,19 @@ func (p *Page) Choose(name string) {
 	}
 }
 
-// key presses a key.
+// key presses a key. What it types goes with its going down, as a keyboard sends it: by itself it would come to whatever has the focus by then, and an Enter
+// that follows a link to a field would send the form.
 func (p *Page) key(k string) {
 	p.t.Helper()
-	run(p, "a key", chromedp.KeyEvent(k))
+	for _, r := range k {
+		events := kb.Encode(r)
+		down, up := *events[0], *events[len(events)-1]
+		if len(events) == 3 {
+			down.Text, down.UnmodifiedText = events[1].Text, events[1].UnmodifiedText
+		}
+		send(p, "a key", input.DispatchKeyEvent, down)
+		send(p, "a key", input.DispatchKeyEvent, up)
+	}
 }
 
 // at is where the focus is, as look.js tells it.
