@@ -230,7 +230,7 @@ func TestMailCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	kills := 0
-	for round := range rounds {
+	for round := 0; round < rounds || round < 50 && len(crashLines(t, dir, crashAcks)) < 8; round++ { // on a busy machine many are killed before they do anything
 		var all sync.WaitGroup
 		for range 1 + round%2 {
 			all.Go(func() { killWorker(t, dir) })
