@@ -51,6 +51,7 @@ type BookCell struct {
 	Text   string
 	Date   bool
 	Number bool
+	Bool   bool   // the text is true or false, and the cell is of that kind
 	Bad    bool   // what is wrong with the row is wrong here
 	Note   string // a comment on it
 	strong bool
@@ -93,7 +94,7 @@ const KeyMark = "caseforms:"
 
 func newCaseBook(d *caseforms.Definitions, form *caseforms.Form, tmp string) *CaseBook {
 	c := &CaseBook{f: excelize.NewFile(excelize.Options{TmpDir: tmp}), d: d, form: form}
-	c.b = &book{f: c.f, doc: &caseforms.Document{Form: form.ID, Version: form.Version, Marking: form.Marking, Words: d.Word}, names: map[string]bool{}, lists: map[string]string{}}
+	c.b = newBook(c.f, &caseforms.Document{Form: form.ID, Version: form.Version, Marking: form.Marking, Words: d.Word})
 	b := c.b
 	b.check(c.f.SetDefaultFont(typeface))
 	const epoch = "1980-01-01T00:00:00Z"
@@ -293,6 +294,9 @@ func (c *CaseBook) write(sheet int, cells []BookCell, example bool) error {
 				value, style = day, date
 			}
 		}
+		if v.Bool {
+			value = v.Text == "true"
+		}
 		if v.Number && !v.Bad {
 			style = bookNumber
 		}
@@ -326,7 +330,7 @@ func (c *CaseBook) Write(w io.Writer) error {
 	for _, s := range c.sheets {
 		c.b.check(s.sw.Flush())
 	}
-	c.b.check(c.f.DeleteSheet("Sheet1"))
+	c.b.check(c.f.DeleteSheet(spareSheet))
 	if c.b.used > 0 {
 		c.b.check(c.f.SetSheetVisible(listSheet, false))
 	}

@@ -41,7 +41,7 @@ func Workbook(w io.Writer, doc *caseforms.Document, o Options) error {
 	if err != nil {
 		return err
 	}
-	b := &book{f: excelize.NewFile(), doc: doc, names: map[string]bool{}, lists: map[string]string{}}
+	b := newBook(excelize.NewFile(), doc)
 	defer b.f.Close()
 	err = b.write()
 	if err == nil && password == "" {
@@ -93,7 +93,18 @@ const (
 	styleCount
 )
 
-const listSheet = "Lists"
+const (
+	listSheet  = "Lists"
+	spareSheet = "caseforms" // the one that a new file begins with, which goes when there is another
+)
+
+// newBook begins a workbook. The names of our own sheets are nobody else's: rows that come back to be corrected stand on sheets that are called as the user
+// called them, and Sheet1 is what most are called.
+func newBook(f *excelize.File, doc *caseforms.Document) *book {
+	b := &book{f: f, doc: doc, names: map[string]bool{strings.ToLower(listSheet): true, spareSheet: true}, lists: map[string]string{}}
+	b.check(f.SetSheetName(f.GetSheetName(0), spareSheet))
+	return b
+}
 
 // check keeps the first error; the calls of excelize are many and fail only together.
 func (b *book) check(err error) {
@@ -110,7 +121,7 @@ func (b *book) write() error {
 		Version: b.doc.Version, Language: b.doc.Lang, Identifier: b.doc.Ref}))
 	b.sheet = b.newSheet(b.doc.Words("sheet_form"))
 	form := b.sheet
-	b.check(b.f.DeleteSheet("Sheet1"))
+	b.check(b.f.DeleteSheet(spareSheet))
 	orientation := "portrait"
 	b.wide = columnChars
 	if b.doc.Landscape {
@@ -415,7 +426,6 @@ func (b *book) dropDown(cells, label string, options []caseforms.Box) {
 		if b.used == 0 {
 			_, err := b.f.NewSheet(listSheet)
 			b.check(err)
-			b.names[strings.ToLower(listSheet)] = true
 		}
 		b.used++
 		c := column(b.used)

@@ -22,30 +22,58 @@ import (
 	"caseforms/render"
 )
 
-// What cannot be had back whole is refused again when it is given back as it is: a text that no cell can hold, and what a formula came to.
+// What cannot be had back whole, or is no answer, is refused again when it is given back as it is: a text that no cell can hold, what a formula came to,
+// and the FALSE of a tick box that nobody touched, which must not become a No.
 func TestFixLosesNothing(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "out")
-	csv := filepath.Join(t.TempDir(), "in.csv")
+	t.Parallel()
+	dir := t.TempDir()
+	heads := []string{"CRN", "Given names", "Family name", "Date of birth", "Why this level: the criteria met and the evidence", "Is there a strong risk of serious violent or sexual offending after release?"}
+	write := func(name string, rows ...[]any) string {
+		t.Helper()
+		f := excelize.NewFile()
+		defer f.Close()
+		for i, row := range append([][]any{{heads[0], heads[1], heads[2], heads[3], heads[4], heads[5]}}, rows...) {
+			if err := f.SetSheetRow("Sheet1", fmt.Sprintf("A%d", i+1), &row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.SaveAs(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(dir, name)
+	}
+	csv := filepath.Join(dir, "in.csv")
 	long := strings.Repeat("words ", 6000) + "ENDMARK"
-	if err := os.WriteFile(csv, []byte("CRN,Given names,Family name,Why this level: the criteria met and the evidence,Date of birth\nX000001,Alex,Sampleson,"+long+",1985-05-03\nX000002,#N/A,Sampleson,x,1985-05-03\n"), 0o600); err != nil {
+	if err := os.WriteFile(csv, []byte(strings.Join(heads, ",")+"\nX000001,Alex,Sampleson,1985-05-03,"+long+",\nX000002,#N/A,Sampleson,1985-05-03,x,FALSE\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sum, err := runIt(t, csv, dir)
-	if err != nil || sum.Rejected != 2 {
-		t.Fatal(sum, err)
-	}
-	var said []string
-	sum, err = runIt(t, filepath.Join(dir, sum.Fix), dir, func(o *batch.Options) {
-		o.Each = func(r batch.Result) error {
-			for _, p := range r.Problems {
-				said = append(said, p.Label+": "+p.Msg)
-			}
-			return nil
+	for in, want := range map[string][]string{
+		csv: {heads[4] + ": has #VALUE!", "Given names: has #N/A", heads[5] + ": has FALSE"},
+		write("in.xlsx", []any{"X000001", "Alex", "Sampleson", "1985-05-03", "x", false}, []any{"X000002", true, "Sampleson", "1985-05-03", "x", true}): {heads[5] + ": has FALSE", "Given names: has TRUE or FALSE"},
+	} {
+		out := filepath.Join(dir, "out of "+filepath.Base(in))
+		sum, err := runIt(t, in, out)
+		if err != nil || sum.Rejected != 2 {
+			t.Fatal(filepath.Base(in), sum, err)
 		}
-	})
-	all := strings.Join(said, "\n")
-	if err != nil || sum.Rejected != 2 || !strings.Contains(all, "Why this level: the criteria met and the evidence: has #VALUE!") || !strings.Contains(all, "Given names: has #N/A") {
-		t.Fatal(sum, err, all)
+		var said []string
+		sum, err = runIt(t, filepath.Join(out, sum.Fix), out, func(o *batch.Options) {
+			o.Each = func(r batch.Result) error {
+				for _, p := range r.Problems {
+					said = append(said, p.Label+": "+p.Msg)
+				}
+				return nil
+			}
+		})
+		all := strings.Join(said, "\n")
+		if err != nil || sum.Rejected != 2 {
+			t.Fatal(sum, err, all)
+		}
+		for _, w := range want {
+			if !strings.Contains(all, w) {
+				t.Errorf("%s: given back as it was, it is not told that %q:\n%s", filepath.Base(in), w, all)
+			}
+		}
 	}
 }
 
@@ -117,7 +145,7 @@ func TestSameBytesWhateverTheJobs(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "out")
 		sum, err := runIt(t, in, dir, func(o *batch.Options) { o.Jobs = jobs })
 		if err != nil || sum.Done != 40 {
-			t.Fatal(sum, err)
+			t.Fatal(filepath.Base(in), sum, err)
 		}
 		got := contents(t, dir)
 		if first == nil {
@@ -445,17 +473,24 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// A full disk is told in words; the rows before it are whole, and with room the rest is done.
-func TestFullDisk(t *testing.T) {
-	t.Parallel()
+// smallDisk is a disk with room for so much. Where none can be made the test is skipped; with CI=true it fails.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
 	disk := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk).CombinedOutput(); err != nil {
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", disk).CombinedOutput(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("no small disk can be made: %v: %s", err, out)
 		}
 		t.Skipf("only root on Linux can make a small disk: %v: %s", err, out)
 	}
 	t.Cleanup(func() { _ = exec.Command("umount", "-l", disk).Run() })
+	return disk
+}
+
+// A full disk is told in words; the rows before it are whole, and with room the rest is done.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, "12m")
 	in := cases(t, 400, nil)
 	dir := filepath.Join(disk, "out")
 	sum, err := runIt(t, in, dir)
@@ -491,14 +526,7 @@ func TestFullDisk(t *testing.T) {
 // A disk that has no room for the working files is told in the same words.
 func TestFullDiskAtOnce(t *testing.T) {
 	t.Parallel()
-	disk := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk).CombinedOutput(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("no small disk can be made: %v: %s", err, out)
-		}
-		t.Skipf("only root on Linux can make a small disk: %v: %s", err, out)
-	}
-	t.Cleanup(func() { _ = exec.Command("umount", "-l", disk).Run() })
+	disk := smallDisk(t, "300k")
 	_, err := runIt(t, cases(t, 300, nil), filepath.Join(disk, "out"))
 	var ours *caseforms.Error
 	if !errors.As(err, &ours) || err.Error() != "the disk is full" || !strings.HasPrefix(ours.Hint, "make room") {

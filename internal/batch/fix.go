@@ -218,7 +218,7 @@ func (e *earlier) of() *intake.Cases {
 func (l *fixLayout) cells(n, width int, from []intake.BackCell) []render.BookCell {
 	out := make([]render.BookCell, width)
 	for i, c := range from {
-		cell := render.BookCell{Text: c.Text, Date: c.Date, Number: c.Number}
+		cell := render.BookCell{Text: c.Text, Date: c.Date, Number: c.Number, Bool: c.Bool}
 		if i < len(l.to[n]) {
 			out[l.to[n][i]] = cell
 		} else {

@@ -208,6 +208,8 @@ func (c *Cases) mayBe(q *caseforms.CaseColumn) string {
 
 // textOf is the text of a cell as [caseforms.Definitions.ReadCell] understands it, or why there is none.
 func textOf(q *caseforms.CaseColumn, v *cell) (text, wrong, hint string) {
+	yesNo := q.Kind == caseforms.KindYesNo || q.Kind == caseforms.KindYesNoUnknown
+	const untouched = "has FALSE, which a tick box that nobody touched has as well"
 	dated := q.Kind == caseforms.KindDate || q.Kind == caseforms.KindPartialDate || q.Kind == caseforms.KindDateTime
 	switch v.kind {
 	case cellUnsolved:
@@ -216,12 +218,12 @@ func textOf(q *caseforms.CaseColumn, v *cell) (text, wrong, hint string) {
 		return "", "has " + v.text + ", which is what a formula came to and no answer", "write the value itself"
 	case cellBool:
 		switch {
-		case len(q.Options) == 0 && q.Kind != caseforms.KindYesNo && q.Kind != caseforms.KindYesNoUnknown:
+		case len(q.Options) == 0 && !yesNo:
 			return "", "has TRUE or FALSE, which is no answer here", "write the answer itself"
-		case v.text == "1" || strings.EqualFold(v.text, "true"):
+		case isTrue(v.text):
 			return "yes", "", ""
 		}
-		return "", "has FALSE, which a tick box that nobody touched has as well", "write No, or what there is to say if it is not known"
+		return "", untouched, "write No, or what there is to say if it is not known"
 	case cellDate, cellMoment, cellTime:
 		return v.text, "", ""
 	case cellNumber:
@@ -244,8 +246,13 @@ func textOf(q *caseforms.CaseColumn, v *cell) (text, wrong, hint string) {
 		}
 		return text, "", ""
 	}
+	if yesNo && strings.EqualFold(strings.TrimSpace(v.text), "false") { // in a text file
+		return "", untouched, "write No, or what there is to say if it is not known"
+	}
 	return v.text, "", ""
 }
+
+func isTrue(text string) bool { return text == "1" || strings.EqualFold(text, "true") }
 
 // assemble writes the cells, which are in the order of their paths, as one JSON object.
 func (c *Cases) assemble(rec *Record) []byte {
@@ -441,6 +448,7 @@ type BackCell struct {
 	Text   string
 	Date   bool
 	Number bool
+	Bool   bool // true or false of the workbook
 }
 
 // BackRow gives the cells of a row, or of an item of it, for the columns of a sheet of [Cases.Back].
@@ -476,10 +484,7 @@ func backCells(s *BackSheet, r *row) []BackCell {
 		out[i] = BackCell{Text: v.text, Date: v.kind == cellDate, Number: v.kind == cellNumber}
 		switch v.kind {
 		case cellBool:
-			out[i].Text = "Yes"
-			if v.text == "0" {
-				out[i].Text = "No"
-			}
+			out[i].Bool, out[i].Text = true, strconv.FormatBool(isTrue(v.text))
 		case cellUnsolved: // so that it is refused again until somebody writes the value
 			out[i].Text = sheetErrors[0]
 		}
