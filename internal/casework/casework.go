@@ -35,8 +35,8 @@ type Desk struct {
 	factorNeeded bool
 	renderer     func() (string, error)
 	keys         keyUse
-	complete     complete
-	draftUrgent  draftUrgent
+	complete     remembered // see completeKey
+	draftUrgent  remembered // by draft and version
 	bundles      bundles
 	lease        time.Duration // how long a claim of the outbox lasts; shorter in tests
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -35,15 +34,7 @@ func (k *Desk) ListDrafts(ctx context.Context, a caseforms.Actor) ([]ListedDraft
 		}
 		out = append(out, x)
 	}
-	slices.SortStableFunc(out, func(a, b ListedDraft) int {
-		switch {
-		case a.Urgent == b.Urgent:
-			return 0
-		case a.Urgent:
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(out, func(a, b ListedDraft) int { return urgentFirst(a.Urgent, b.Urgent) })
 	return out, nil
 }
 
@@ -115,22 +106,10 @@ func (k *Desk) formOf(d *store.Draft) (*caseforms.Definitions, *caseforms.Form) 
 	return defs, f
 }
 
-// draftUrgent are the versions of drafts of which it is known whether they are urgent, so that not every draft is read each time that somebody looks at
-// their work.
-type draftUrgent struct {
-	mu sync.Mutex
-	of map[string]bool
-}
-
-const draftUrgentMost = 100_000
-
-// urgentDraft tells whether a draft says that it cannot wait. One that cannot be read, of a form of which there are urgent ones, is taken for one.
+// urgentDraft tells whether a draft says that it cannot wait. One that cannot be read, of a form of which there are urgent ones, is taken for one. Not every
+// draft is read each time that somebody looks at their work: what a version says is remembered.
 func (k *Desk) urgentDraft(ctx context.Context, d *store.Draft) (bool, error) {
-	u := &k.draftUrgent
-	key := fmt.Sprintf("%s %d", d.ID, d.Version)
-	u.mu.Lock()
-	is, known := u.of[key]
-	u.mu.Unlock()
+	is, known := k.draftUrgent.get(fmt.Sprintf("%s %d", d.ID, d.Version))
 	if known {
 		return is, nil
 	}
@@ -146,11 +125,6 @@ func (k *Desk) urgentDraft(ctx context.Context, d *store.Draft) (bool, error) {
 		c, _ := defs.Decode(content, f)
 		is = c == nil || defs.Urgent(f, c)
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.of == nil || len(u.of) >= draftUrgentMost {
-		u.of = map[string]bool{}
-	}
-	u.of[fmt.Sprintf("%s %d", now.ID, now.Version)] = is
+	k.draftUrgent.put(fmt.Sprintf("%s %d", now.ID, now.Version), is)
 	return is, nil
 }

@@ -67,16 +67,19 @@ func (k *Desk) Due(ctx context.Context, a caseforms.Actor, filter DueFilter) ([]
 // Told is the beginning of what a manager has to know today, what cannot wait first, and how many there are.
 func (k *Desk) Told(ctx context.Context, a caseforms.Actor, most int) ([]Due, int, error) {
 	all, err := k.Due(ctx, a, DueFilter{Told: true})
-	slices.SortStableFunc(all, func(a, b Due) int {
-		switch {
-		case a.Urgent == b.Urgent:
-			return 0
-		case a.Urgent:
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(all, func(a, b Due) int { return urgentFirst(a.Urgent, b.Urgent) })
 	return all[:min(most, len(all))], len(all), err
+}
+
+// urgentFirst compares two things of a list by whether they can wait.
+func urgentFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // dueQuery climbs the ladder, and says which follow-ups somebody wants to see.

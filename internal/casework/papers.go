@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"caseforms"
 	"caseforms/internal/store"
@@ -116,7 +115,7 @@ func (k *Desk) Papers(ctx context.Context, a caseforms.Actor, everywhere bool) (
 	}
 	looked := 0
 	for _, p := range slices.Backward(went) {
-		if k.complete.has(a, &p) {
+		if whole, _ := k.complete.get(completeKey(a, &p)); whole {
 			continue
 		}
 		if looked++; looked > partlyMost {
@@ -172,38 +171,16 @@ func (k *Desk) partly(ctx context.Context, a caseforms.Actor, p *Paper) error {
 	p.Unsent = append(p.Unsent, others...)
 	p.leaving = slices.ContainsFunc(reached, func(r Reached) bool { return r.Leaving })
 	if alone && len(p.Unsent)+len(p.Older) == 0 && !p.leaving {
-		k.complete.put(a, p)
+		k.complete.put(completeKey(a, p), true)
 	}
 	return nil
 }
 
-// complete are issues that went to everybody they should go to, as far as somebody of this kind sends it. That changes only when a server reports that
+// completeKey names an issue that went to everybody it should go to, as far as somebody of this kind sends it. That changes only when a server reports that
 // a message did not arrive, and need not be worked out each time that somebody looks at their work. A later change of the directory makes nobody send
 // what was sent long ago.
-type complete struct {
-	mu sync.Mutex
-	of map[string]bool
-}
-
-const completeMost = 100_000
-
 func completeKey(a caseforms.Actor, p *Paper) string {
 	return fmt.Sprintf("%s %d %d %t", p.Ref, p.Version, p.Bounced, a.Is(caseforms.RoleOffice))
-}
-
-func (c *complete) has(a caseforms.Actor, p *Paper) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.of[completeKey(a, p)]
-}
-
-func (c *complete) put(a caseforms.Actor, p *Paper) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.of == nil || len(c.of) >= completeMost {
-		c.of = map[string]bool{}
-	}
-	c.of[completeKey(a, p)] = true
 }
 
 // formsToSign are the forms that ask to be countersigned, anywhere.

@@ -302,7 +302,7 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 			return false, nil
 		}
 		if list == "" && len(c.sheets) > 0 && c.sheets[0].table.List == "" || c.lists[list] != nil {
-			return false, c.twoSheets(s, part)
+			return false, twoSheets(part)
 		}
 		var labels *row
 		most := -1
@@ -354,7 +354,7 @@ func (c *Cases) place(s *sheet, head []placed, part sheetPart) (bool, error) {
 			}
 		}
 		if most > 1 && 2*most >= read && best+1 < len(head) && !c.isOurs(part) { // no list of names beside the cases, but cases
-			return false, c.twoSheets(s, part)
+			return false, twoSheets(part)
 		}
 		return false, nil
 	}
@@ -393,7 +393,7 @@ func (c *Cases) isOurs(part sheetPart) bool {
 	return part.hidden || name == caseforms.Heading(c.defs.Word("sheet_guidance")) || name == "lists"
 }
 
-func (c *Cases) twoSheets(s *sheet, part sheetPart) error {
+func twoSheets(part sheetPart) error {
 	return &caseforms.Error{Kind: caseforms.Invalid, Msg: fmt.Sprintf("the sheet %q has the same headings as one before it; its rows would not be read", clipped(part.name)),
 		Hint: "put the rows onto one sheet, or save this sheet as a workbook of its own"}
 }

@@ -331,7 +331,7 @@ type DueQuery struct {
 	Not  []caseforms.CaseID // not those of these cases
 }
 
-// DueBy are the open follow-ups that are due by a day, the most overdue first. That an issue has to be sent is left out while it is on its way by e-mail
+// DueBy are the open follow-ups that are due by a day, the most overdue first. That an issue has to be sent (see [caseforms.AboutIssue]) is left out while it is on its way by e-mail
 // and in no trouble: there is nothing to do about it.
 func (s *Store) DueBy(ctx context.Context, q DueQuery) ([]FollowUp, error) {
 	where, args := q.where()

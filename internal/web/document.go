@@ -116,7 +116,7 @@ func (s *Service) document(w http.ResponseWriter, r *Request) error {
 
 // identityOf shows whom a document is about; nil when the actor may only audit.
 func identityOf(w *casework.Whose) *identity {
-	if w.Card == (casework.Card{}) {
+	if w.Card == (casework.Card{}) && w.Alerts == nil && !w.Restricted && !w.Urgent {
 		return nil
 	}
 	i := &identity{Name: w.Card.Name, CRN: w.Card.CRN, Prison: w.Card.PrisonNumber, Alerts: w.Alerts, Urgent: w.Urgent, Restricted: w.Restricted}

@@ -470,7 +470,7 @@ func (s *Service) tasks(w http.ResponseWriter, r *Request) error {
 		}
 		d.Tasks = append(d.Tasks, t)
 	}
-	return s.page(w, r, "form-tasks", Page{Title: x.Title, OwnHeading: true, Crumbs: []Link{{"Your work", "/"}, {"Drafts", "/drafts"}}, Data: d})
+	return s.page(w, r, "form-tasks", Page{Title: x.Title, Whose: &x.Bar, OwnHeading: true, Crumbs: []Link{{"Your work", "/"}, {"Drafts", "/drafts"}}, Data: d})
 }
 
 const (
@@ -666,7 +666,7 @@ func (s *Service) issuePage(w http.ResponseWriter, r *Request) error {
 }
 
 func (s *Service) issuePageOf(w http.ResponseWriter, r *Request, d *issueData, code int, ps ...FieldProblem) error {
-	return s.page(w, r, "form-issue", Page{Title: "Issue this form", Form: true, Status: code, OwnHeading: true, Crumbs: d.crumbs(), Problems: ps, Data: d})
+	return s.page(w, r, "form-issue", Page{Title: "Issue this form", Whose: &d.Bar, Form: true, Status: code, OwnHeading: true, Crumbs: d.crumbs(), Problems: ps, Data: d})
 }
 
 // issue makes the document. What is said of warnings is kept in the draft first, so that it is not lost when something else is in the way.
@@ -793,7 +793,7 @@ func (s *Service) answers(w http.ResponseWriter, r *Request) error {
 		}
 		d.Sections = append(d.Sections, sec)
 	}
-	return s.page(w, r, "form-answers", Page{Title: "Check your answers", OwnHeading: true, Wide: true, Crumbs: x.crumbs(), Data: d})
+	return s.page(w, r, "form-answers", Page{Title: "Check your answers", Whose: &x.Bar, OwnHeading: true, Wide: true, Crumbs: x.crumbs(), Data: d})
 }
 
 func (x *filling) printed(t *caseforms.Topic, p caseforms.PrintedQuestion) printedRow {
@@ -878,7 +878,7 @@ func (s *Service) dropPage(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return err
 	}
-	return s.page(w, r, "form-drop", Page{Title: "Throw this draft away?", Form: true, Crumbs: x.crumbs(), Data: x})
+	return s.page(w, r, "form-drop", Page{Title: "Throw this draft away?", Whose: &x.Bar, Form: true, Crumbs: x.crumbs(), Data: x})
 }
 
 func (s *Service) drop(w http.ResponseWriter, r *Request) error {

@@ -523,7 +523,7 @@ func (s *Service) partPageOf(w http.ResponseWriter, r *Request, x *filling, d pa
 	if d.Item {
 		crumbs = x.crumbs(Link{"Back to the list", d.Back})
 	}
-	return s.page(w, r, "form-part", Page{Title: title, Form: true, Wide: true, Status: code, OwnHeading: true, Crumbs: crumbs, Problems: ps, Data: d})
+	return s.page(w, r, "form-part", Page{Title: title, Whose: &x.Bar, Form: true, Wide: true, Status: code, OwnHeading: true, Crumbs: crumbs, Problems: ps, Data: d})
 }
 
 // part saves a page.
@@ -776,7 +776,7 @@ func (s *Service) removePage(w http.ResponseWriter, r *Request) error {
 	if p.fresh {
 		return errPlace
 	}
-	return s.page(w, r, "form-remove", Page{Title: "Remove this entry?", Form: true, Crumbs: x.crumbs(Link{"Back to the list", x.partOf(p.topic.Key)}), Data: struct {
+	return s.page(w, r, "form-remove", Page{Title: "Remove this entry?", Whose: &x.Bar, Form: true, Crumbs: x.crumbs(Link{"Back to the list", x.partOf(p.topic.Key)}), Data: struct {
 		*filling
 		Text, Item, Place, Back string
 	}{x, x.itemText(p.list, p.item), p.list.Item, backTo(p.path+"/remove", cameFrom(r)), backTo(x.partOf(p.topic.Key), cameFrom(r))}})

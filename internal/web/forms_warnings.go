@@ -217,7 +217,7 @@ func (s *Service) partWarnings(w http.ResponseWriter, r *Request) error {
 		return seeOther(w, r, next)
 	}
 	d := interruptionData{x, v, backTo(x.partOf(topic.Key), from), x.partOf(topic.Key) + "/warnings", next}
-	page := Page{Title: "Look at these answers", Form: true, OwnHeading: true, Crumbs: x.crumbs(), Data: d}
+	page := Page{Title: "Look at these answers", Whose: &x.Bar, Form: true, OwnHeading: true, Crumbs: x.crumbs(), Data: d}
 	if r.Method == http.MethodPost {
 		if err := r.Desk.GiveReasons(r.Context(), r.Actor, x.Draft.ID, "", v.given()); err != nil {
 			return err

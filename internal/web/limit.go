@@ -36,7 +36,7 @@ func (l *limiter) allow(who string) (wait time.Duration) {
 	defer l.mu.Unlock()
 	now := l.now()
 	if len(l.buckets) > 10_000 {
-		clear(l.buckets) // people and keys are few; this is never reached by those that there are
+		clear(l.buckets) // most are of sessions that ended; who is there begins with a burst again
 	}
 	b := l.buckets[who]
 	if b == nil {

@@ -28,7 +28,7 @@ type Page struct {
 	Problems []FieldProblem
 	Data     any // the template's own
 
-	// Whose is whom the page is about; it stands above everything, except on the pages of a form, which show it themselves.
+	// Whose is whom the page is about; it stands above everything else.
 	Whose *identity
 
 	// Form tells that something is typed here: the page is not left by itself when the time is nearly over.
